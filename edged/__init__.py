@@ -1,0 +1,11 @@
+"""edged: cameras and sensors in, detections and scores out over MQTT.
+
+Importing this package sets ``ORT_DISABLE_TELEMETRY`` before anything can import ONNX Runtime, which from 1.29 on
+reports to its maker by default. Nothing that edged starts may call home.
+"""
+
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+__version__ = "0.1.0"

@@ -1,0 +1,126 @@
+"""What a family of detectors is: how it is recognised, and how its outputs become boxes in model space.
+
+A family is added by one file with one class, one entry in ``decode.detect.FAMILIES`` and one row in the table of tests.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.detection import Detections
+from edged.geometry import Fit
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A declared input or output.
+
+    Attributes:
+        name: As in the graph.
+        shape: A number, or a symbol or None where the size is open.
+        dtype: NumPy's name of it: ``float32``, ``float16``, ``int64``, ``str`` …
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of a model when its family is asked for.
+
+    Attributes:
+        inputs: Declared inputs.
+        outputs: Declared outputs, in the order of the graph.
+        metadata: Custom metadata of the ONNX file.
+        labels: From ``model.toml``, ``labels.txt`` or the metadata, in that order; empty where none says them.
+        height: Input pixels of the picture.
+        width: Input pixels of the picture.
+        trial: What a trial run on a textured picture (values 0–1) gave, an array an output, in the order of ``outputs``.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    labels: tuple[str, ...]
+    height: int
+    width: int
+    trial: tuple[Array, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InputDefaults:
+    """How the family's training code fills the input, where nothing else says it; ``(x * scale - mean) / std``."""
+
+    color: Literal["RGB", "BGR"]
+    scale: float
+    fit: Fit
+    pad: int
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class Decoder(Protocol):
+    """Outputs of one inference to candidates. Pure; called from any thread."""
+
+    def __call__(self, outputs: Sequence[Array], min_score: float) -> Detections:
+        """Candidates with a score of at least ``min_score``, boxes in model pixels, not yet sorted or suppressed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """A model understood.
+
+    Attributes:
+        family: Its name, as in ``model.toml``.
+        why: The evidence in one sentence.
+        class_count: How many classes the outputs hold.
+        input: How the input is filled unless something more specific says otherwise.
+        decoder: Outputs to candidates.
+        overlapping: True where the candidates overlap and need NMS.
+        notes: What a user should know: keypoints ignored, classes without names …
+    """
+
+    family: str
+    why: str
+    class_count: int
+    input: InputDefaults
+    decoder: Decoder
+    overlapping: bool
+    notes: tuple[str, ...] = ()
+
+
+class Family(Protocol):
+    """One way of laying out detections. Implementations hold no state."""
+
+    name: str
+
+    def recognise(self, evidence: Evidence) -> Recognition | str | None:
+        """Say whether a model is of this family.
+
+        Returns:
+            A recognition; or a sentence that says why a model which looks like this family is not (or cannot be told)
+            and what settles it; or None if it has nothing to do with it.
+        """
+        ...
+
+
+ULTRALYTICS = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.LETTERBOX, pad=114)
+
+
+def grid_cells(height: int, width: int, strides: Sequence[int] = (8, 16, 32)) -> int:
+    """How many cells the grids of a one-stage detector have: 8400 at 640 × 640."""
+    return sum(-(-height // stride) * -(-width // stride) for stride in strides)
+
+
+def centre_to_corners(cxcywh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centre, width, height to x1, y1, x2, y2: float32 (N, 4) to float32 (N, 4). (2, 2, 2, 4) is (1, 0, 3, 4)."""
+    half = cxcywh[:, 2:] * np.float32(0.5)
+    return np.concatenate([cxcywh[:, :2] - half, cxcywh[:, :2] + half], axis=1)

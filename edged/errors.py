@@ -1,0 +1,98 @@
+"""Everything that can go wrong, in one tree.
+
+A leaf is named for what its catcher does next. Each error is one line of three parts: the thing, what is wrong with
+it, and what to do. Foreign exceptions become one of these at the door they come in by (``raise ... from``).
+
+    EdgedError                    70  a bug of ours, when nothing below fits
+    ├── UsageError                 2  say the command differently
+    ├── BadInput                  65  this file will never work: keep what you have
+    │   └── ModelRejected         65  this model will never work here: keep the current version
+    ├── InputNotFound             66  nothing is there
+    ├── Unreachable               69  not now: try again later
+    │   ├── SourceLost            69  the camera went away: reopen it with backoff
+    │   ├── BrokerUnreachable     69  the broker is away: connect again with backoff
+    │   ├── WorkerLost            69  the model's process died or hung: hand the frame to the next one
+    │   └── RuntimeMissing        69  no ONNX Runtime (or not the provider asked for) in this installation
+    ├── CannotWrite               74  disk full, read-only, no permission to write
+    ├── NotAllowed                77  refused for who we are: try again slowly, a person must act
+    └── ConfigurationError        78  give up: a supervisor must not start us again
+"""
+
+
+class EdgedError(Exception):
+    """Base of the tree. ``str()`` is the line a person reads.
+
+    Args:
+        subject: The thing: a file, a camera, a key. Never carries a secret.
+        problem: What is wrong with it.
+        remedy: What to do about it; empty only where nothing can be done.
+    """
+
+    exit_code = 70
+
+    def __init__(self, subject: str, problem: str, remedy: str = "") -> None:
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+        line = f"{subject}: {problem}" + (f"; {remedy}" if remedy else "")
+        super().__init__(" ".join(line.split()))
+
+
+class UsageError(EdgedError):
+    """The command was called wrongly."""
+
+    exit_code = 2
+
+
+class BadInput(EdgedError):
+    """A picture, a video or a model that no retry will make readable."""
+
+    exit_code = 65
+
+
+class ModelRejected(BadInput):
+    """A model that cannot be served here; what ran before goes on."""
+
+
+class InputNotFound(EdgedError):
+    """A file, a folder or a device that is not there."""
+
+    exit_code = 66
+
+
+class Unreachable(EdgedError):
+    """Something outside that does not answer now and may later."""
+
+    exit_code = 69
+
+
+class SourceLost(Unreachable):
+    """A camera that went away or never came; its owner reopens it with backoff."""
+
+
+class BrokerUnreachable(Unreachable):
+    """The broker is away; the link connects again with backoff."""
+
+
+class WorkerLost(Unreachable):
+    """The process of a model died, hung or was killed; the frame may be given to its successor."""
+
+
+class RuntimeMissing(Unreachable):
+    """ONNX Runtime, or a provider that was required, is not in this installation."""
+
+
+class CannotWrite(EdgedError):
+    """A file that cannot be written."""
+
+    exit_code = 74
+
+
+class NotAllowed(EdgedError):
+    """Credentials or permissions that were refused."""
+
+    exit_code = 77
+
+
+class ConfigurationError(EdgedError):
+    """A wrong configuration: a supervisor must not try the same again."""
+
+    exit_code = 78

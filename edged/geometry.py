@@ -1,0 +1,118 @@
+"""How a frame is laid into a model's input, and how boxes find the way back.
+
+Space is continuous: a picture of width W spans x from 0 to W, pixel k covers [k, k + 1]. Whoever lays a frame into an
+input keeps the `Transform`; the inverse is never computed from sizes a second time, because three common formulas for
+one letterbox disagree by a pixel.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Fit(Enum):
+    """How a frame is made to fit a model's input."""
+
+    LETTERBOX = "letterbox"
+    """Keep the shape, pad on both sides."""
+    LETTERBOX_TOPLEFT = "letterbox-topleft"
+    """Keep the shape, pad right and below."""
+    STRETCH = "stretch"
+    """Fill the input, change the shape."""
+    CROP = "crop"
+    """Keep the shape, cut the longer side at both ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Where a frame lies in a model's input: ``model = frame * scale + offset``, per axis, in pixels.
+
+    Attributes:
+        scale_x: Input pixels to one frame pixel.
+        scale_y: Input pixels to one frame pixel.
+        offset_x: Input x of the frame's left edge; negative where the frame is cropped.
+        offset_y: Input y of the frame's upper edge; negative where the frame is cropped.
+        frame_width: Pixels.
+        frame_height: Pixels.
+    """
+
+    scale_x: float
+    scale_y: float
+    offset_x: float
+    offset_y: float
+    frame_width: int
+    frame_height: int
+
+    def to_frame(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes of model space in frame space, clipped to the frame.
+
+        Args:
+            xyxy: float32 (N, 4) in input pixels.
+
+        Returns:
+            float32 (N, 4) in frame pixels; a box wholly outside the frame comes back with no area.
+        """
+        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        limit = np.array([self.frame_width, self.frame_height] * 2, np.float32)
+        boxes: NDArray[np.float32] = np.clip((xyxy - offset) / scale, np.float32(0), limit)
+        return boxes
+
+    def to_model(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes of frame space in model space: float32 (N, 4) to float32 (N, 4), not clipped."""
+        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        boxes: NDArray[np.float32] = (xyxy * scale + offset).astype(np.float32)
+        return boxes
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Whole pixels: which part of the frame is resized to which size and put where in the input.
+
+    Attributes:
+        crop: x, y, width, height in frame pixels; all of the frame unless it is cropped.
+        resized: width, height in input pixels.
+        origin: x, y in the input at which the resized part begins.
+        transform: The same as a mapping.
+    """
+
+    crop: tuple[int, int, int, int]
+    resized: tuple[int, int]
+    origin: tuple[int, int]
+    transform: Transform
+
+
+def place(frame_width: int, frame_height: int, width: int, height: int, fit: Fit) -> Placement:
+    """Lay a frame into an input of ``width`` × ``height`` pixels.
+
+    A frame of 1920 × 1080 in 640 × 640 by `Fit.LETTERBOX` becomes 640 × 360 at (0, 140). The sizes of a letterbox are
+    rounded as Ultralytics and YOLOX round them (nearest, halves to the side of more padding), never below one pixel.
+    """
+    crop = (0, 0, frame_width, frame_height)
+    resized, origin = (width, height), (0, 0)
+    if fit is Fit.CROP:
+        ratio = max(width / frame_width, height / frame_height)
+        crop_width = min(frame_width, max(1, round(width / ratio)))
+        crop_height = min(frame_height, max(1, round(height / ratio)))
+        crop = ((frame_width - crop_width) // 2, (frame_height - crop_height) // 2, crop_width, crop_height)
+    elif fit is not Fit.STRETCH:
+        ratio = min(width / frame_width, height / frame_height)
+        resized = (
+            min(width, max(1, round(frame_width * ratio))),
+            min(height, max(1, round(frame_height * ratio))),
+        )
+        if fit is Fit.LETTERBOX:
+            origin = ((width - resized[0]) // 2, (height - resized[1]) // 2)
+    scale_x, scale_y = resized[0] / crop[2], resized[1] / crop[3]
+    transform = Transform(
+        scale_x=scale_x,
+        scale_y=scale_y,
+        offset_x=origin[0] - crop[0] * scale_x,
+        offset_y=origin[1] - crop[1] * scale_y,
+        frame_width=frame_width,
+        frame_height=frame_height,
+    )
+    return Placement(crop, resized, origin, transform)

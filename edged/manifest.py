@@ -1,0 +1,225 @@
+"""What is known of a model: ``model.toml``, ``labels.txt``, and how its input is to be filled.
+
+``model.toml`` says what the ONNX file cannot say of itself; each key overrides what edged reads from the file.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edged.errors import BadInput, InputNotFound, ModelRejected
+from edged.geometry import Fit
+
+MAX_TOML_BYTES = 1024**2
+MAX_LABELS_BYTES = 4 * 1024**2
+
+PerChannel = float | tuple[float, float, float]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputManifest(_Table):
+    """Table ``[input]``: how a picture becomes the tensor, ``(x * scale - mean) / std``."""
+
+    size: tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]] | None = None
+    color: Literal["RGB", "BGR", "GRAY"] | None = None
+    layout: Literal["NCHW", "NHWC"] | None = None
+    scale: float | None = None
+    mean: PerChannel | None = None
+    std: PerChannel | None = None
+    fit: Fit | None = None
+    pad: Annotated[int, Field(ge=0, le=255)] | None = None
+
+
+class OutputManifest(_Table):
+    """Table ``[output]``: which answers are kept."""
+
+    min_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    iou: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_detections: Annotated[int, Field(ge=1, le=10000)] | None = None
+
+
+class ExpectedObject(_Table):
+    """An object that must be found in a golden picture; ``box`` is x1, y1, x2, y2 in its pixels."""
+
+    label: str
+    box: tuple[float, float, float, float]
+
+
+class Golden(_Table):
+    """A picture and what must come out."""
+
+    input: str
+    expect: tuple[ExpectedObject, ...] = ()
+
+
+class Manifest(_Table):
+    """``model.toml``; every key optional."""
+
+    task: Literal["detect", "classify", "tabular"] | None = None
+    family: str | None = None
+    labels: tuple[str, ...] | None = None
+    input: InputManifest = InputManifest()
+    output: OutputManifest = OutputManifest()
+    golden: tuple[Golden, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecipe:
+    """How a frame becomes the tensor of one model: everything that preparing it needs.
+
+    Attributes:
+        height: Input pixels.
+        width: Input pixels.
+        channels: 3, or 1 for a model of grey pictures.
+        color: Order of the channels.
+        layout: ``NCHW`` or ``NHWC``; the batch is always 1.
+        dtype: ``float32``, ``float16`` or ``uint8``.
+        scale: First factor.
+        mean: Subtracted after ``scale``, per channel in the order of ``color``.
+        std: Divided by after ``mean``.
+        fit: How the frame is laid into the input.
+        pad: Value of pixels without a frame, 0–255, before ``scale``.
+    """
+
+    height: int
+    width: int
+    channels: int = 3
+    color: Literal["RGB", "BGR", "GRAY"] = "RGB"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
+    scale: float = 1.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    fit: Fit = Fit.LETTERBOX
+    pad: int = 114
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the tensor."""
+        if self.layout == "NCHW":
+            return (1, self.channels, self.height, self.width)
+        return (1, self.height, self.width, self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of one model version.
+
+    Attributes:
+        onnx: The model.
+        manifest: Its ``model.toml``, or None.
+        labels: Its ``labels.txt``, or None.
+    """
+
+    onnx: Path
+    manifest: Path | None
+    labels: Path | None
+
+
+def model_files(path: Path) -> ModelFiles:
+    """Find what belongs to a model.
+
+    Args:
+        path: An ONNX file, or a folder with exactly one (``model.onnx`` wins).
+
+    A file ``NAME.onnx`` is described by ``NAME.toml`` and ``NAME.labels.txt``, and by ``model.toml`` and ``labels.txt``
+    if it is the only model in its folder.
+
+    Raises:
+        InputNotFound: Nothing there.
+        ModelRejected: A folder without a model, or with several.
+    """
+    if path.is_dir():
+        path = _only_model(path)
+    elif not path.exists():
+        raise InputNotFound(str(path), "no such model", "name an .onnx file or a folder that holds one")
+    folder, alone = path.parent, sum(1 for _ in path.parent.glob("*.onnx")) <= 1
+    return ModelFiles(
+        onnx=path,
+        manifest=_beside(folder, f"{path.stem}.toml", "model.toml" if alone else None),
+        labels=_beside(folder, f"{path.stem}.labels.txt", "labels.txt" if alone or path.name == "model.onnx" else None),
+    )
+
+
+def _only_model(folder: Path) -> Path:
+    models = sorted(folder.glob("*.onnx"))
+    named = folder / "model.onnx"
+    if named in models:
+        return named
+    if len(models) == 1:
+        return models[0]
+    found = f"holds {len(models)} models" if models else "holds no .onnx file"
+    raise ModelRejected(str(folder), found, "name the file")
+
+
+def _beside(folder: Path, *names: str | None) -> Path | None:
+    return next((folder / name for name in names if name and (folder / name).is_file()), None)
+
+
+def read_manifest(path: Path | None) -> Manifest:
+    """Read a ``model.toml``; an empty manifest where there is none.
+
+    Raises:
+        ModelRejected: Not readable, not TOML, or a wrong key or value.
+    """
+    if path is None:
+        return Manifest()
+    try:
+        return Manifest.model_validate(tomllib.loads(_read_text(path, MAX_TOML_BYTES)))
+    except tomllib.TOMLDecodeError as error:
+        raise ModelRejected(str(path), f"is not TOML ({error})", "correct that line") from error
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            near = get_close_matches(str(detail["loc"][-1]), _all_keys(Manifest), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "see docs/models.md for the keys"
+            raise ModelRejected(str(path), f"unknown key {key!r}", hint) from error
+        raise ModelRejected(
+            str(path), f"{key!r} is {detail['input']!r:.60}", f"allowed: {detail['msg'].removeprefix('Input should be ')}"
+        ) from error
+
+
+def _all_keys(table: type[BaseModel]) -> list[str]:
+    keys: list[str] = []
+    for name, field in table.model_fields.items():
+        keys.append(name)
+        annotation: Any = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            keys += _all_keys(annotation)
+    return keys
+
+
+def read_labels(path: Path | None) -> tuple[str, ...]:
+    """The lines of a ``labels.txt``, without blank ones at its end; empty where there is no file.
+
+    Raises:
+        ModelRejected: Not readable as UTF-8 text.
+    """
+    if path is None:
+        return ()
+    lines = [line.strip() for line in _read_text(path, MAX_LABELS_BYTES).splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(lines)
+
+
+def _read_text(path: Path, limit_bytes: int) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise ModelRejected(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
+    if len(content) > limit_bytes:
+        raise BadInput(str(path), f"is larger than {limit_bytes} bytes", "this is not such a file")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ModelRejected(str(path), "is not UTF-8 text", "save it as UTF-8") from error

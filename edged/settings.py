@@ -1,0 +1,379 @@
+"""The configuration: TOML, overridden by the environment, checked before anything starts.
+
+Every key of the contract is here with its type, its default and its bounds; the JSON Schema comes from these classes.
+A stage gets its own section and never the whole. Reading touches no camera, no broker and no model.
+"""
+
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from edged.errors import ConfigurationError, InputNotFound
+from edged.urls import broker_address, redacted
+
+CONFIG_LOCATIONS = (Path("edged.toml"), Path("/etc/edged/edged.toml"))
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*", value)
+        if not match:
+            raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')
+        return float(match[1]) * _UNITS_S[match[2]]
+    return value
+
+
+def _broker(url: str) -> str:
+    if url:
+        broker_address(url)
+    return url
+
+
+def _topic_part(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise ValueError("a name of letters, digits, '_', '-' and '.' (64 at most): it becomes part of topics and paths")
+    return name
+
+
+def _listen(value: str) -> str:
+    if value and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value):
+        raise ValueError('"address:port", like "127.0.0.1:9110", or "" for none')
+    return value
+
+
+def _provider(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|(openvino|cuda|tensorrt)(:[A-Za-z0-9_.,:-]+)?", value):
+        raise ValueError('"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"')
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    Field(gt=0),
+    WithJsonSchema({"type": ["string", "number"], "description": 'A duration such as "500ms", "1s", "15m", "7d".'}),
+]
+Name = Annotated[str, AfterValidator(_topic_part)]
+Provider = Annotated[str, AfterValidator(_provider)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class MqttSettings(Section):
+    """The broker and how it is spoken to."""
+
+    url: Annotated[str, AfterValidator(_broker)] = Field(
+        "mqtt://localhost:1883", description="mqtt://user@host:port or mqtts://…"
+    )
+    password_file: str = Field("", description="File with the password, or the name of a systemd credential.")
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    base_topic: Annotated[str, Field(pattern=r"^[^#+\s/][^#+\s]*$", max_length=128)] = "edged"
+    client_id: str = Field("", description="Default: edged-<device>.", max_length=128)
+    keepalive: Duration = 30.0
+    qos: int = Field(1, ge=0, le=2, description="Of results.")
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    spool_max_bytes: ByteSize = Field(ByteSize(256 * 1024**2), description="Results kept while the broker is away.")
+    spool_max_age: Duration = 7 * 86400.0
+    homeassistant: bool = False
+
+
+class StoreSettings(Section):
+    """The folder of models."""
+
+    path: Path = Path("/var/lib/edged/models")
+
+
+class ModelSettings(Section):
+    """One model: where it is, what runs it, what is kept of its answers."""
+
+    path: Path | None = Field(None, description="File or version folder; default: the store's folder of this name.")
+    providers: Annotated[tuple[Provider, ...], Field(min_length=1)] = ("auto",)
+    require_provider: bool = Field(False, description="Refuse the model rather than run it on another provider.")
+    min_score: Fraction | None = Field(None, description="Default: the model's own.")
+    labels: tuple[str, ...] = Field((), description="Keep only these; empty = all.")
+    threads: int | None = Field(None, ge=1, le=256, description="Of one inference; default: by cores and cameras.")
+    callers: int | None = Field(None, ge=1, le=16, description="Inferences at once; default: by cores and cameras.")
+    timeout: Duration | None = Field(None, description="Of one inference; default: learned while warming up.")
+    max_memory: ByteSize | None = Field(None, description="Of the worker process; default: three quarters of the RAM.")
+
+
+class MotionSettings(Section):
+    """When a camera's frames are worth looking at."""
+
+    gate: Literal["off", "pixels", "stream", "auto"] = "auto"
+
+
+class ZoneSettings(Section):
+    """A polygon in fractions of the frame."""
+
+    points: Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+    labels: tuple[str, ...] = ()
+
+
+class CameraSettings(Section):
+    """One camera: where it is, which models see it, how often."""
+
+    url: Annotated[str, Field(min_length=1)] = Field(
+        description="rtsp(s)://, http(s)://, v4l2:/dev/video0, a video file, a picture, or a folder of pictures."
+    )
+    models: Annotated[tuple[Name, ...], Field(min_length=1)]
+    fps: Annotated[float, Field(ge=0, le=1000)] = Field(0.0, description="Detections a second at most; 0 = all.")
+    max_age: Duration = Field(1.0, description="An older frame is dropped and counted, never published as news.")
+    publish: Literal["every", "found", "changed"] = "every"
+    transport: Literal["auto", "tcp", "udp"] = Field("auto", description="Of RTSP; auto is TCP, then UDP.")
+    realtime: bool | None = Field(
+        None, description="Files only: at the recorded speed, or as fast as the model takes them. Default: at the recorded speed, but not with --once."
+    )
+    read_timeout: Duration = Field(5.0, description="Without a packet for this long, a stream counts as stalled.")
+    motion: MotionSettings = MotionSettings()
+    zones: dict[Name, ZoneSettings] = {}
+
+
+class SensorSettings(Section):
+    """One stream of rows."""
+
+    url: Annotated[str, Field(min_length=1)]
+    models: Annotated[tuple[Name, ...], Field(min_length=1)]
+    format: Literal["json", "csv"] = "json"
+    fields: tuple[str, ...] = ()
+    window: Annotated[int, Field(ge=1)] = 1
+    stride: Annotated[int, Field(ge=1)] = 1
+
+
+class HttpSettings(Section):
+    """The local endpoint."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:9110"
+
+
+class Settings(BaseSettings):
+    """All of it. Only the commands and the service see this class."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, validate_default=True, env_prefix="EDGED_", env_nested_delimiter="__"
+    )
+
+    device: Name = Field(default_factory=lambda: _host_name(), description="Default: the host name.")
+    mqtt: MqttSettings = MqttSettings()
+    store: StoreSettings = StoreSettings()
+    models: dict[Name, ModelSettings] = {}
+    cameras: dict[Name, CameraSettings] = {}
+    sensors: dict[Name, SensorSettings] = {}
+    http: HttpSettings = HttpSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before what the caller passes (the file, or the command line)."""
+        return env_settings, init_settings
+
+
+def _host_name() -> str:
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname().split(".")[0])
+    return re.sub(r"^[^A-Za-z0-9]+", "", name)[:64] or "edged"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The effective settings and where each came from.
+
+    Attributes:
+        settings: Checked.
+        origin: ``"mqtt.url"`` → ``"environment EDGED_MQTT__URL"``, the file's path, or ``"command line"``; keys that are
+            missing here have their default.
+        path: The file, or None where none was read.
+    """
+
+    settings: Settings
+    origin: Mapping[str, str]
+    path: Path | None
+
+    def warnings(self) -> Iterator[str]:
+        """A line for each accepted key that this version does not act on yet."""
+        settings, name = self.settings, str(self.path or "command line")
+        for sensor in settings.sensors:
+            yield f"{name}: sensors.{sensor} is accepted, but this version reads no sensors; it has no effect"
+        for camera, section in settings.cameras.items():
+            if section.zones:
+                yield f"{name}: cameras.{camera}.zones is accepted, but this version knows no zones; it has no effect"
+            if section.motion.gate in {"pixels", "stream"}:
+                yield f"{name}: cameras.{camera}.motion.gate is accepted, but this version looks at every chosen frame"
+        if settings.mqtt.homeassistant:
+            yield f"{name}: mqtt.homeassistant is accepted, but this version announces nothing to Home Assistant"
+
+
+def find_config(path: Path | None) -> Path:
+    """The file to read: ``path``, ``$EDGED_CONFIG``, ``./edged.toml`` or ``/etc/edged/edged.toml``.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if path is None and os.environ.get("EDGED_CONFIG"):
+        path = Path(os.environ["EDGED_CONFIG"])
+    if path is not None:
+        return path
+    for candidate in CONFIG_LOCATIONS:
+        if candidate.is_file():
+            return candidate
+    raise ConfigurationError(
+        "configuration",
+        f"none found at {' or '.join(map(str, CONFIG_LOCATIONS))}",
+        "name one with -c FILE or EDGED_CONFIG, or run with --camera URL --model PATH",
+    )
+
+
+def load_settings(path: Path) -> LoadedSettings:
+    """Read and check a file. Relative paths in it count from its folder.
+
+    Raises:
+        InputNotFound: The file is not there.
+        ConfigurationError: It cannot be read, is not TOML, or a key or value is wrong.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise InputNotFound(str(path), "no such file", "name an existing configuration with -c FILE") from error
+    except IsADirectoryError as error:
+        raise ConfigurationError(str(path), "is a folder", "name the file in it") from error
+    except OSError as error:
+        raise ConfigurationError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(str(path), "is not UTF-8 text", "save it as UTF-8") from error
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(str(path), f"is not TOML ({error})", "correct that line") from error
+    return check_settings(given, name=str(path), path=path)
+
+
+def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = None) -> LoadedSettings:
+    """Check settings given as nested tables.
+
+    Args:
+        given: What a TOML file holds.
+        name: Where they come from, for errors.
+        path: The file, for relative paths; None leaves them relative to the working folder.
+
+    Raises:
+        ConfigurationError: The first wrong key or value, with what is allowed.
+    """
+    try:
+        environment = EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise ConfigurationError("environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]') from error
+    origin = {".".join(key): name for key, _ in _leaves(given)}
+    for key, _ in _leaves(environment):
+        origin[".".join(key)] = "environment EDGED_" + "__".join(key).upper()
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise _explain(error.errors()[0], name=name, origin=origin) from error
+    settings = _resolved(settings, path.parent if path else Path())
+    return LoadedSettings(settings, origin, path)
+
+
+def _leaves(table: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*prefix, key))
+        else:
+            yield (*prefix, key), value
+
+
+def _explain(detail: ErrorDetails, *, name: str, origin: Mapping[str, str]) -> ConfigurationError:
+    location = [str(part) for part in detail["loc"] if part != "[key]"]
+    key = ".".join(location)
+    place = next((origin[k] for k in (key, key.rsplit(".", 1)[0]) if k in origin), name)
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return ConfigurationError(place, f"unknown key {key!r}", hint)
+    if detail["type"] == "missing":
+        return ConfigurationError(place, f"{key!r} is missing", "add it")
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    value = redacted(repr(detail["input"]))
+    shown = value if len(value) <= 80 else value[:77] + "…"
+    return ConfigurationError(place, f"{key!r} is {shown}", f"allowed: {message}")
+
+
+def _known_keys(location: list[str]) -> list[str]:
+    """Keys allowed at a place of the configuration."""
+    fields: Any = Settings
+    names = iter(location)
+    for part in names:
+        annotation = fields.model_fields[part].annotation
+        if getattr(annotation, "__origin__", None) is dict:
+            next(names, None)
+            annotation = annotation.__args__[1]
+        fields = annotation
+    return list(fields.model_fields)
+
+
+def _resolved(settings: Settings, folder: Path) -> Settings:
+    """The same settings with file names that count from ``folder``, and a section for each model named by a source.
+
+    A model that is only named is looked for in the store, so naming it needs no section of its own.
+    """
+
+    def absolute(value: str) -> str:
+        return str(folder / Path(value).expanduser()) if value else value
+
+    named = {name for source in (*settings.cameras.values(), *settings.sensors.values()) for name in source.models}
+    models = {
+        name: model.model_copy(update={"path": folder / model.path.expanduser()}) if model.path else model
+        for name, model in (dict.fromkeys(sorted(named), ModelSettings()) | settings.models).items()
+    }
+    cameras = {
+        name: camera.model_copy(update={"url": absolute(camera.url)}) if is_path(camera.url) else camera
+        for name, camera in settings.cameras.items()
+    }
+    tls = {key: absolute(getattr(settings.mqtt, key)) for key in ("ca_file", "cert_file", "key_file")}
+    store = settings.store.model_copy(update={"path": folder / settings.store.path.expanduser()})
+    mqtt = settings.mqtt.model_copy(update=tls)
+    return settings.model_copy(update={"models": models, "cameras": cameras, "store": store, "mqtt": mqtt})
+
+
+def is_path(url: str) -> bool:
+    """Whether a camera's address names a file or folder of this machine rather than a stream or a device."""
+    return not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://|v4l2:|\$\{", url)

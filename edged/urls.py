@@ -1,0 +1,118 @@
+"""Addresses that may carry a password: read them, show them without it, fill a credential in."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from edged.errors import ConfigurationError
+
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/@:\s]*)(?::(?P<password>\S*))?@")
+_SECRET_QUERY = re.compile(r"(?i)([?&](?:password|passwd|pwd|pass|token|secret|key|auth)=)[^&\s'\"]*")
+_CREDENTIAL = re.compile(r"\$\{credential:([A-Za-z0-9_.-]+)\}")
+
+
+def redacted(text: str) -> str:
+    """``text`` with the password of every address in it replaced by ``***``; the user name stays.
+
+    >>> redacted("cannot open rtsp://joe:pa:ss@cam/1?token=9")
+    'cannot open rtsp://joe:***@cam/1?token=***'
+    """
+
+    def mask(match: re.Match[str]) -> str:
+        secret = ":***" if match["password"] is not None else ""
+        return f"{match['scheme']}{match['user']}{secret}@"
+
+    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub(mask, text))
+
+
+def with_credentials(text: str, subject: str) -> str:
+    """``text`` with each ``${credential:NAME}`` replaced by the systemd credential of that name.
+
+    Args:
+        text: An address or a file name from the configuration.
+        subject: The key it stands under, for the error.
+
+    Raises:
+        ConfigurationError: A credential that is not there or cannot be read.
+    """
+
+    def read(match: re.Match[str]) -> str:
+        return read_credential(match[1], subject)
+
+    return _CREDENTIAL.sub(read, text)
+
+
+def read_credential(name: str, subject: str) -> str:
+    """The text of a systemd credential, without the line end.
+
+    Raises:
+        ConfigurationError: Not run with credentials, or without this one.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise ConfigurationError(
+            subject,
+            f"the credential {name!r} was not passed to this process",
+            f"run under systemd with LoadCredential={name}:FILE, or set CREDENTIALS_DIRECTORY to a folder that has it",
+        )
+    try:
+        return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigurationError(
+            subject, f"the credential {name!r} cannot be read ({reason})", f"add LoadCredential={name}:FILE to the unit"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and who we are to it.
+
+    Attributes:
+        host: Name or address, without brackets.
+        port: 1883 or 8883 unless the address says otherwise.
+        tls: True for ``mqtts``.
+        user: Empty where none is given.
+        password: Empty where none is given.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    user: str = ""
+    password: str = ""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"BrokerAddress({self})"
+
+
+def broker_address(url: str) -> BrokerAddress:
+    """Read ``mqtt://user:password@host:port``.
+
+    Raises:
+        ValueError: Not such an address; the text says why and carries no password.
+    """
+    allowed = "write mqtt://host:1883 or mqtts://user@host:8883"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"not an address ({error}); {allowed}") from None
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+        raise ValueError(f"not the address of a broker; {allowed}")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"has something after the port; {allowed}")
+    tls = parts.scheme == "mqtts"
+    return BrokerAddress(
+        host=parts.hostname,
+        port=port or (8883 if tls else 1883),
+        tls=tls,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
