@@ -6,7 +6,8 @@ it, and what to do. Foreign exceptions become one of these at the door they come
     EdgedError                    70  a bug of ours, when nothing below fits
     ├── UsageError                 2  say the command differently
     ├── BadInput                  65  this file will never work: keep what you have
-    │   └── ModelRejected         65  this model will never work here: keep the current version
+    │   ├── ModelRejected         65  this model will never work here: keep the current version
+    │   └── InferenceFailed       65  the model gave no answer to this frame: count it, take the next
     ├── InputNotFound             66  nothing is there
     ├── Unreachable               69  not now: try again later
     │   ├── SourceLost            69  the camera went away: reopen it with backoff
@@ -50,6 +51,10 @@ class BadInput(EdgedError):
 
 class ModelRejected(BadInput):
     """A model that cannot be served here; what ran before goes on."""
+
+
+class InferenceFailed(BadInput):
+    """A model that raised an error on one input; its process lives on."""
 
 
 class InputNotFound(EdgedError):

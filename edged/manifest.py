@@ -71,6 +71,21 @@ class Manifest(_Table):
 
 
 @dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A declared input or output.
+
+    Attributes:
+        name: As in the graph.
+        shape: A number, or a symbol or None where the size is open.
+        dtype: NumPy's name of it: ``float32``, ``float16``, ``int64``, ``str`` …
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputRecipe:
     """How a frame becomes the tensor of one model: everything that preparing it needs.
 

@@ -12,23 +12,9 @@ from numpy.typing import NDArray
 
 from edged.detection import Detections
 from edged.geometry import Fit
+from edged.manifest import TensorSpec
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """A declared input or output.
-
-    Attributes:
-        name: As in the graph.
-        shape: A number, or a symbol or None where the size is open.
-        dtype: NumPy's name of it: ``float32``, ``float16``, ``int64``, ``str`` …
-    """
-
-    name: str
-    shape: tuple[int | str | None, ...]
-    dtype: str
 
 
 @dataclass(frozen=True, slots=True)
