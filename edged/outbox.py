@@ -4,8 +4,8 @@
                              ↑                        │
                              └──────── remove(key) ←──┘ PUBACK
 
-The pipeline appends and forgets; the link takes entries in order and removes each one only when it is delivered.
-What is over the bound goes oldest first, and is counted: the newest are worth the most.
+The pipeline appends and forgets; the link takes entries in order and removes each one only when it is
+delivered. What is over the bound goes oldest first, and is counted: the newest are worth the most.
 """
 
 import threading
@@ -151,7 +151,7 @@ class MemoryOutbox:
         self._wakes = (*self._wakes, wake)
 
     def _trim(self) -> bool:
-        """Drop what is over a bound, oldest first; True where a spell of dropping begins, worth one log line."""
+        """Drop what is over a bound, oldest first; True where a spell of dropping begins (one log line)."""
         oldest_allowed_s = self._clock() - self._max_age_s
         before = self._dropped
         while self._entries:

@@ -1,7 +1,8 @@
 """Names of messages: unique for ever, sortable by time, the same on every delivery of one message.
 
 An id is a ULID (https://github.com/ulid/spec): 48 bits of milliseconds and 80 random bits as 26 characters of
-Crockford's base 32. Within one process each id is greater than the one before, also when the clock steps back.
+Crockford's base 32. Within one process each id is greater than the one before, even when the clock
+steps back.
 """
 
 import threading

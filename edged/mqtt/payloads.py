@@ -1,9 +1,9 @@
 """What is said on the topics: JSON in UTF-8, a documented shape each.
 
 Pure: no clock, no file. The shapes are pydantic models, from which the JSON Schemas in ``edged/schema`` are
-made (``python -m edged.mqtt.schemas``). Rare messages are built from the models; the one made for every frame is
-built from plain dicts, because validating it would cost as much as decoding a model's output. Tests hold the two
-together.
+made (``python -m edged.mqtt.schemas``). Rare messages are built from the models; the one made for every frame
+is built from plain dicts, because validating it would cost as much as decoding a model's output. Tests hold
+the two together.
 
 Later versions only add fields, so a reader must ignore what it does not know.
 """

@@ -1,0 +1,421 @@
+"""One MQTT connection, from dialling to its end: the only file that knows paho.
+
+    Connector.connect() ──→ Connection ── publish / subscribe / step ──→ close, or ConnectionEnded
+
+Everything runs in the thread that calls: no thread of paho's, no reconnecting by paho, no queue of paho's
+beyond the window its caller keeps. A new client for each connection, because paho carries stale state
+from one to the next. Callbacks only note what happened; an exception cannot get lost in them.
+"""
+
+import logging
+import select
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from socket import socket
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edged.errors import BadInput, BrokerUnreachable, NotAllowed
+from edged.mqtt.dial import CONNECT_TIMEOUT_S, LOOK_UP_S, Patience, Waker, dial, tls_failure
+from edged.mqtt.records import (
+    ConnectionEnded,
+    Ending,
+    Limits,
+    LinkOptions,
+    Message,
+    Protocol,
+    ProtocolRefused,
+    Received,
+)
+
+CLOSE_TIMEOUT_S = 0.5
+"""For the last bytes to leave when a connection is closed cleanly."""
+
+MAX_INCOMING_BYTES = 1 << 20
+"""Announced to an MQTT 5 broker: nobody has reason to send us more at once."""
+
+_PAHO = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+_REFUSED_FOR_WHO_WE_ARE = {0x85, 0x86, 0x87, 0x8A, 0x8C}
+_UNSUPPORTED_PROTOCOL = 0x84
+_SESSION_TAKEN_OVER = 0x8E
+
+# paho 2.2 does not know that a PUBACK may say "packet too large", as mosquitto does for its
+# message_size_limit. It would drop the connection as malformed, again on every attempt to send that
+# message.
+_TOO_LARGE = [PacketTypes.CONNACK, PacketTypes.PUBACK, PacketTypes.PUBREC, PacketTypes.DISCONNECT]
+ReasonCode.names = {**ReasonCode.names, 0x95: {"Packet too large": _TOO_LARGE}}
+
+
+@dataclass(slots=True)
+class _Noted:
+    """What the callbacks saw."""
+
+    accepted: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    goodbye: int | None = None
+    subscribed: list[int] = field(default_factory=list)
+
+
+class Connection:
+    """An accepted connection. One thread owns it and calls ``step`` again and again.
+
+    Attributes:
+        protocol: Spoken on it.
+        acknowledged: Packet identifiers and reasons of what was settled; the owner empties it. A QoS 0
+            message is in it once it is written.
+        received: What came in; the owner empties it.
+    """
+
+    def __init__(
+        self,
+        options: LinkOptions,
+        protocol: Protocol,
+        *,
+        will: Message | None,
+        waker: Waker,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Dial, greet, and wait until the broker accepts.
+
+        Raises:
+            BrokerUnreachable: Not there, not answering, or TLS failed.
+            ProtocolRefused: It does not speak ``protocol``.
+            NotAllowed: It refuses our credentials.
+            ConfigurationError: A certificate file that cannot be used.
+        """
+        self.protocol: Protocol = protocol
+        self.acknowledged: deque[tuple[int, int]] = deque()
+        self.received: deque[Received] = deque()
+        self._options, self._waker = options, waker
+        self._name = str(options.address)
+        self._noted = _Noted()
+        self._trouble = _Trouble()
+        patience = Patience(time.monotonic() + CONNECT_TIMEOUT_S, cancelled)
+        context = options.tls()
+        sock = dial(options.address, context=context, patience=patience)
+        self._client = _client(options, protocol, sock, will)
+        self._client.enable_logger(self._trouble)
+        self._listen()
+        try:
+            self._greet(context, cancelled)
+        except BaseException:
+            self.drop()
+            raise
+
+    @property
+    def limits(self) -> Limits:
+        """What the broker takes."""
+        return self._noted.limits
+
+    def publish(self, message: Message) -> int:
+        """Send a message now, or as soon as the socket takes it; returns its packet identifier.
+
+        Raises:
+            BadInput: The broker does not take a packet of this size.
+        """
+        properties = None
+        if self.protocol == "5":
+            properties = _properties(message.content_type, message.schema, message.expiry_s)
+        self._check_size(message, properties)
+        limits = self.limits
+        sent = self._client.publish(
+            message.topic,
+            message.payload,
+            qos=min(message.qos, limits.qos),
+            retain=message.retain and limits.retain,
+            properties=properties,
+        )
+        return sent.mid
+
+    def subscribe(self, topic_filter: str) -> None:
+        """Ask for what is published under a filter and wait for the answer.
+
+        Raises:
+            NotAllowed: The broker refuses the filter.
+            ConnectionEnded: It hung up, or did not answer in time.
+        """
+        self._noted.subscribed.clear()
+        if self.protocol == "5":
+            self._client.subscribe(topic_filter, options=SubscribeOptions(qos=1, retainAsPublished=False))
+        else:
+            self._client.subscribe(topic_filter, qos=1)
+        deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+        while not self._noted.subscribed:
+            if (left_s := deadline_s - time.monotonic()) <= 0:
+                raise self.given_up("no answer to the subscription")
+            self.step(left_s)
+        if any(code >= 0x80 for code in self._noted.subscribed):
+            raise NotAllowed(self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL")
+
+    def step(self, timeout_s: float) -> None:
+        """Wait for the socket or the waker, then read and write what there is.
+
+        Raises:
+            ConnectionEnded: It is over.
+        """
+        sock = self._client.socket()
+        if sock is None:
+            raise self._ended()
+        # TLS may hold bytes that the socket no longer shows.
+        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+        poll.register(self._waker, select.POLLIN)
+        ready = dict(poll.poll(0 if pending else timeout_s * 1000))
+        if self._waker.fileno() in ready:
+            self._waker.clear()
+        event = ready.get(sock.fileno(), 0)
+        if event & select.POLLOUT:
+            self._client.loop_write()
+        if pending or event & ~select.POLLOUT:
+            self._client.loop_read()
+        self._client.loop_misc()
+        if self._client.socket() is None:
+            raise self._ended()
+
+    def close(self) -> None:
+        """Say goodbye, so that the broker does not publish the last will, and close."""
+        self._client.disconnect()
+        deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
+        while self._client.socket() is not None and (left_s := deadline_s - time.monotonic()) > 0:
+            try:
+                self.step(left_s)
+            except ConnectionEnded:
+                break
+        self.drop()
+
+    def drop(self) -> None:
+        """Close without a word: the broker publishes the last will."""
+        if (sock := self._client.socket()) is not None:
+            sock.close()
+
+    def given_up(self, problem: str) -> ConnectionEnded:
+        """The error for a broker that is connected and does not do its part."""
+        return ConnectionEnded(self._name, problem, "look at the broker", ending=Ending.SILENT)
+
+    def _listen(self) -> None:
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
+
+    def _greet(self, context: ssl.SSLContext | None, cancelled: Callable[[], bool]) -> None:
+        address = self._options.address
+        keepalive = min(max(round(self._options.keepalive_s), 5), 65_535)
+        if context is not None:
+            self._client.tls_set_context(context)
+        if self.protocol == "5":
+            properties = _properties_of(PacketTypes.CONNECT)
+            properties.MaximumPacketSize = MAX_INCOMING_BYTES
+            self._client.connect(
+                address.host, address.port, keepalive, clean_start=True, properties=properties
+            )
+        else:
+            self._client.connect(address.host, address.port, keepalive)
+        deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+        while self._noted.accepted is None:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise BrokerUnreachable(
+                    self._name, "what answers does not speak MQTT (no CONNACK)", "correct mqtt.url"
+                )
+            if cancelled():
+                raise BrokerUnreachable(self._name, "stopped while connecting")
+            try:
+                self.step(min(left_s, LOOK_UP_S))
+            except ConnectionEnded as ended:
+                if self._noted.accepted is None:
+                    raise self._turned_away() from ended
+        self._judge(self._noted.accepted)
+
+    def _judge(self, code: int) -> None:
+        if code == 0:
+            return
+        if code == _UNSUPPORTED_PROTOCOL:
+            raise ProtocolRefused(self._name, self.protocol, explicit=True)
+        if code in {0x86, 0x87} and not self._options.address.user:
+            raise NotAllowed(
+                self._name,
+                "refused: bad user name or password (none is configured)",
+                "put the user into mqtt.url and the password into mqtt.password_file",
+            )
+        if code in {0x86, 0x87}:
+            raise NotAllowed(
+                self._name, "refused: bad user name or password", "correct mqtt.url and mqtt.password_file"
+            )
+        words = _words(PacketTypes.CONNACK, code)
+        if code in _REFUSED_FOR_WHO_WE_ARE:
+            raise NotAllowed(self._name, f"refused: {words}", "look at the broker's log and mqtt.client_id")
+        raise BrokerUnreachable(self._name, f"refused: {words}", "look at the broker")
+
+    def _turned_away(self) -> BrokerUnreachable:
+        """The connection ended before the broker accepted it."""
+        if isinstance(self._trouble.last, ssl.SSLError):
+            return tls_failure(self._options.address, self._trouble.last)
+        return ProtocolRefused(self._name, self.protocol, explicit=False)
+
+    def _ended(self) -> ConnectionEnded:
+        if self._noted.goodbye == _SESSION_TAKEN_OVER:
+            return ConnectionEnded(
+                self._name,
+                f"session taken over: another client calls itself {self._options.client_id!r}",
+                "give each device its own name (device, or mqtt.client_id)",
+                ending=Ending.TAKEN_OVER,
+            )
+        problem = "the connection broke"
+        if self._noted.goodbye is not None:
+            problem = f"the broker said goodbye ({_words(PacketTypes.DISCONNECT, self._noted.goodbye)})"
+        elif isinstance(self._trouble.last, OSError) and self._trouble.last.strerror:
+            problem += f" ({self._trouble.last.strerror.lower()})"
+        return ConnectionEnded(self._name, problem, "", ending=Ending.HUNG_UP)
+
+    def _check_size(self, message: Message, properties: Properties | None) -> None:
+        limit = self.limits.packet_bytes
+        if len(message.payload) + 65_535 + 512 <= limit:
+            return  # no topic and no properties of ours can make it too large
+        packed = len(properties.pack()) if properties is not None else 0  # type: ignore[no-untyped-call]
+        size = 1 + 4 + 2 + len(message.topic.encode()) + 2 + packed + len(message.payload)
+        if size > limit:
+            raise BadInput(
+                message.topic,
+                f"a message of {size} bytes, more than the {limit} the broker takes",
+                "raise the broker's limit",
+            )
+
+    def _on_connect(
+        self, _client: paho.Client, _: Any, _flags: Any, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        given: Mapping[str, Any] = {}
+        if properties is not None:
+            given = properties.json()  # type: ignore[no-untyped-call]
+        usual = Limits()
+        self._noted.accepted = reason.value
+        self._noted.limits = Limits(
+            receive_maximum=given.get("ReceiveMaximum", usual.receive_maximum),
+            packet_bytes=given.get("MaximumPacketSize", usual.packet_bytes),
+            qos=given.get("MaximumQoS", usual.qos),
+            retain=bool(given.get("RetainAvailable", 1)),
+        )
+
+    def _on_disconnect(
+        self, _client: paho.Client, _: Any, flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._noted.goodbye = reason.value
+
+    def _on_publish(
+        self, _client: paho.Client, _: Any, message: int, reason: ReasonCode, _properties: Any
+    ) -> None:
+        self.acknowledged.append((message, reason.value))
+
+    def _on_message(self, _client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # no topic that anybody could name
+        self.received.append(Received(topic, bytes(message.payload), message.retain))
+
+    def _on_subscribe(
+        self, _client: paho.Client, _: Any, _message: int, reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        self._noted.subscribed = [reason.value for reason in reasons]
+
+
+class Connector:
+    """Connects again and again and remembers which version of MQTT the broker speaks."""
+
+    def __init__(self, options: LinkOptions, *, will: Message | None = None) -> None:
+        self._options, self._will = options, will
+        self._first: Protocol = "3.1.1" if options.protocol == "3.1.1" else "5"
+
+    def connect(self, waker: Waker, cancelled: Callable[[], bool] = lambda: False) -> Connection:
+        """A new, accepted connection; raises as ``Connection`` does."""
+
+        def attempt(protocol: Protocol) -> Connection:
+            return Connection(self._options, protocol, will=self._will, waker=waker, cancelled=cancelled)
+
+        try:
+            return attempt(self._first)
+        except ProtocolRefused as refusal:
+            if self._options.protocol != "auto":
+                raise
+            other: Protocol = "3.1.1" if self._first == "5" else "5"
+            connection = attempt(other)
+            # Hanging up may have had another reason (a broker on its way down): then 5 is asked again.
+            if refusal.explicit:
+                self._first = other
+            return connection
+
+
+class _Client(paho.Client):
+    """paho over a socket that is connected already."""
+
+    dialled: socket
+
+    def _create_socket(self) -> socket:
+        return self.dialled
+
+
+class _Trouble(logging.Logger):
+    """Keeps the exception that paho only logs when a socket fails."""
+
+    def __init__(self) -> None:
+        super().__init__("paho", logging.ERROR)
+        self.last: BaseException | None = None
+        self.addFilter(self._keep)
+        self.addHandler(logging.NullHandler())
+
+    def _keep(self, record: logging.LogRecord) -> bool:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        self.last = next((item for item in arguments if isinstance(item, BaseException)), self.last)
+        return False
+
+
+def _client(options: LinkOptions, protocol: Protocol, sock: socket, will: Message | None) -> _Client:
+    client = _Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=options.client_id,
+        protocol=_PAHO[protocol],
+        reconnect_on_failure=False,
+    )
+    client.dialled = sock
+    client.max_inflight_messages_set(0)  # no second window behind ours
+    if options.address.user:
+        client.username_pw_set(options.address.user, options.address.password or None)
+    if will is not None:
+        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+    return client
+
+
+@lru_cache(maxsize=256)
+def _properties(content_type: str, schema: str, expiry_s: int | None) -> Properties:
+    properties = _properties_of(PacketTypes.PUBLISH)
+    if content_type:
+        properties.ContentType = content_type
+    if schema:
+        properties.UserProperty = ("schema", schema)
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    return properties
+
+
+def _properties_of(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]
+
+
+def _words(packet: int, code: int) -> str:
+    try:
+        return str(ReasonCode(packet, identifier=code)).lower()
+    except (KeyError, ValueError):
+        return f"reason 0x{code:02x}"

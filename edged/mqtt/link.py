@@ -1,0 +1,408 @@
+"""The link to the broker: it comes back by itself, and nothing is forgotten that was not acknowledged.
+
+    pipeline ─ append → outbox ┐
+    set_state → retained states ┼─ thread "mqtt-link" ─→ connection ─→ broker
+    publish → (while connected) ┘        │ lost, silent, refused
+                                         └─ backoff with jitter ─ a new connection
+
+One thread does all of it, so an error cannot hide in a callback. Whether a link is alive is judged by
+acknowledgements that come, not by what the socket believes. After each connect the order is: `online`, all
+retained states, then the outbox from its oldest entry.
+"""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+import structlog
+
+from edged.errors import BadInput, BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
+from edged.mqtt.connection import Connection, Connector
+from edged.mqtt.dial import Waker
+from edged.mqtt.payloads import marked_replayed
+from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message
+from edged.mqtt.retained import RetainedStates
+from edged.mqtt.topics import OFFLINE, ONLINE, Topics
+from edged.mqtt.window import Outcome, Parcel, Window
+from edged.outbox import Entry, Outbox
+
+__all__ = ["Link", "LinkOptions", "LinkState"]
+
+WINDOW = 128
+"""Unacknowledged messages at once: the fastest of 1, 20, 128 and 512."""
+
+MAX_FLEETING = 64
+"""Messages of ``publish`` that wait for the thread."""
+
+_FIRST_DELAY_S = 0.5
+_AWAY_DELAY_S = 3.0  # results flow again within 5 s of a broker's return
+_REFUSED_DELAY_S = 60.0  # a person has to act first
+_LASTING_S = 30.0  # a connection that lasted this long makes the next delays short again
+_FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How the link stands.
+
+    Attributes:
+        connected: The broker has accepted us and answers.
+        why: Why not, and what to do; empty while connected.
+        protocol: ``5`` or ``3.1.1``; empty while not connected.
+        since_s: Seconds since 1970.
+        refused: The broker does not want us: a person must act.
+    """
+
+    connected: bool
+    why: str
+    protocol: str
+    since_s: float
+    refused: bool = False
+
+
+class Link:
+    """Keeps a connection to the broker and delivers the outbox. A context manager that owns its thread.
+
+    Args:
+        options: How the broker is spoken to.
+        topics: Of this device.
+        outbox: What is to be delivered.
+        on_change: Called with each new state, from the link's thread; must not block.
+    """
+
+    def __init__(
+        self,
+        options: LinkOptions,
+        *,
+        topics: Topics,
+        outbox: Outbox,
+        on_change: Callable[[LinkState], None] | None = None,
+    ) -> None:
+        self._options, self._topics, self._outbox, self._on_change = options, topics, outbox, on_change
+        will = Message(topics.status, OFFLINE, qos=1, retain=True)
+        self._connector = Connector(options, will=will)
+        self._window = Window(outbox)
+        self._retained = RetainedStates()
+        self._retained.set(topics.status, ONLINE)
+        self._fleeting: deque[tuple[str, bytes, int]] = deque(maxlen=MAX_FLEETING)
+        self._waker = Waker()
+        self._state = LinkState(False, "not connected yet", "", time.time())
+        self._connected_once = False
+        self._connected_at_s = 0.0
+        self._set_aside = 0
+        self._moved = threading.Condition()
+        self._stopping = threading.Event()
+        self._deadline_s = self._farewell_s = float("inf")
+        self._final = b""
+        self._said_all = False
+        self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
+        outbox.subscribe(self._waker.wake)
+
+    def __enter__(self) -> "Link":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(5.0)
+
+    def start(self) -> None:
+        """Begin to connect; returns at once.
+
+        Raises:
+            ConfigurationError: A certificate file that cannot be used.
+        """
+        self._options.tls()
+        self._thread.start()
+
+    @property
+    def state(self) -> LinkState:
+        """How the link stands now."""
+        return self._state
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and answers."""
+        return self._state.connected
+
+    @property
+    def connected_once(self) -> bool:
+        """Whether the broker was ever reached."""
+        return self._connected_once
+
+    @property
+    def set_aside(self) -> int:
+        """Messages given up because the broker will not take them."""
+        return self._set_aside
+
+    def set_state(self, topic: str, payload: bytes) -> None:
+        """Have the broker keep ``payload`` on ``topic`` (QoS 1, retained), on every connection again."""
+        if self._retained.set(topic, payload):
+            self._waker.wake()
+
+    def clear_state(self, topic: str) -> None:
+        """Forget a state and have the broker forget it."""
+        self._retained.clear(topic)
+        self._waker.wake()
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+        """Send a message if connected; otherwise it is gone."""
+        if self.connected:
+            self._fleeting.append((topic, payload, qos))
+            self._waker.wake()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until everything is delivered and acknowledged.
+
+        Returns:
+            False when the time is over, or at once when the link is stopped or the broker refuses us.
+        """
+
+        def over() -> bool:
+            return self._idle or self._state.refused or not self._thread.is_alive()
+
+        with self._moved:
+            self._moved.wait_for(over, timeout_s)
+        return self._idle
+
+    def stop(self, timeout_s: float, *, final: str = "stopped") -> bool:
+        """Deliver what can be delivered, publish ``final`` as the status, say goodbye, end the thread.
+
+        Returns:
+            True when everything was delivered, ``final`` included, and the thread has ended in time.
+        """
+        if not self._thread.is_alive():
+            self._waker.close()
+            return self._said_all
+        now_s = time.monotonic()
+        self._final = final.encode()
+        self._deadline_s = now_s + timeout_s * 0.95
+        self._farewell_s = now_s + timeout_s * (1 - _FAREWELL_SHARE)
+        self._stopping.set()
+        self._waker.wake()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            _log.warning("mqtt link does not end", waited_s=timeout_s)
+            return False
+        return self._said_all
+
+    @property
+    def _idle(self) -> bool:
+        return not len(self._outbox) and not len(self._window) and not len(self._retained)
+
+    def _run(self) -> None:
+        attempt, kind = 0, ""
+        try:
+            while True:
+                last_try = self._stopping.is_set()
+                began_s = time.monotonic()
+                error = self._connect_and_serve()
+                if error is None or last_try:
+                    return
+                refused = _refuses(error)
+                if refused != kind or time.monotonic() - began_s > _LASTING_S:
+                    attempt, kind = 0, refused
+                self._changed(LinkState(False, _why(error), "", time.time(), bool(refused)))
+                chance = random.random()  # noqa: S311 - spreads a fleet, hides nothing
+                self._stopping.wait(backoff_s(attempt, refused=bool(refused), chance=chance))
+                if self._stopping.is_set() and refused:
+                    return
+                attempt += 1
+        finally:
+            self._changed(
+                LinkState(False, self._state.why or "stopped", "", time.time(), self._state.refused)
+            )
+            self._waker.close()
+
+    def _connect_and_serve(self) -> EdgedError | None:
+        """One connection from its beginning to its end; None after a clean one, otherwise why it ended."""
+        try:
+            connection = self._connector.connect(self._waker, self._out_of_time)
+        except EdgedError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a broker can make paho fail in ways nobody lists; go on
+            return _surprise(error)
+        try:
+            self._begin(connection)
+            self._serve(connection)
+        except EdgedError as error:
+            self._judge(error)
+            return error
+        except Exception as error:  # noqa: BLE001 - as above
+            return _surprise(error)
+        finally:
+            connection.drop()
+        return None
+
+    def _begin(self, connection: Connection) -> None:
+        now_s = time.monotonic()
+        self._connected_at_s = now_s
+        self._connected_once = True
+        self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
+        self._retained.all_again()
+        self._fleeting.clear()
+        self._changed(LinkState(True, "", connection.protocol, time.time()))
+
+    def _serve(self, connection: Connection) -> None:
+        while not self._farewell(connection):
+            self._send(connection)
+            # A message of QoS 0 is settled by being written, which makes room for the next ones at once.
+            written = self._settle(connection)
+            connection.step(0.0 if written else self._next_look_s())
+            self._settle(connection)
+            if problem := self._window.stuck(time.monotonic()):
+                raise connection.given_up(problem)
+        connection.close()
+
+    def _farewell(self, connection: Connection) -> bool:
+        """While stopping: whether all is said, or the time is over."""
+        if not self._stopping.is_set():
+            return False
+        nothing_left = not len(self._window) and not len(self._retained)
+        if self._final and ((nothing_left and not len(self._outbox)) or time.monotonic() > self._farewell_s):
+            self._said_all = not len(self._outbox)
+            self._retained.set(self._topics.status, self._final)
+            self._final = b""
+            return False
+        if not self._final and nothing_left:
+            return True
+        if self._out_of_time():
+            self._said_all = False
+            return True
+        return False
+
+    def _send(self, connection: Connection) -> None:
+        while self._window.room > 0 and (due := self._retained.take()):
+            topic, payload = due
+            meaning = self._topics.meaning(topic)
+            state = Message(topic, payload, 1, True, meaning.content_type, meaning.schema)
+            self._send_one(connection, state, None)
+        while self._fleeting and self._window.room > 0:
+            topic, payload, qos = self._fleeting.popleft()
+            meaning = self._topics.meaning(topic)
+            self._send_one(
+                connection, Message(topic, payload, qos, False, meaning.content_type, meaning.schema), None
+            )
+        if self._stopping.is_set() and not self._final:
+            return  # the status says `stopped`: nothing may follow it
+        for entry in self._window.entries(time.monotonic()):
+            self._send_one(connection, self._result(entry), entry)
+
+    def _result(self, entry: Entry) -> Message:
+        meaning = self._topics.meaning(entry.topic)
+        expiry_s = self._options.result_expiry_s
+        payload = entry.payload
+        if entry.appended_monotonic_s < self._connected_at_s:
+            payload = marked_replayed(payload)
+            expiry_s -= time.monotonic() - entry.appended_monotonic_s
+        return Message(
+            entry.topic,
+            payload,
+            entry.qos,
+            False,
+            meaning.content_type,
+            meaning.schema,
+            max(int(expiry_s), 1),
+        )
+
+    def _send_one(self, connection: Connection, message: Message, entry: Entry | None) -> None:
+        try:
+            identifier = connection.publish(message)
+        except (BadInput, ValueError) as error:  # ValueError: a topic that paho does not accept
+            self._give_up(message.topic, str(error))
+            if entry is not None:
+                self._window.passed_over(entry)
+            elif message.retain:
+                self._retained.settled(message.topic, message.payload, again=False)
+            return
+        self._window.sent(identifier, Parcel(message.topic, message.payload, entry, time.monotonic()))
+
+    def _settle(self, connection: Connection) -> bool:
+        """Act on the acknowledgements that came; False where none did."""
+        moved = False
+        while connection.acknowledged:
+            identifier, reason = connection.acknowledged.popleft()
+            settled = self._window.settled(identifier, reason, time.monotonic())
+            if settled is None:
+                continue
+            moved = True
+            parcel, outcome = settled
+            if outcome is Outcome.SET_ASIDE:
+                self._give_up(parcel.topic, f"the broker does not take it (reason 0x{reason:02x})")
+            if parcel.entry is None:
+                self._retained.settled(parcel.topic, parcel.payload, again=outcome is Outcome.LATER)
+        if moved and self._idle:
+            with self._moved:
+                self._moved.notify_all()
+        return moved
+
+    def _judge(self, error: EdgedError) -> None:
+        """A broker that took our states and then hung up may have choked on what was in flight."""
+        hung_up = isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP
+        if hung_up and not len(self._retained) and (entry := self._window.hung_up()):
+            self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
+
+    def _give_up(self, topic: str, why: str) -> None:
+        self._set_aside += 1
+        _log.warning("mqtt message set aside", topic=topic, why=why, set_aside=self._set_aside)
+
+    def _next_look_s(self) -> float:
+        now_s = time.monotonic()
+        look_s = self._window.next_look_s(now_s)
+        if self._stopping.is_set():
+            look_s = min(look_s, max((self._farewell_s if self._final else self._deadline_s) - now_s, 0.01))
+        return look_s
+
+    def _out_of_time(self) -> bool:
+        return self._stopping.is_set() and time.monotonic() > self._deadline_s
+
+    def _changed(self, state: LinkState) -> None:
+        before, self._state = self._state, state
+        with self._moved:
+            self._moved.notify_all()
+        if (before.connected, before.why) == (state.connected, state.why):
+            return
+        broker = str(self._options.address)
+        if state.connected:
+            _log.info("mqtt connected", broker=broker, protocol=state.protocol)
+        elif state.why != "stopped":
+            _log.warning("mqtt not connected", broker=broker, why=state.why)
+        if self._on_change is None:
+            return
+        try:
+            self._on_change(state)
+        except Exception as error:  # noqa: BLE001 - a listener's bug must not cost the connection
+            _log.error("mqtt state listener failed", exc_info=error)
+
+
+def backoff_s(attempt: int, *, refused: bool, chance: float) -> float:
+    """How long to wait before connecting again: full jitter, so that a fleet does not come all at once.
+
+    Args:
+        attempt: From 0, of failures of the same kind.
+        refused: The broker does not want us.
+        chance: Uniform, from 0 to 1.
+    """
+    most_s = _REFUSED_DELAY_S if refused else _AWAY_DELAY_S
+    return max(chance * min(_FIRST_DELAY_S * 2.0 ** min(attempt, 16), most_s), 0.02)
+
+
+def _refuses(error: EdgedError) -> str:
+    taken_over = isinstance(error, ConnectionEnded) and error.ending is Ending.TAKEN_OVER
+    return "refused" if taken_over or isinstance(error, NotAllowed | ConfigurationError) else ""
+
+
+def _why(error: EdgedError) -> str:
+    return error.problem + (f"; {error.remedy}" if error.remedy else "")
+
+
+def _surprise(error: Exception) -> EdgedError:
+    _log.error("mqtt link stumbled and goes on", exc_info=error)
+    return BrokerUnreachable("mqtt", f"unexpected {type(error).__name__}: {error}", "report this")

@@ -1,0 +1,129 @@
+"""The records that a connection is opened with, gives back, and fails with."""
+
+import ssl
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from edged.errors import BrokerUnreachable
+from edged.mqtt.dial import tls_context
+from edged.urls import BrokerAddress
+
+Protocol = Literal["5", "3.1.1"]
+
+LONGEST_PACKET_BYTES = 268_435_455
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """How a broker is spoken to.
+
+    Attributes:
+        address: Where it is, with user and password.
+        client_id: One connection for each: a second one with the same takes its place.
+        protocol: ``auto`` is MQTT 5, and 3.1.1 where the broker refuses it.
+        keepalive_s: Silence after which the broker is asked whether it is there.
+        ca_file: PEM; empty for the system's authorities.
+        cert_file: PEM of a client certificate; empty for none.
+        key_file: PEM of its key.
+        result_expiry_s: For how long a broker keeps an undelivered result (MQTT 5).
+    """
+
+    address: BrokerAddress
+    client_id: str
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive_s: float = 30.0
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    result_expiry_s: float = 7 * 86400.0
+
+    def tls(self) -> ssl.SSLContext | None:
+        """A fresh context, so that renewed certificates count; None without TLS.
+
+        Raises:
+            ConfigurationError: A file that cannot be used.
+        """
+        if not self.address.tls:
+            return None
+        return tls_context(ca_file=self.ca_file, cert_file=self.cert_file, key_file=self.key_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the broker takes, as it said when it accepted us.
+
+    Attributes:
+        receive_maximum: Unacknowledged messages at once.
+        packet_bytes: Of one packet.
+        qos: The highest.
+        retain: Whether it keeps retained messages.
+    """
+
+    receive_maximum: int = 65_535
+    packet_bytes: int = LONGEST_PACKET_BYTES
+    qos: int = 2
+    retain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that came in.
+
+    Attributes:
+        topic: Where it was published.
+        payload: As it came.
+        retained: It was kept by the broker from before.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Ending(Enum):
+    """How a connection ended."""
+
+    HUNG_UP = "hung up"
+    TAKEN_OVER = "taken over"
+    SILENT = "silent"
+
+
+class ConnectionEnded(BrokerUnreachable):
+    """A connection that had been accepted is over. Known within ``mqtt`` only."""
+
+    def __init__(self, subject: str, problem: str, remedy: str = "", *, ending: Ending) -> None:
+        super().__init__(subject, problem, remedy)
+        self.ending = ending
+
+
+class ProtocolRefused(BrokerUnreachable):
+    """The broker does not speak this version of MQTT, or seems not to. Known within ``mqtt`` only."""
+
+    def __init__(self, subject: str, version: Protocol, *, explicit: bool) -> None:
+        said = f"refuses MQTT {version}" if explicit else f"hung up on the greeting of MQTT {version}"
+        super().__init__(subject, f"the broker {said}", "try another mqtt.protocol, or the right port")
+        self.explicit = explicit
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to be sent.
+
+    Attributes:
+        topic: Where to.
+        payload: What.
+        qos: Lowered to what the broker takes.
+        retain: Left out where the broker keeps none.
+        content_type: For MQTT 5; empty for none.
+        schema: User property ``schema``; empty for none.
+        expiry_s: Message expiry; None for never.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    content_type: str = ""
+    schema: str = ""
+    expiry_s: int | None = None
