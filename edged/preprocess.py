@@ -7,7 +7,7 @@ is that of the small picture; the full frame is never converted. The order, and 
     BGR ------------------resize-------------------------> BGR, 8 bits ---------split, scale--> the tensor
 
 Rules: pixels are sampled bilinearly, pixel centres lie at halves (as ``cv2.INTER_LINEAR`` has it); chroma is
-taken to lie in the middle of the luma pixels it covers; the picture is rounded to 8 bits once, before scaling.
+taken to lie in the middle of the luma pixels it covers; the picture is rounded to 8 bits once, then scaled.
 """
 
 from typing import Any

@@ -1,0 +1,137 @@
+"""Which family a detector is of, decided once when a model is loaded.
+
+Every family is asked. One answer is taken; two are a question for a person, as is none. Shapes alone do not
+decide:
+families share them, so each looks at what a trial run gave.
+"""
+
+from difflib import get_close_matches
+
+import numpy as np
+
+from edged.decode.end2end import EndToEnd
+from edged.decode.family import Evidence, Family, Recognition
+from edged.decode.labels import resolve_labels
+from edged.decode.yolov5 import YoloV5
+from edged.decode.yolov6 import YoloV6
+from edged.decode.yolov8 import YoloV8
+from edged.decode.yolox import YoloX
+from edged.errors import ModelRejected
+
+FAMILIES: tuple[Family, ...] = (YoloX(), YoloV5(), YoloV6(), YoloV8(), EndToEnd())
+
+_ALIASES = {
+    "yolov7": "yolov5",
+    "yolov9": "yolov8",
+    "yolo11": "yolov8",
+    "yolov11": "yolov8",
+    "yolo12": "yolov8",
+    "yolov12": "yolov8",
+    "yolov10": "end2end",
+}
+"""Names by which people know a layout; YOLO26 has two and is told by its outputs."""
+
+_OTHER_TASKS = {
+    "obb": "finds oriented boxes, which would be wrong as upright ones",
+    "classify": "classifies whole pictures",
+    "semantic": "colours areas",
+    "depth": "estimates depth",
+}
+
+
+def recognise(evidence: Evidence, family: str | None = None) -> Recognition:
+    """Say what a model is.
+
+    Args:
+        evidence: What is known of it.
+        family: Name from ``model.toml``: only this one is asked.
+
+    Raises:
+        ModelRejected: No such family, no detector of one, two that it may be, or labels that do not fit;
+        the error
+            says what settles it. The subject is ``model``: the caller knows the file.
+    """
+    asked = FAMILIES if family is None else (_named(family),)
+    _refuse_others(evidence)
+    answers = [(one, one.recognise(evidence)) for one in asked]
+    found = [answer for _, answer in answers if isinstance(answer, Recognition)]
+    if len(found) > 1:
+        names = " or ".join(answer.family for answer in found)
+        line = " or ".join(f'family = "{answer.family}"' for answer in found)
+        raise ModelRejected(
+            "model", f"may be {names} ({_outputs(evidence)})", f"say which in model.toml: {line}"
+        )
+    if not found:
+        raise _unknown(evidence, [answer for _, answer in answers if isinstance(answer, str)], family)
+    resolve_labels(evidence.labels, found[0].class_count)
+    return found[0]
+
+
+def _named(name: str) -> Family:
+    known = {one.name: one for one in FAMILIES}
+    key = _ALIASES.get(name.lower(), name.lower())
+    if key in known:
+        return known[key]
+    near = get_close_matches(key, [*known, *_ALIASES], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    raise ModelRejected("model", f"unknown family {name!r} in model.toml", hint)
+
+
+def _refuse_others(evidence: Evidence) -> None:
+    """What no family needs to look at."""
+    if len(evidence.inputs) != 1:
+        names = ", ".join(spec.name for spec in evidence.inputs) or "none"
+        raise ModelRejected(
+            "model",
+            f"takes {len(evidence.inputs)} inputs ({names})",
+            "a detector of a known family takes one picture",
+        )
+    task = evidence.metadata.get("task", "")
+    if task in _OTHER_TASKS:
+        raise ModelRejected(
+            "model", f"{_OTHER_TASKS[task]} (task {task!r})", "this version serves detectors only"
+        )
+    for spec, output in zip(evidence.outputs, evidence.trial, strict=False):
+        if output.dtype.kind == "f" and not np.isfinite(output).all():
+            raise ModelRejected(
+                "model",
+                f"gave NaN or infinity in {spec.name!r} on a trial run",
+                "export it anew, or in float32",
+            )
+
+
+def _unknown(evidence: Evidence, reasons: list[str], family: str | None) -> ModelRejected:
+    if reasons:
+        problem, _, remedy = reasons[0].partition("; ")
+        return ModelRejected("model", problem, remedy or f"families served: {_names()}")
+    wanted = (
+        f"is not of the family {family!r}" if family else f"is no detector of a known family ({_names()})"
+    )
+    return ModelRejected(
+        "model",
+        f"{wanted}: {_looks_like(evidence)}",
+        "model.toml can say the family where edged guesses wrong",
+    )
+
+
+def _names() -> str:
+    return ", ".join(one.name for one in FAMILIES)
+
+
+def _looks_like(evidence: Evidence) -> str:
+    shapes = [output.shape for output in evidence.trial]
+    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][0] == 1:
+        return f"{_outputs(evidence)} is a classifier's answer, {shapes[0][1]} numbers a picture"
+    if len(shapes) == 1 and len(shapes[0]) == 4:
+        return f"{_outputs(evidence)} is one map over the picture, as segmentation and undecoded models give"
+    if shapes and all(len(shape) > 0 and shape[0] not in {0, 1} for shape in shapes if len(shape) > 2):
+        return f"{_outputs(evidence)} is a batch of several pictures or something else"
+    return f"its outputs are {_outputs(evidence)}"
+
+
+def _outputs(evidence: Evidence) -> str:
+    parts = [
+        f"{spec.name} {list(output.shape)}"
+        for spec, output in zip(evidence.outputs, evidence.trial, strict=False)
+    ]
+    return ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")

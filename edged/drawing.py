@@ -1,0 +1,71 @@
+"""A picture with what was found drawn on it, for people: boxes, labels, scores; readable at any size."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.decode.labels import label_of
+from edged.detection import Detections
+
+Picture = NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+MAX_LABEL_CHARS = 40
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT_PX = 22  # height of its capitals at scale 1
+# Told apart by people who see red and green alike (Okabe and Ito 2008), blue first; a class has the same one everywhere.
+_COLORS: tuple[Color, ...] = (
+    (0, 159, 230),
+    (233, 180, 86),
+    (115, 158, 0),
+    (66, 228, 240),
+    (178, 114, 0),
+    (0, 94, 213),
+    (167, 121, 204),
+)
+
+
+def draw(picture: Picture, detections: Detections, labels: Sequence[str]) -> Picture:
+    """Boxes with labels and scores, the best on top.
+
+    Args:
+        picture: uint8 (H, W, 3), blue first; left as it is.
+        detections: Boxes in its pixels.
+        labels: A name a class; a class without one is shown by its number.
+
+    Returns:
+        A new picture of the same size. Lines and letters grow with it: 1 and 10 pixels at 320, 4 and 32 at 4K.
+    """
+    canvas = np.ascontiguousarray(picture).copy()
+    size = min(canvas.shape[:2]) + max(canvas.shape[:2])
+    line_px = max(1, round(size / 1400))
+    text_px = max(10, round(size / 140))
+    for index in np.argsort(detections.score, kind="stable"):
+        color = _COLORS[int(detections.class_id[index]) % len(_COLORS)]
+        x1, y1, x2, y2 = (round(float(edge)) for edge in detections.xyxy[index])
+        cv2.rectangle(canvas, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), color, line_px)
+        name = label_of(labels, int(detections.class_id[index]))
+        _write(canvas, f"{_ascii(name)} {detections.score[index]:.2f}", (x1, y1), color, text_px)
+    return canvas
+
+
+def _write(canvas: Picture, text: str, corner: tuple[int, int], color: Color, text_px: int) -> None:
+    """Put a line of text on a filled box above a corner; below it where there is no room, and never outside."""
+    scale, thickness = text_px / 1.4 / _FONT_PX, max(1, round(text_px / 14))
+    (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
+    margin = max(2, text_px // 6)
+    wide, high = width + 2 * margin, height + below + 2 * margin
+    x = max(0, min(corner[0], canvas.shape[1] - wide))
+    y = corner[1] - high if corner[1] >= high else max(0, min(corner[1], canvas.shape[0] - high))
+    cv2.rectangle(canvas, (x, y), (x + wide - 1, y + high - 1), color, cv2.FILLED)
+    ink = (0, 0, 0) if np.dot(color, (0.114, 0.587, 0.299)) > 110 else (255, 255, 255)
+    cv2.putText(canvas, text, (x + margin, y + margin + height), _FONT, scale, ink, thickness, cv2.LINE_AA)
+
+
+def _ascii(name: str) -> str:
+    """What the font can show, not too long."""
+    shown = name.encode("ascii", "replace").decode()
+    return shown if len(shown) <= MAX_LABEL_CHARS else shown[: MAX_LABEL_CHARS - 2] + ".."
