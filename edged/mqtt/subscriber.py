@@ -1,0 +1,101 @@
+"""Looking on: what is published under a base, for people and scripts. The daemon itself does not use it."""
+
+import threading
+import time
+from types import TracebackType
+
+from edged.errors import BrokerUnreachable
+from edged.mqtt.connection import Connection, Connector
+from edged.mqtt.dial import Waker
+from edged.mqtt.records import LinkOptions, Received
+
+RETRY_S = 1.0
+"""Between two attempts to come back to a broker that went away."""
+
+
+class Subscriber:
+    """A subscription that comes back by itself; used from one thread.
+
+    Attributes:
+        why: Why it is not connected; empty while it is.
+
+    Args:
+        options: How the broker is spoken to.
+        topic_filter: What is asked for.
+
+    Raises:
+        BrokerUnreachable: The broker cannot be reached now.
+        NotAllowed: It refuses our credentials or the filter.
+        ConfigurationError: A certificate file that cannot be used.
+    """
+
+    def __init__(self, options: LinkOptions, topic_filter: str) -> None:
+        self.why = ""
+        self._filter = topic_filter
+        self._connector = Connector(options)
+        self._waker = Waker()
+        self._pause = threading.Event()
+        self._retry_at_s = 0.0
+        self._connection: Connection | None = None
+        try:
+            self._subscribe()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Subscriber":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def receive(self, timeout_s: float) -> list[Received]:
+        """What came, in order; [] after ``timeout_s`` without anything, or while the broker is away.
+
+        Raises:
+            NotAllowed: The broker came back and refuses us now.
+        """
+        if self._connection is None:
+            self._come_back(timeout_s)
+        if self._connection is None:
+            return []
+        connection = self._connection
+        try:
+            if not connection.received:
+                connection.step(timeout_s)
+        except BrokerUnreachable as error:
+            self._lost(error)
+        received = list(connection.received)
+        connection.received.clear()
+        return received
+
+    def close(self) -> None:
+        """Say goodbye and close."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._waker.close()
+
+    def _subscribe(self) -> None:
+        self._connection = self._connector.connect(self._waker)
+        self._connection.subscribe(self._filter)
+        self.why = ""
+
+    def _come_back(self, timeout_s: float) -> None:
+        pause_s = self._retry_at_s - time.monotonic()
+        if pause_s > 0:
+            self._pause.wait(min(pause_s, timeout_s))
+            return
+        try:
+            self._subscribe()
+        except BrokerUnreachable as error:
+            self._lost(error)
+
+    def _lost(self, error: BrokerUnreachable) -> None:
+        if self._connection is not None:
+            self._connection.drop()
+            self._connection = None
+        self.why = str(error)
+        self._retry_at_s = time.monotonic() + RETRY_S
