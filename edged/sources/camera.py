@@ -1,0 +1,285 @@
+"""A camera at work: a thread that opens its source, delivers chosen frames, and opens it again when it is lost.
+
+          ┌───────────── backoff ←──────────────┐
+offline ──┴→ open → first frame → online → lost ┘   a recording begins again at its end; ``once`` ends there
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from edged.errors import BadInput, ConfigurationError, EdgedError, InputNotFound, NotAllowed, SourceLost
+from edged.frame import Frame
+from edged.settings import CameraSettings, is_path
+from edged.sources.backoff import Backoff
+from edged.sources.capture import Capture, Source, SourceStatistics
+from edged.sources.chooser import FrameChooser
+from edged.sources.clock import Pace, StreamClock
+from edged.sources.pictures import PictureSource
+from edged.sources.pixels import Pixels
+from edged.sources.stream import framed, open_source
+
+STOP_S = 6.0
+"""How long leaving the ``with`` waits for the thread; nothing in it waits longer without looking at the stop event."""
+DEFAULT_STEP_S = 0.04
+"""Of a recording that says nothing about its rate."""
+
+log = structlog.get_logger()
+
+
+class SourceStatus(Enum):
+    """Whether frames come."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is published of a camera.
+
+    Attributes:
+        status: Whether frames come.
+        why: For people: why it is offline, empty while it is online. Carries no password.
+        width: Pixels of the upright frames; None until the first one.
+        height: Pixels.
+        fps: As the source declares it; None where it does not.
+        since_s: When the status began, in seconds since 1970.
+    """
+
+    status: SourceStatus
+    why: str
+    width: int | None
+    height: int | None
+    fps: float | None
+    since_s: float
+
+
+class Camera:
+    """Reads one source in a thread of its own, named ``camera-<name>``.
+
+    ``deliver`` and ``on_state`` are called in that thread and nowhere else, so they need no lock against each other.
+    `start`, `stop` and the properties may be called from any thread.
+
+    Attributes:
+        name: As configured.
+        statistics: Counts since the start.
+        finished: Set when the thread has ended: with ``once`` after the last frame was delivered or the source
+            failed for good, otherwise after `stop`.
+        error: With ``once``, why the source failed; None while it works, and where it is read for ever.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: CameraSettings,
+        *,
+        once: bool,
+        deliver: Callable[[Frame], None],
+        on_state: Callable[[SourceState], None],
+    ) -> None:
+        """Prepare; nothing is opened before `start`.
+
+        Args:
+            name: As configured.
+            settings: Its section.
+            once: Read it once to its end, waiting for ``deliver``; otherwise for ever.
+            deliver: Takes each chosen frame. It may block; a stop is then seen after it returns.
+            on_state: Told of each change of `state`.
+        """
+        self.name = name
+        self.statistics = SourceStatistics()
+        self.finished = threading.Event()
+        self.error: EdgedError | None = None
+        self._settings, self._once = settings, once
+        self._deliver, self._on_state = deliver, on_state
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
+        self._state = SourceState(SourceStatus.OFFLINE, "connecting", None, None, None, time.time())
+        self._sequence = 0
+        self._was_online = False
+        self._warned = ""
+        self._backoff = Backoff()
+        self._chooser = FrameChooser(settings.fps)
+        self._pace = Pace()
+        self._clock = StreamClock()
+
+    @property
+    def state(self) -> SourceState:
+        """The state now."""
+        return self._state
+
+    def start(self) -> None:
+        """Begin; once only."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask the thread to end and wait for it.
+
+        Returns:
+            Whether it has ended. If not, it ends by itself when what it waits for returns.
+        """
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(STOP_S)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                fault = self._attempt()
+                if self._stop.is_set() or self._once:
+                    self._end(fault)
+                    return
+                if fault is not None:
+                    self._offline(fault)
+                    self._stop.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
+        finally:
+            self.finished.set()
+
+    def _attempt(self) -> EdgedError | None:
+        """Read the source to its end, and say what ended it before its time."""
+        try:
+            self._read_through()
+        except EdgedError as error:
+            return error
+        except Exception as error:  # noqa: BLE001  a bug must show as a state and a log line, not as a silent thread
+            log.exception("camera failed", camera=self.name)
+            return EdgedError(f"camera {self.name}", f"failed inside ({type(error).__name__})", "report this")
+        return None
+
+    def _read_through(self) -> None:
+        with self._open() as source, closing(source.captures()) as captures:
+            self._begin(source)
+            for capture in captures:
+                self._take(source, capture)
+                if self._stop.is_set():
+                    return
+            self._warn(source.warning)
+            if source.live and not self._once and not self._stop.is_set():
+                raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
+
+    def _open(self) -> Source:
+        settings = self._settings
+        return open_source(
+            settings.url,
+            name=self.name,
+            stop=self._stop,
+            statistics=self.statistics,
+            transport=settings.transport,
+            read_timeout_s=settings.read_timeout,
+            period_s=1 / settings.fps if settings.fps else 1.0,
+        )
+
+    def _begin(self, source: Source) -> None:
+        self._clock = StreamClock()
+        self._chooser.restart()
+        self._pace.restart(1 / source.fps if source.fps else DEFAULT_STEP_S)
+
+    def _take(self, source: Source, capture: Capture) -> None:
+        """Count a capture, wait until it is due, and deliver it where it is chosen."""
+        sequence, self._sequence = self._sequence, self._sequence + 1
+        self.statistics.captured += 1
+        captured_s = self._captured_s(source, capture)
+        if captured_s is None or not self._is_chosen(source, capture):
+            return
+        pixels = self._pixels(source, capture)
+        if pixels is None:
+            return
+        self._online(source, pixels)
+        self.statistics.chosen += 1
+        self._deliver(framed(pixels, self.name, sequence, captured_s))
+
+    def _captured_s(self, source: Source, capture: Capture) -> float | None:
+        """When it was captured, on the monotonic clock; None where the stop came before it was due."""
+        if source.live:
+            return self._clock.captured_s(capture.pts_s, capture.arrival_s)
+        if capture.pts_s is None or not self._is_paced(source):
+            return capture.arrival_s
+        now_s = time.monotonic()
+        due_s = self._pace.due_s(capture.pts_s, now_s)
+        if due_s > now_s and self._stop.wait(due_s - now_s):
+            return None
+        return due_s
+
+    def _is_paced(self, source: Source) -> bool:
+        if isinstance(source, PictureSource):
+            return not self._once
+        realtime = self._settings.realtime
+        return not self._once if realtime is None else realtime
+
+    def _is_chosen(self, source: Source, capture: Capture) -> bool:
+        """By the stream's clock, or by that of its arrival; pictures already come at the rate that is wanted."""
+        if isinstance(source, PictureSource):
+            return True
+        return self._chooser.choose(capture.arrival_s if capture.pts_s is None else capture.pts_s)
+
+    def _pixels(self, source: Source, capture: Capture) -> Pixels | None:
+        try:
+            return capture.pixels()
+        except EdgedError as error:
+            self.statistics.unreadable += 1
+            self._warn(str(error))
+            return None
+
+    def _warn(self, warning: str) -> None:
+        """Say it once, not in each round of a recording."""
+        if warning and warning != self._warned:
+            self._warned = warning
+            log.warning("source is damaged", camera=self.name, problem=warning)
+
+    def _online(self, source: Source, pixels: Pixels) -> None:
+        state = self._state
+        if state.status is SourceStatus.ONLINE and (state.width, state.height) == (
+            pixels.width,
+            pixels.height,
+        ):
+            return
+        self._backoff.worked()
+        since_s = state.since_s if state.status is SourceStatus.ONLINE else time.time()
+        if state.status is SourceStatus.OFFLINE and self._was_online:
+            self.statistics.reconnects += 1
+        self._was_online = True
+        self._state = SourceState(SourceStatus.ONLINE, "", pixels.width, pixels.height, source.fps, since_s)
+        log.info("camera online", camera=self.name, width=pixels.width, height=pixels.height, fps=source.fps)
+        self._on_state(self._state)
+
+    def _offline(self, error: EdgedError) -> None:
+        why = error.problem
+        state = self._state
+        if state.status is SourceStatus.OFFLINE and state.why == why:
+            return
+        since_s = state.since_s if state.status is SourceStatus.OFFLINE else time.time()
+        self._state = replace(state, status=SourceStatus.OFFLINE, why=why, since_s=since_s)
+        log.warning("camera offline", camera=self.name, problem=str(error))
+        self._on_state(self._state)
+
+    def _end(self, fault: EdgedError | None) -> None:
+        """The last of a source that is read once."""
+        if self._stop.is_set():
+            return
+        self.error = fault
+        if fault is not None:
+            self._offline(fault)
+
+    def _is_for_a_person(self, fault: EdgedError) -> bool:
+        """Whether trying often is of no use: refused, broken, or not there on a server that answers."""
+        if isinstance(fault, InputNotFound):
+            return not (is_path(self._settings.url) or self._settings.url.startswith("v4l2:"))
+        return isinstance(fault, NotAllowed | BadInput | ConfigurationError) or type(fault) is EdgedError

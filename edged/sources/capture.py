@@ -1,0 +1,75 @@
+"""What every kind of source gives: captures, frames as they arrived and not yet converted."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from edged.sources.pixels import Pixels
+
+
+@dataclass(slots=True)
+class SourceStatistics:
+    """Counts since the source was made. One thread writes, others may read.
+
+    Attributes:
+        captured: Frames that came.
+        chosen: Frames that were delivered.
+        unreadable: Packets and pictures that could not be decoded.
+        reconnects: Times it came back after it was away.
+        stalls: Times it fell silent, or sent nothing that could be decoded.
+    """
+
+    captured: int = 0
+    chosen: int = 0
+    unreadable: int = 0
+    reconnects: int = 0
+    stalls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A frame as it arrived.
+
+    Attributes:
+        pts_s: Its time stamp on the stream's own clock; None where the stream has no clock.
+        arrival_s: When it was read, on the monotonic clock.
+        pixels: Makes the upright planes; costly, so only for chosen frames. Raises an `EdgedError` for a
+            picture that cannot be read.
+        path: Of the picture; empty for frames of a video.
+    """
+
+    pts_s: float | None
+    arrival_s: float
+    pixels: Callable[[], Pixels]
+    path: str = ""
+
+
+class Source(Protocol):
+    """An open source. It belongs to the thread that opened it; no other may call it.
+
+    Attributes:
+        fps: As the source declares it; None where it does not.
+        live: Whether it goes on by itself: its frames are news, and its end is a loss.
+        stills: Whether it is made of pictures that have nothing to do with one another, at the rate asked for.
+        warning: What was wrong though it could be read; known at the end of `captures`.
+    """
+
+    fps: float | None
+    live: bool
+    stills: bool
+    warning: str
+
+    def captures(self) -> Generator[Capture, None, None]:
+        """Each frame, in order, once. Ends with the source, or when the stop event given at opening is set.
+
+        Raises:
+            SourceLost: A live source fell silent or broke off.
+            BadInput: Nothing in a recording can be decoded.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...

@@ -1,0 +1,239 @@
+"""Video as a source: RTSP, HTTP, a USB camera, a file, all through PyAV.
+
+Measured habits of the library that this file is built around: a read without a time-out never ends; closing a
+container from another thread than its owner's crashes the process; after a time-out the parser gives out one
+last packet, so that a silence shows first as a gap between packets; a stream can go on sending what nobody can
+decode.
+"""
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeAlias
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+from edged.errors import EdgedError
+from edged.sources import MAX_PIXELS, faults
+from edged.sources.address import Address, Kind
+from edged.sources.capture import Capture, SourceStatistics
+from edged.sources.interrupt import interruptible
+from edged.sources.pixels import of_video
+
+_Packet: TypeAlias = "av.Packet[Stream]"
+
+KEY_FRAME_WAIT_S = 5.0
+KEY_FRAME_WAIT_PACKETS = 300
+"""Without a key frame for so long a stream may never send one: then what comes is taken."""
+POLL_S = 0.005
+"""Between two looks at a device that has no frame yet."""
+ANALYZE_S = 0.5
+"""Of a stream, before its first frame: FFmpeg's own 5 s would be added to every reconnect."""
+PLAUSIBLE_FPS = 1000.0
+WHOLE = 0.9
+"""A file of which this part of the declared frames came counts as whole."""
+
+_CLOCKLESS_FORMATS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe"})  # FFmpeg numbers their frames by 25 a second
+
+
+class VideoSource:
+    """An open stream or file. See `Source` for the contract."""
+
+    stills = False
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        transport: str,
+        read_timeout_s: float,
+        stop: threading.Event,
+        statistics: SourceStatistics,
+    ) -> None:
+        """Connect, and look at the stream until its format is known.
+
+        Args:
+            address: Of any kind but pictures.
+            transport: Of RTSP: ``auto``, ``tcp`` or ``udp``.
+            read_timeout_s: Longest silence; opening may take as long.
+            stop: Ends every wait and every iteration.
+            statistics: Where unreadable packets and stalls are counted.
+
+        Raises:
+            EdgedError: It cannot be opened; the leaf says who can change that.
+        """
+        self.warning = ""
+        self._address = address
+        self._timeout_s = read_timeout_s
+        self._stop = stop
+        self._statistics = statistics
+        self._container = self._opened(_options(address, transport))
+        if not self._container.streams.video:
+            self._container.close()
+            raise faults.nothing_decodable(address, "it has no video in it")
+        self._stream = self._container.streams.video[0]
+        self._set_up_decoder()
+        rate = self._stream.guessed_rate or self._stream.average_rate
+        self.fps: float | None = float(rate) if rate and 0 < rate <= PLAUSIBLE_FPS else None
+        self.live = address.live and not (address.kind is Kind.HTTP and self._container.duration)
+        self._has_clock = self._container.format.name not in _CLOCKLESS_FORMATS
+
+    def captures(self) -> Generator[Capture, None, None]:
+        """Each decoded frame. See `Source`."""
+        self._captured, self._progress_s, self._pts_s = 0, time.monotonic(), -1 / (self.fps or 25.0)
+        for packet, arrival_s in self._from_key_frame(self._packets()):
+            for frame in self._decoded(packet):
+                self._captured, self._progress_s = self._captured + 1, time.monotonic()
+                yield Capture(self._time_of(frame), arrival_s, partial(of_video, frame))
+                self._progress_s = time.monotonic()
+            self._check_progress()
+        if self._stop.is_set():
+            return
+        if not self.live:
+            self._look_back()
+        elif not self._captured:
+            raise faults.stalled(self._address, self._timeout_s, "picture before its end")
+
+    def _opened(self, options: dict[str, str]) -> InputContainer:
+        form = "v4l2" if self._address.kind is Kind.DEVICE else None
+        began_s = time.monotonic()
+        try:
+            with interruptible(self._stop, self._timeout_s):
+                # PyAV's time-out counts twice, for connecting and for looking at the stream.
+                return av.open(
+                    self._address.target,
+                    format=form,
+                    options=options,
+                    timeout=(self._timeout_s, self._timeout_s),
+                    metadata_errors="replace",
+                )
+        except (av.FFmpegError, ValueError, OSError) as error:
+            waited_s = time.monotonic() - began_s
+            raise faults.cannot_open(
+                self._address, error, waited_s=waited_s, limit_s=self._timeout_s
+            ) from error
+
+    def _set_up_decoder(self) -> None:
+        """Slices only: decoding by frames would hold back one frame for each core."""
+        self._stream.thread_type = "SLICE"
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+
+    def _packets(self) -> Iterator[tuple[_Packet, float]]:
+        """Packets of the video with their arrival; the last one is empty and flushes the decoder."""
+        last_s = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                with interruptible(self._stop):
+                    for packet in self._container.demux():
+                        now_s = time.monotonic()
+                        if self.live and now_s - last_s >= self._timeout_s * 0.95:
+                            raise self._stalled()
+                        if self._stop.is_set():
+                            return
+                        if packet.stream_index == self._stream.index:
+                            yield packet, now_s
+                            now_s = time.monotonic()
+                        self._check_progress()
+                        last_s = now_s
+            except av.error.BlockingIOError:
+                self._stop.wait(POLL_S)
+                self._check_progress()
+            except (av.FFmpegError, OSError) as error:
+                self._broke_off(error)
+                return
+            else:
+                return
+
+    def _broke_off(self, error: Exception) -> None:
+        """A read failed: the end of a recording, the loss of a live source, or nothing when we are to stop."""
+        if self._stop.is_set():
+            return
+        if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+            raise self._stalled() from error
+        if self.live:
+            raise faults.cannot_read(self._address, error) from error
+        self.warning = f"is damaged after frame {self._captured}"
+
+    def _from_key_frame(self, packets: Iterator[tuple[_Packet, float]]) -> Iterator[tuple[_Packet, float]]:
+        """All but what a decoder that begins in the middle would make grey pictures of."""
+        began_s, skipped, waiting = time.monotonic(), 0, True
+        for packet, arrival_s in packets:
+            if waiting and packet.size and not packet.is_keyframe and self.live:
+                skipped += 1
+                waiting = skipped < KEY_FRAME_WAIT_PACKETS and arrival_s - began_s < KEY_FRAME_WAIT_S
+                self._progress_s = arrival_s
+                continue
+            waiting = False
+            yield packet, arrival_s
+
+    def _decoded(self, packet: _Packet) -> list[av.VideoFrame]:
+        try:
+            return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+        except (av.FFmpegError, ValueError):
+            self._statistics.unreadable += 1
+            return []
+
+    def _time_of(self, frame: av.VideoFrame) -> float | None:
+        """The time stamp; where a recording has none, the one after the last by its rate."""
+        if not self._has_clock and self.live:
+            return None
+        if frame.pts is not None and frame.time_base:
+            self._pts_s = float(frame.pts * frame.time_base)
+        elif self.live:
+            return None
+        else:
+            self._pts_s += 1 / (self.fps or 25.0)
+        return self._pts_s
+
+    def _check_progress(self) -> None:
+        """Packets alone are no picture."""
+        if time.monotonic() - self._progress_s <= self._timeout_s or self._stop.is_set():
+            return
+        if self.live:
+            self._statistics.stalls += 1
+            raise faults.stalled(self._address, self._timeout_s, "picture that can be decoded")
+        if not self._captured:
+            raise faults.nothing_decodable(self._address, f"none within {self._timeout_s:g} s")
+
+    def _stalled(self) -> EdgedError:
+        self._statistics.stalls += 1
+        return faults.stalled(self._address, self._timeout_s)
+
+    def _look_back(self) -> None:
+        """After the end of a recording: whether it was one, and whether all of it came."""
+        if not self._captured:
+            raise faults.nothing_decodable(self._address)
+        declared = self._stream.frames
+        if not self.warning and self._captured < declared * WHOLE:
+            self.warning = f"ends early, after {self._captured} of {declared} frames"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Close the connection; called by the thread that opened it."""
+        with suppress(av.FFmpegError, OSError), interruptible(self._stop):
+            self._container.close()
+
+
+def _options(address: Address, transport: str) -> dict[str, str]:
+    """For FFmpeg: what it may open besides the address itself, and how it reads."""
+    options = {"fflags": "discardcorrupt", "max_pixels": str(MAX_PIXELS)}
+    if address.kind is Kind.VIDEO:
+        return options | {"protocol_whitelist": "file"}
+    if address.kind is Kind.DEVICE:
+        return options | {"fflags": "discardcorrupt+nonblock"}
+    options["analyzeduration"] = str(round(ANALYZE_S * 1e6))
+    if address.kind is Kind.HTTP:
+        return options | {"protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy"}
+    options |= {"protocol_whitelist": "rtsp,rtp,rtcp,udp,tcp,tls,srtp", "allowed_media_types": "video"}
+    if transport == "auto":  # TCP first, UDP where the server refuses it
+        return options | {"rtsp_flags": "prefer_tcp", "rtsp_transport": "tcp+udp"}
+    return options | {"rtsp_transport": transport}
