@@ -159,7 +159,9 @@ def model_files(path: Path) -> ModelFiles:
     return ModelFiles(
         onnx=path,
         manifest=_beside(folder, f"{path.stem}.toml", "model.toml" if alone else None),
-        labels=_beside(folder, f"{path.stem}.labels.txt", "labels.txt" if alone or path.name == "model.onnx" else None),
+        labels=_beside(
+            folder, f"{path.stem}.labels.txt", "labels.txt" if alone or path.name == "model.onnx" else None
+        ),
     )
 
 
@@ -198,7 +200,9 @@ def read_manifest(path: Path | None) -> Manifest:
             hint = f"did you mean {near[0]!r}?" if near else "see docs/models.md for the keys"
             raise ModelRejected(str(path), f"unknown key {key!r}", hint) from error
         raise ModelRejected(
-            str(path), f"{key!r} is {detail['input']!r:.60}", f"allowed: {detail['msg'].removeprefix('Input should be ')}"
+            str(path),
+            f"{key!r} is {detail['input']!r:.60}",
+            f"allowed: {detail['msg'].removeprefix('Input should be ')}",
         ) from error
 
 
@@ -231,7 +235,9 @@ def _read_text(path: Path, limit_bytes: int) -> str:
         with path.open("rb") as file:
             content = file.read(limit_bytes + 1)
     except OSError as error:
-        raise ModelRejected(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
+        raise ModelRejected(
+            str(path), f"cannot be read ({error.strerror})", "check its permissions"
+        ) from error
     if len(content) > limit_bytes:
         raise BadInput(str(path), f"is larger than {limit_bytes} bytes", "this is not such a file")
     try:

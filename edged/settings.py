@@ -58,7 +58,9 @@ def _broker(url: str) -> str:
 
 def _topic_part(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-        raise ValueError("a name of letters, digits, '_', '-' and '.' (64 at most): it becomes part of topics and paths")
+        raise ValueError(
+            "a name of letters, digits, '_', '-' and '.' (64 at most): it becomes part of topics and paths"
+        )
     return name
 
 
@@ -70,15 +72,24 @@ def _listen(value: str) -> str:
 
 def _provider(value: str) -> str:
     if not re.fullmatch(r"auto|cpu|(openvino|cuda|tensorrt)(:[A-Za-z0-9_.,:-]+)?", value):
-        raise ValueError('"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"')
+        raise ValueError(
+            '"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"'
+        )
     return value
+
+
+def _host_name() -> str:
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname().split(".")[0])
+    return re.sub(r"^[^A-Za-z0-9]+", "", name)[:64] or "edged"
 
 
 Duration = Annotated[
     float,
     BeforeValidator(_duration),
     Field(gt=0),
-    WithJsonSchema({"type": ["string", "number"], "description": 'A duration such as "500ms", "1s", "15m", "7d".'}),
+    WithJsonSchema(
+        {"type": ["string", "number"], "description": 'A duration such as "500ms", "1s", "15m", "7d".'}
+    ),
 ]
 Name = Annotated[str, AfterValidator(_topic_part)]
 Provider = Annotated[str, AfterValidator(_provider)]
@@ -106,7 +117,9 @@ class MqttSettings(Section):
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
-    spool_max_bytes: ByteSize = Field(ByteSize(256 * 1024**2), description="Results kept while the broker is away.")
+    spool_max_bytes: ByteSize = Field(
+        ByteSize(256 * 1024**2), description="Results kept while the broker is away."
+    )
     spool_max_age: Duration = 7 * 86400.0
     homeassistant: bool = False
 
@@ -120,15 +133,25 @@ class StoreSettings(Section):
 class ModelSettings(Section):
     """One model: where it is, what runs it, what is kept of its answers."""
 
-    path: Path | None = Field(None, description="File or version folder; default: the store's folder of this name.")
+    path: Path | None = Field(
+        None, description="File or version folder; default: the store's folder of this name."
+    )
     providers: Annotated[tuple[Provider, ...], Field(min_length=1)] = ("auto",)
-    require_provider: bool = Field(False, description="Refuse the model rather than run it on another provider.")
+    require_provider: bool = Field(
+        False, description="Refuse the model rather than run it on another provider."
+    )
     min_score: Fraction | None = Field(None, description="Default: the model's own.")
     labels: tuple[str, ...] = Field((), description="Keep only these; empty = all.")
-    threads: int | None = Field(None, ge=1, le=256, description="Of one inference; default: by cores and cameras.")
-    callers: int | None = Field(None, ge=1, le=16, description="Inferences at once; default: by cores and cameras.")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Of one inference; default: by cores and cameras."
+    )
+    callers: int | None = Field(
+        None, ge=1, le=16, description="Inferences at once; default: by cores and cameras."
+    )
     timeout: Duration | None = Field(None, description="Of one inference; default: learned while warming up.")
-    max_memory: ByteSize | None = Field(None, description="Of the worker process; default: three quarters of the RAM.")
+    max_memory: ByteSize | None = Field(
+        None, description="Of the worker process; default: three quarters of the RAM."
+    )
 
 
 class MotionSettings(Section):
@@ -151,14 +174,21 @@ class CameraSettings(Section):
         description="rtsp(s)://, http(s)://, v4l2:/dev/video0, a video file, a picture, or a folder of pictures."
     )
     models: Annotated[tuple[Name, ...], Field(min_length=1)]
-    fps: Annotated[float, Field(ge=0, le=1000)] = Field(0.0, description="Detections a second at most; 0 = all.")
-    max_age: Duration = Field(1.0, description="An older frame is dropped and counted, never published as news.")
+    fps: Annotated[float, Field(ge=0, le=1000)] = Field(
+        0.0, description="Detections a second at most; 0 = all."
+    )
+    max_age: Duration = Field(
+        1.0, description="An older frame is dropped and counted, never published as news."
+    )
     publish: Literal["every", "found", "changed"] = "every"
     transport: Literal["auto", "tcp", "udp"] = Field("auto", description="Of RTSP; auto is TCP, then UDP.")
     realtime: bool | None = Field(
-        None, description="Files only: at the recorded speed, or as fast as the model takes them. Default: at the recorded speed, but not with --once."
+        None,
+        description="Files only: at the recorded speed, or as fast as the model takes them. Default: not --once.",
     )
-    read_timeout: Duration = Field(5.0, description="Without a packet for this long, a stream counts as stalled.")
+    read_timeout: Duration = Field(
+        5.0, description="Without a packet for this long, a stream counts as stalled."
+    )
     motion: MotionSettings = MotionSettings()
     zones: dict[Name, ZoneSettings] = {}
 
@@ -187,7 +217,7 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, validate_default=True, env_prefix="EDGED_", env_nested_delimiter="__"
     )
 
-    device: Name = Field(default_factory=lambda: _host_name(), description="Default: the host name.")
+    device: Name = Field(default_factory=_host_name, description="Default: the host name.")
     mqtt: MqttSettings = MqttSettings()
     store: StoreSettings = StoreSettings()
     models: dict[Name, ModelSettings] = {}
@@ -208,19 +238,14 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def _host_name() -> str:
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname().split(".")[0])
-    return re.sub(r"^[^A-Za-z0-9]+", "", name)[:64] or "edged"
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
     """The effective settings and where each came from.
 
     Attributes:
         settings: Checked.
-        origin: ``"mqtt.url"`` → ``"environment EDGED_MQTT__URL"``, the file's path, or ``"command line"``; keys that are
-            missing here have their default.
+        origin: ``"mqtt.url"`` → ``"environment EDGED_MQTT__URL"``, the file's path, or ``"command line"``; keys that
+            are missing here have their default.
         path: The file, or None where none was read.
     """
 
@@ -272,11 +297,15 @@ def load_settings(path: Path) -> LoadedSettings:
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError as error:
-        raise InputNotFound(str(path), "no such file", "name an existing configuration with -c FILE") from error
+        raise InputNotFound(
+            str(path), "no such file", "name an existing configuration with -c FILE"
+        ) from error
     except IsADirectoryError as error:
         raise ConfigurationError(str(path), "is a folder", "name the file in it") from error
     except OSError as error:
-        raise ConfigurationError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
+        raise ConfigurationError(
+            str(path), f"cannot be read ({error.strerror})", "check its permissions"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(str(path), "is not UTF-8 text", "save it as UTF-8") from error
     try:
@@ -300,7 +329,9 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
     try:
         environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
-        raise ConfigurationError("environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]') from error
+        raise ConfigurationError(
+            "environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]'
+        ) from error
     origin = {".".join(key): name for key, _ in _leaves(given)}
     for key, _ in _leaves(environment):
         origin[".".join(key)] = "environment EDGED_" + "__".join(key).upper()
@@ -359,7 +390,8 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
     def absolute(value: str) -> str:
         return str(folder / Path(value).expanduser()) if value else value
 
-    named = {name for source in (*settings.cameras.values(), *settings.sensors.values()) for name in source.models}
+    named = {name for camera in settings.cameras.values() for name in camera.models}
+    named |= {name for sensor in settings.sensors.values() for name in sensor.models}
     models = {
         name: model.model_copy(update={"path": folder / model.path.expanduser()}) if model.path else model
         for name, model in (dict.fromkeys(sorted(named), ModelSettings()) | settings.models).items()

@@ -62,7 +62,9 @@ def read_credential(name: str, subject: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigurationError(
-            subject, f"the credential {name!r} cannot be read ({reason})", f"add LoadCredential={name}:FILE to the unit"
+            subject,
+            f"the credential {name!r} cannot be read ({reason})",
+            f"add LoadCredential={name}:FILE to the unit",
         ) from error
 
 

@@ -1,0 +1,135 @@
+"""Pictures and videos with what was seen drawn into them, written under another name first and renamed at the end."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+
+from edged.detection import Detections
+from edged.drawing import draw
+from edged.errors import CannotWrite, UsageError
+from edged.frame import Frame, Plane
+from edged.preprocess import to_bgr
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
+JPEG_QUALITY = 92
+VIDEO_RATE = 25
+
+
+class Saver:
+    """Writes the frames of one input. A context manager; a video is finished when it ends.
+
+    An input's frames become pictures where the input is a picture or a folder, and one video otherwise.
+    """
+
+    def __init__(self, target: Path, source: str) -> None:
+        """Decide what is written where.
+
+        Args:
+            target: A picture, a video, or (without such a suffix) a folder that is made if need be.
+            source: The input as the user named it.
+
+        Raises:
+            UsageError: A suffix that is neither, or a folder of pictures into one file.
+            CannotWrite: The folder cannot be made.
+        """
+        path = Path(source)
+        self._pictures = path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES
+        self._video: _Video | None = None
+        suffixes = PICTURE_SUFFIXES if self._pictures else VIDEO_SUFFIXES
+        self._folder: Path | None = None
+        self._file = target
+        if target.suffix.lower() not in PICTURE_SUFFIXES | VIDEO_SUFFIXES or target.is_dir():
+            self._folder = target
+        elif target.suffix.lower() not in suffixes or path.is_dir():
+            what = "a folder of pictures" if path.is_dir() else "a picture" if self._pictures else "a video"
+            raise UsageError(
+                "--save", f"{target} does not suit {what}", f"name a folder, or a file of {sorted(suffixes)}"
+            )
+        self._stem = path.stem if path.exists() else "camera"
+        try:
+            (self._folder or target.parent).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(
+                str(target), f"cannot be made ({error.strerror})", "name another place"
+            ) from error
+
+    def __enter__(self) -> "Saver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._video:
+            self._video.close()
+
+    def add(self, frame: Frame, detections: Detections, labels: tuple[str, ...]) -> None:
+        """Draw into a frame and write it.
+
+        Raises:
+            CannotWrite: Disk full, no permission, or a picture that the format does not take.
+        """
+        picture = draw(to_bgr(frame), detections, labels)
+        if self._pictures:
+            name = Path(frame.source)
+            suffix = name.suffix.lower() if name.suffix.lower() in {".png", ".jpg", ".jpeg"} else ".jpg"
+            _write_picture(self._folder / f"{name.stem}{suffix}" if self._folder else self._file, picture)
+            return
+        if self._video is None:
+            path = self._folder / f"{self._stem}.mp4" if self._folder else self._file
+            self._video = _Video(path, picture.shape[1], picture.shape[0])
+        self._video.add(picture)
+
+
+def _write_picture(path: Path, picture: Plane) -> None:
+    done, encoded = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise CannotWrite(str(path), "cannot be encoded", "name a .jpg or .png file")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(encoded.tobytes())
+        part.replace(path)
+    except OSError as error:
+        raise CannotWrite(
+            str(path), f"cannot be written ({error.strerror})", "check the disk and the permissions"
+        ) from error
+
+
+class _Video:
+    """An H.264 file; odd sizes lose a line, frames of another size are fitted to the first."""
+
+    def __init__(self, path: Path, width: int, height: int) -> None:
+        self._path, self._part = path, path.with_name(f".{path.stem}.part{path.suffix}")
+        self._width, self._height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        self._count = 0
+        try:
+            self._container: Any = av.open(str(self._part), "w")
+            self._stream: Any = self._container.add_stream("libx264", rate=VIDEO_RATE)
+        except (av.FFmpegError, ValueError) as error:
+            raise CannotWrite(str(path), f"cannot be written ({error})", "name an .mp4 file") from error
+        self._stream.width, self._stream.height, self._stream.pix_fmt = self._width, self._height, "yuv420p"
+
+    def add(self, picture: Plane) -> None:
+        """One frame, a twenty-fifth of a second long."""
+        height, width = picture.shape[:2]
+        if (width // 2 * 2, height // 2 * 2) == (self._width, self._height):
+            picture = picture[: self._height, : self._width].copy()
+        else:
+            picture = cv2.resize(picture, (self._width, self._height)).astype("uint8")
+        image = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        image.pts, self._count = self._count, self._count + 1
+        self._mux(self._stream.encode(image))
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._mux(self._stream.encode(None))
+        self._container.close()
+        self._part.replace(self._path)
+
+    def _mux(self, packets: Any) -> None:
+        try:
+            self._container.mux(packets)
+        except av.FFmpegError as error:
+            raise CannotWrite(
+                str(self._path), f"cannot be written ({error.strerror})", "check the disk"
+            ) from error

@@ -1,0 +1,69 @@
+"""The command ``edged``: parsing and printing only. Exit codes are those of the contract."""
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from edged import __version__, logs
+from edged.cli import config, detect, model, run
+from edged.cli.watch import watch
+from edged.errors import EdgedError
+from edged.urls import redacted
+
+BUG = 70
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="edged",
+    help="Cameras in, detections out over MQTT.\n\nExample: edged run --camera rtsp://10.0.0.5/1 --model yolox.onnx",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command(help=run.HELP)(run.run)
+app.command(help=detect.HELP)(detect.detect)
+app.command()(watch)
+app.add_typer(config.app, name="config")
+app.add_typer(model.app, name="model")
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Tracebacks and debug lines; may stand anywhere.")
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"edged {__version__}")
+        raise typer.Exit
+    del debug  # read by main, before anything can fail
+
+
+def main() -> None:
+    """Entry point of the program: one line for an error, an exit code for a supervisor."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    logs.configure(debug=debug)
+    try:
+        app(arguments)
+    except EdgedError as error:
+        if debug:
+            traceback.print_exc()
+        print(redacted(f"edged: {error}"), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read our output has gone
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001  # the last door: a bug of ours still ends in one line
+        if debug:
+            traceback.print_exc()
+        line = redacted(f"edged: a bug: {type(error).__name__}: {error}")
+        print(" ".join(line.split()) + "; run again with --debug and report what it prints", file=sys.stderr)
+        sys.exit(BUG)

@@ -1,0 +1,190 @@
+"""``edged detect``: what a model sees in pictures and videos."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edged.cli.answering import Answering, answering
+from edged.detection import Detections
+from edged.errors import EdgedError, UsageError
+from edged.frame import Frame
+from edged.worker.description import LoadRequest, ModelDescription
+
+HELP = """Find objects in pictures, folders, videos or camera streams.
+
+Examples:
+  edged detect bus.jpg -m yolox_nano.onnx
+  edged detect clip.mp4 -m yolox_nano.onnx --json --every 5
+  edged detect pictures/ -m yolox_nano.onnx --save seen/
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame and what was found in it, in frame pixels."""
+
+    frame: Frame
+    detections: Detections
+    prepare_ms: float
+    inference_ms: float
+    decode_ms: float
+
+
+def detect(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Picture, folder, video or camera URL.")
+    ],
+    *,
+    model: Annotated[Path, typer.Option("-m", "--model", help="An ONNX file, or a folder that holds one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One detections message a line.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Write what is seen: a picture, a video, or a folder.")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Default: the model's own.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Provider in order; may be repeated.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Look at every N-th frame of a video.")] = 1,
+) -> None:
+    if save is not None and save.suffix and len(inputs) > 1:
+        raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
+    request = LoadRequest(path=str(model), providers=tuple(provider or ["auto"]), min_score=min_score)
+    failed: list[EdgedError] = []
+
+    def note(error: EdgedError) -> None:
+        failed.append(error)
+        print(f"edged: {error}", file=sys.stderr)
+
+    with answering(request) as (answers, description):
+        look = _Look(answers, description)
+        printer = _JsonPrinter(description) if as_json else _PagePrinter(description)
+        for name in inputs:
+            try:
+                _look_at(name, look, printer, save=save, every=every, note=note)
+            except EdgedError as error:
+                note(error)
+        printer.close()
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+class _Look:
+    """Frames through one model."""
+
+    def __init__(self, answers: Answering, description: ModelDescription) -> None:
+        from edged.preprocess import Preparer
+
+        self._answers, self.labels = answers, description.labels
+        self._preparer = Preparer(description.input)
+
+    def see(self, frame: Frame) -> Seen:
+        from edged.pipeline import in_frame
+
+        started = time.perf_counter()
+        transform = self._preparer.prepare(frame, self._answers.tensor(0))
+        prepare_ms = (time.perf_counter() - started) * 1000
+        answer = self._answers.answer(0)
+        found = in_frame(answer, transform, self.labels)
+        return Seen(frame, found, prepare_ms, answer.inference_ms, answer.decode_ms)
+
+
+def _look_at(
+    name: str,
+    look: _Look,
+    printer: "_JsonPrinter | _PagePrinter",
+    *,
+    save: Path | None,
+    every: int,
+    note: Callable[[EdgedError], None],
+) -> None:
+    from edged.annotated import Saver
+    from edged.sources.stream import read_frames
+
+    with Saver(save, name) if save else nullcontext() as saver:
+        for frame in read_frames(name, name=name, every=every, on_bad=note):
+            seen = look.see(frame)
+            printer.show(seen)
+            if saver:
+                saver.add(seen.frame, seen.detections, look.labels)
+
+
+class _JsonPrinter:
+    """One detections message of the contract a line, on standard output."""
+
+    def __init__(self, description: ModelDescription) -> None:
+        from edged.mqtt.ids import MessageIds
+        from edged.mqtt.payloads import ModelInfo
+        from edged.settings import check_settings
+
+        self._device = check_settings({}, name="environment").settings.device
+        name = Path(description.path)
+        stem = name.parent.parent.name if name.parent.name.isdecimal() else name.stem
+        version = int(name.parent.name) if name.parent.name.isdecimal() else 1
+        self._model = ModelInfo(stem, max(1, version), description.digest, description.provider)
+        self._labels = description.labels
+        self._ids = MessageIds(clock=time.time, randomness=os.urandom)
+
+    def show(self, seen: Seen) -> None:
+        from edged.mqtt.payloads import TimingMs, detections_message
+
+        frame = seen.frame
+        message = detections_message(
+            message_id=self._ids(),
+            device=self._device,
+            frame_source=frame.source,
+            sequence=frame.sequence,
+            captured_at_s=frame.captured_at_s,
+            width=frame.width,
+            height=frame.height,
+            model=self._model,
+            timing=TimingMs(
+                queue=0.0,
+                preprocess=seen.prepare_ms,
+                inference=seen.inference_ms,
+                decode=seen.decode_ms,
+                age=max(0.0, (time.monotonic() - frame.captured_monotonic_s) * 1000),
+            ),
+            detections=seen.detections,
+            labels=self._labels,
+        )
+        sys.stdout.write(message.decode() + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Nothing to add."""
+
+
+class _PagePrinter:
+    """For people: a line a frame, a row an object."""
+
+    def __init__(self, description: ModelDescription) -> None:
+        self._labels, self._frames, self._inference_ms = description.labels, 0, 0.0
+        self._provider = description.provider
+
+    def show(self, seen: Seen) -> None:
+        frame, found = seen.frame, seen.detections
+        self._frames += 1
+        self._inference_ms += seen.inference_ms
+        count = f"{len(found)} object{'' if len(found) == 1 else 's'}"
+        typer.echo(
+            f"{frame.source} #{frame.sequence}  {frame.width} × {frame.height}  {count}  {seen.inference_ms:.1f} ms"
+        )
+        for row in self._rows(found):
+            typer.echo(row)
+
+    def _rows(self, found: Detections) -> Iterator[str]:
+        for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True):
+            label = self._labels[class_id] if class_id < len(self._labels) else str(class_id)
+            corners = "  ".join(f"{value:7.1f}" for value in box)
+            yield f"    {label:<20} {score:5.3f}  {corners}"
+
+    def close(self) -> None:
+        if self._frames > 1:
+            typer.echo(
+                f"{self._frames} frames, {self._inference_ms / self._frames:.1f} ms a frame on {self._provider}"
+            )

@@ -1,0 +1,246 @@
+"""A walk over an ONNX file without native code: what it says of itself, and what no runtime should be shown.
+
+An ONNX file is a protocol-buffer message without a checksum. This walk follows its length-delimited fields and reads
+names, versions and counts, never weights. Field numbers are those of ``onnx/onnx.proto``. It is bounded in nodes,
+nesting and bytes, and it stops at the first thing that is wrong.
+"""
+
+import hashlib
+import mmap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from edged.errors import InputNotFound, ModelRejected
+
+MAX_FILE_BYTES = 4 * 1024**3
+MAX_NODES = 1_000_000
+MAX_DEPTH = 8
+"""Of graphs in graphs (If, Loop, Scan); real models use one or two."""
+MAX_METADATA = 1000
+MAX_TEXT_BYTES = 1024**2
+
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_LFS = b"version https://git-lfs"
+
+
+@dataclass(slots=True)
+class ModelSummary:
+    """What an ONNX file says of itself.
+
+    Attributes:
+        ir_version: Of the ONNX format.
+        producer: Name and version of the program that wrote it.
+        opsets: Version by domain; the standard one is called ``ai.onnx``.
+        metadata: Custom metadata.
+        operators: Nodes by ``domain:type``, the standard domain without prefix, graphs in graphs included.
+        external_data: Files that hold weights, relative to the model.
+        digest: ``sha256:…`` of the file.
+        size_bytes: Of the file.
+        node_count: Nodes in all graphs.
+    """
+
+    digest: str
+    size_bytes: int
+    node_count: int = 0
+    ir_version: int = 0
+    producer: str = ""
+    opsets: dict[str, int] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    operators: Counter[str] = field(default_factory=Counter)
+    external_data: set[str] = field(default_factory=set)
+
+
+class _Malformed(Exception):
+    """The bytes are not such a message; the text says why."""
+
+
+def precheck(path: Path) -> ModelSummary:
+    """Read what a model file says of itself.
+
+    Raises:
+        InputNotFound: No such file.
+        ModelRejected: Not an ONNX model, cut short, or with something that no runtime should be shown.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            head = file.read(64)
+            _check_head(path, head, size)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            # Not closed by hand: an error's traceback still holds slices of it.
+            view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        summary = ModelSummary(digest=f"sha256:{digest}", size_bytes=size)
+        _read_model(view, summary)
+    except FileNotFoundError as error:
+        raise InputNotFound(
+            str(path), "no such model", "name an .onnx file or a folder that holds one"
+        ) from error
+    except OSError as error:
+        raise ModelRejected(
+            str(path), f"cannot be read ({error.strerror})", "check the file and its permissions"
+        ) from error
+    except _Malformed as error:
+        raise ModelRejected(
+            str(path), f"is not a whole ONNX model ({error})", "export or copy it again"
+        ) from error
+    _check_summary(path, summary)
+    return summary
+
+
+def _check_head(path: Path, head: bytes, size: int) -> None:
+    if head.startswith(_LFS):
+        raise ModelRejected(
+            str(path), "is a Git LFS pointer, not the model", "fetch the file with `git lfs pull`"
+        )
+    if size < 16:
+        raise ModelRejected(str(path), f"is only {size} bytes long", "export or copy it again")
+    if size > MAX_FILE_BYTES:
+        raise ModelRejected(str(path), f"is larger than {MAX_FILE_BYTES} bytes", "use a smaller model")
+
+
+def _check_summary(path: Path, summary: ModelSummary) -> None:
+    if not summary.ir_version or not summary.opsets or not summary.node_count:
+        raise ModelRejected(str(path), "is not an ONNX model", "export it as ONNX")
+    for location in sorted(summary.external_data):
+        pure = PurePosixPath(location)
+        if (
+            pure.is_absolute()
+            or PureWindowsPath(location).is_absolute()
+            or ".." in pure.parts
+            or not location
+        ):
+            raise ModelRejected(
+                str(path),
+                f"keeps weights outside its folder ({location!r:.100})",
+                "export it with its weights inside",
+            )
+    if any(name.endswith("EPContext") for name in summary.operators):
+        raise ModelRejected(
+            str(path), "is compiled for one provider (EPContext)", "use the model it was compiled from"
+        )
+
+
+def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Number and value of each field of a message; a varint as a number, the rest as its bytes."""
+    position, end = 0, len(view)
+    while position < end:
+        key, position = _varint(view, position)
+        number, kind = key >> 3, key & 7
+        if kind == _VARINT:
+            value, position = _varint(view, position)
+            yield number, value
+            continue
+        if kind == _LENGTH:
+            length, position = _varint(view, position)
+        elif kind in {_FIXED32, _FIXED64}:
+            length = 4 if kind == _FIXED32 else 8
+        else:
+            raise _Malformed(f"field type {kind}")
+        if not number:
+            raise _Malformed("field number 0")
+        if position + length > end:
+            raise _Malformed(f"{position + length - end} bytes are missing")
+        yield number, view[position : position + length]
+        position += length
+
+
+def _varint(view: memoryview, position: int) -> tuple[int, int]:
+    result = shift = 0
+    while shift < 70:
+        if position >= len(view):
+            raise _Malformed("it ends in the middle of a number")
+        byte = view[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return result, position
+        shift += 7
+    raise _Malformed("a number of more than 64 bits")
+
+
+def _text(value: int | memoryview) -> str:
+    if isinstance(value, int) or len(value) > MAX_TEXT_BYTES:
+        raise _Malformed("a name that is not text")
+    return bytes(value).decode("utf-8", "replace")
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise _Malformed("a number where a message belongs")
+    return value
+
+
+def _read_model(view: memoryview, summary: ModelSummary) -> None:
+    producer = ["", ""]
+    for number, value in _fields(view):
+        if number == 1 and isinstance(value, int):
+            summary.ir_version = value
+        elif number in {2, 3}:
+            producer[number - 2] = _text(value)
+        elif number == 7:
+            _read_graph(_message(value), summary, depth=1)
+        elif number == 8:
+            _read_opset(_message(value), summary)
+        elif number == 14 and len(summary.metadata) < MAX_METADATA:
+            pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
+            summary.metadata[pair.get(1, "")] = pair.get(2, "")
+        elif number == 25:
+            for inner, node in _fields(_message(value)):
+                if inner == 7:
+                    _read_node(_message(node), summary, depth=1)
+    summary.producer = " ".join(filter(None, producer))
+
+
+def _read_opset(view: memoryview, summary: ModelSummary) -> None:
+    domain, version = "", 0
+    for number, value in _fields(view):
+        if number == 1:
+            domain = _text(value)
+        elif number == 2 and isinstance(value, int):
+            version = value
+    summary.opsets[domain or "ai.onnx"] = version
+
+
+def _read_graph(view: memoryview, summary: ModelSummary, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _Malformed(f"graphs nested deeper than {MAX_DEPTH}")
+    for number, value in _fields(view):
+        if number == 1:
+            _read_node(_message(value), summary, depth)
+        elif number == 5:
+            _read_tensor(_message(value), summary)
+
+
+def _read_node(view: memoryview, summary: ModelSummary, depth: int) -> None:
+    operator = domain = ""
+    for number, value in _fields(view):
+        if number == 4:
+            operator = _text(value)
+        elif number == 7:
+            domain = _text(value)
+        elif number == 5:
+            _read_attribute(_message(value), summary, depth)
+    summary.operators[f"{domain}:{operator}" if domain not in {"", "ai.onnx"} else operator] += 1
+    summary.node_count += 1
+    if summary.node_count > MAX_NODES:
+        raise _Malformed(f"more than {MAX_NODES} nodes")
+
+
+def _read_attribute(view: memoryview, summary: ModelSummary, depth: int) -> None:
+    for number, value in _fields(view):
+        if number in {6, 11}:
+            _read_graph(_message(value), summary, depth + 1)
+        elif number in {5, 10}:
+            _read_tensor(_message(value), summary)
+
+
+def _read_tensor(view: memoryview, summary: ModelSummary) -> None:
+    for number, value in _fields(view):
+        if number == 13:
+            pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
+            if pair.get(1) == "location":
+                summary.external_data.add(pair.get(2, ""))

@@ -1,0 +1,170 @@
+"""One ONNX Runtime session: made on the first provider that takes the model, honest about what it really runs on."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
+from edged.inference.providers import CPU, SHORT_NAMES, Attempt, attempts, runtime
+from edged.machine import cores
+from edged.manifest import TensorSpec
+
+_DTYPES = {"float": "float32", "double": "float64", "string": "str", "bfloat16": "bfloat16"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReport:
+    """What was asked for and what was got.
+
+    Attributes:
+        asked: Names in the order of the configuration.
+        in_use: The provider that runs most nodes: ``openvino:CPU``, ``cpu``, ``cuda:0``.
+        nodes: Nodes of the optimised graph by provider, as ONNX Runtime assigned them.
+        refused: Why each earlier provider was passed over, a line each.
+    """
+
+    asked: tuple[str, ...]
+    in_use: str
+    nodes: Mapping[str, int]
+    refused: tuple[str, ...]
+
+
+class Session:
+    """A loaded model.
+
+    `run` may be called from as many threads as ``callers`` said.
+
+    Attributes:
+        inputs: Declared inputs, without initializers that are listed as inputs.
+        outputs: Declared outputs.
+        metadata: Custom metadata of the file.
+        provider: What it really runs on.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        providers: Sequence[str],
+        require: bool = False,
+        threads: int = 0,
+        callers: int = 1,
+    ) -> None:
+        """Load a model from its path (never from bytes: external data must count from the model's folder).
+
+        Args:
+            path: The file.
+            providers: Names in order of preference.
+            require: Fail rather than run on another than the first.
+            threads: Of one inference; 0 = all cores.
+            callers: How many inferences will run at once.
+
+        Raises:
+            ModelRejected: No provider takes it.
+            RuntimeMissing: No ONNX Runtime, or ``require`` and its provider is not there.
+        """
+        self._path = path
+        refused: list[str] = []
+        wanted = attempts(providers, callers=callers)
+        if not require:
+            wanted = list({a.name: a for a in (*wanted, *attempts(["cpu"], callers=callers))}.values())
+        for attempt in wanted[: 1 if require else None]:
+            try:
+                self._session = _create(path, attempt, threads=threads)
+                break
+            except RuntimeMissing as error:
+                if require:
+                    raise
+                refused.append(f"{error}")
+            except Exception as error:  # noqa: BLE001  # the runtime raises a dozen classes, UnicodeDecodeError among them
+                refused.append(f"{attempt.name}: {_reason(error, path)}")
+        else:
+            self._refuse(refused, require=require)
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        self.metadata: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.provider = self._report(tuple(providers), attempt, refused)
+        if require and self.provider.in_use != attempt.name:
+            self._refuse(
+                [f"{attempt.name}: took none of its nodes, {self.provider.in_use} runs them"], require=True
+            )
+        self._output_names = [output.name for output in self.outputs]
+
+    def _refuse(self, refused: Sequence[str], *, require: bool) -> None:
+        reasons = refused[-1].split(": ", 1)[-1]
+        remedy = (
+            "set require_provider = false to let another provider run it"
+            if require
+            else "export it again, or for this runtime"
+        )
+        raise ModelRejected(str(self._path), f"cannot be loaded ({reasons})", remedy)
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """One inference.
+
+        Args:
+            feeds: An array for each input, of its dtype and shape.
+
+        Returns:
+            An array for each output, in the order of the graph.
+
+        Raises:
+            InferenceFailed: The runtime raised an error.
+        """
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(self._output_names, dict(feeds))
+        except Exception as error:  # see above
+            raise InferenceFailed(
+                str(self._path), f"inference failed ({_reason(error, self._path)})"
+            ) from error
+        return outputs
+
+    def _report(self, asked: tuple[str, ...], attempt: Attempt, refused: Sequence[str]) -> ProviderReport:
+        nodes: Counter[str] = Counter()
+        for subgraph in self._session.get_provider_graph_assignment_info():
+            name = (
+                attempt.name
+                if subgraph.ep_name == attempt.provider
+                else SHORT_NAMES.get(subgraph.ep_name, subgraph.ep_name)
+            )
+            nodes[name] += len(subgraph.get_nodes())
+        in_use = nodes.most_common(1)[0][0] if nodes else SHORT_NAMES[CPU]
+        return ProviderReport(asked, in_use, dict(nodes), tuple(refused))
+
+
+def _create(path: Path, attempt: Attempt, *, threads: int) -> Any:
+    options = runtime().SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads or cores()
+    options.inter_op_num_threads = 1
+    # Threads that spin between frames burn a core on an idle box.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    providers = attempt.configure(options)
+    session = (
+        runtime().InferenceSession(str(path), options, providers=providers)
+        if providers
+        else (runtime().InferenceSession(str(path), options))
+    )
+    session.disable_fallback()
+    return session
+
+
+def _spec(node: Any) -> TensorSpec:
+    inner = str(node.type).removeprefix("tensor(").removesuffix(")")
+    return TensorSpec(node.name, tuple(node.shape), _DTYPES.get(inner, inner))
+
+
+def _reason(error: BaseException, path: Path) -> str:
+    """The first useful line of a runtime's error, without its prefix and the path."""
+    lines = [line.strip() for line in str(error).replace(str(path), path.name).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    if text.startswith("[ONNXRuntimeError]"):
+        text = text.split(" : ", 3)[-1]
+    text = text.removeprefix(f"Load model from {path.name} failed:")
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -1,0 +1,57 @@
+"""What this machine is, and what our processes use of it. Linux tells most; elsewhere some figures are 0."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Of a set of processes.
+
+    Attributes:
+        cpu_s: Seconds of processor time since they started.
+        memory_bytes: Resident.
+    """
+
+    cpu_s: float
+    memory_bytes: int
+
+
+def cpu_name() -> str:
+    """The processor's name, or its architecture where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in {"model name", "Model", "Hardware"}:
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def memory_bytes() -> int:
+    """Of this machine; 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def usage(pids: Iterable[int]) -> Usage:
+    """Of the processes that still are."""
+    cpu_s, resident = 0.0, 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            cpu_s += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            resident += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    return Usage(cpu_s, resident)

@@ -1,0 +1,311 @@
+"""Frames through one model: an inbox for each camera, fair turns, a few callers, results to the outbox.
+
+    camera ─ offer ─→ Feed (newest frame) ─┐
+    camera ─ offer ─→ Feed (newest frame) ─┼─ turn ─→ caller ─ prepare ─→ worker ─→ message ─→ outbox
+                                           └─ one frame of a feed in work at a time, so its results stay in order
+
+`Turns` decides and knows no thread; `Pipeline` owns the callers. A caller has a lane of the worker to itself.
+"""
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+
+from edged.detection import Detections
+from edged.errors import EdgedError, InferenceFailed, WorkerLost
+from edged.frame import Frame
+from edged.geometry import Transform
+from edged.preprocess import Preparer
+from edged.worker.answer import Answer
+from edged.worker.client import Worker, WorkerProcess
+from edged.worker.description import ModelDescription
+
+log = structlog.get_logger()
+
+MAX_ATTEMPTS = 3
+"""A frame that is being worked on when its worker dies goes to the next worker, this often at most."""
+WAIT_S = 0.5
+"""Longest wait without a look at whether to stop."""
+WARN_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One frame looked at by one model.
+
+    Attributes:
+        frame: The frame.
+        model: What answered.
+        detections: In frame pixels, inside the frame, best first.
+        queue_ms: From its arrival in the inbox to its turn.
+        preprocess_ms: To prepare the tensor.
+        inference_ms: In the runtime.
+        decode_ms: From outputs to boxes.
+    """
+
+    frame: Frame
+    model: ModelDescription
+    detections: Detections
+    queue_ms: float
+    preprocess_ms: float
+    inference_ms: float
+    decode_ms: float
+
+
+@dataclass(slots=True, eq=False)
+class Feed:
+    """One camera's frames on their way to one model: an inbox for one frame.
+
+    Attributes:
+        source: Name of the camera.
+        max_age_s: A frame older than this is dropped when its turn comes; infinite for recordings.
+        lossless: The camera waits until its frame was taken, instead of replacing it.
+        emit: Called with each result, in order, by a caller's thread.
+        labels: Keep only these; empty = all.
+        counts: ``inferred``, and frames dropped by reason: ``full``, ``stale``, ``unreadable``, ``failed``, ``lost``.
+    """
+
+    source: str
+    emit: Callable[[Result], None]
+    max_age_s: float = math.inf
+    lossless: bool = False
+    labels: frozenset[str] = frozenset()
+    counts: Counter[str] = field(default_factory=Counter)
+    closed: bool = False
+    _frame: Frame | None = None
+    _again: Frame | None = None
+    _arrived_s: float = 0.0
+    _attempts: int = 0
+    _busy: bool = False
+    _served_s: float = -math.inf
+    _warned_s: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A frame whose turn has come, and the feed that is busy with it.
+
+    Attributes:
+        feed: Where it waited.
+        frame: What to look at.
+        arrived_s: When it came into the inbox, on the monotonic clock.
+    """
+
+    feed: Feed
+    frame: Frame
+    arrived_s: float
+
+
+class Turns:
+    """Which feed is served next: the one that waited longest, never two frames of one feed at once.
+
+    Not synchronised: its owner holds a lock around every call.
+    """
+
+    def __init__(self) -> None:
+        self.feeds: list[Feed] = []
+
+    def put(self, feed: Feed, frame: Frame, now_s: float) -> None:
+        """Lay a frame into a feed's inbox; what lay there is dropped and counted."""
+        if feed._frame is not None:
+            feed.counts["full"] += 1
+        feed._frame, feed._arrived_s = frame, now_s
+
+    def take(self, now_s: float) -> Turn | None:
+        """The next frame; its feed is busy until `done` or `give_back`. Frames too old are dropped on the way."""
+        waiting = [feed for feed in self.feeds if (feed._frame or feed._again) and not feed._busy]
+        for feed in sorted(waiting, key=lambda feed: feed._served_s):
+            frame = feed._again or feed._frame
+            if frame is None:
+                continue
+            if feed._again:
+                feed._again = None
+            else:
+                feed._frame, feed._attempts = None, 0
+            if now_s - frame.captured_monotonic_s > feed.max_age_s:
+                feed.counts["stale"] += 1
+                continue
+            feed._busy, feed._served_s = True, now_s
+            return Turn(feed, frame, feed._arrived_s)
+        return None
+
+    def done(self, feed: Feed) -> None:
+        """The feed's frame was dealt with."""
+        feed._busy = False
+
+    def give_back(self, feed: Feed, frame: Frame) -> bool:
+        """The worker died over this frame: it is tried again, unless it was often enough or a newer one is there."""
+        feed._busy = False
+        feed._attempts += 1
+        if feed._attempts >= MAX_ATTEMPTS or (feed._frame is not None and not feed.lossless):
+            feed.counts["lost"] += 1
+            return False
+        feed._again = frame
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is in work."""
+        return not any(feed._frame or feed._again or feed._busy for feed in self.feeds)
+
+
+class Pipeline:
+    """The callers of one model. A context manager that owns its threads ``caller-MODEL-N``."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._turns = Turns()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._callers = [
+            threading.Thread(
+                target=self._call, args=(lane,), name=f"caller-{worker.name}-{lane}", daemon=True
+            )
+            for lane in range(worker.request.callers)
+        ]
+
+    def start(self) -> None:
+        """Begin to serve feeds."""
+        for caller in self._callers:
+            caller.start()
+
+    def __enter__(self) -> "Pipeline":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def attach(self, feed: Feed) -> None:
+        """Serve a feed from now on."""
+        with self._condition:
+            self._turns.feeds.append(feed)
+
+    def detach(self, feed: Feed) -> None:
+        """Forget a feed and the frame that waits in it; one in work is still emitted."""
+        with self._condition:
+            feed.closed = True
+            if feed in self._turns.feeds:
+                self._turns.feeds.remove(feed)
+            self._condition.notify_all()
+
+    def offer(self, feed: Feed, frame: Frame) -> None:
+        """Put a frame into a feed's inbox. Called by the camera's thread; waits only where the feed is lossless."""
+        with self._condition:
+            if feed.lossless:
+                self._condition.wait_for(lambda: feed._frame is None or self._stopping or feed.closed)
+            if self._stopping or feed.closed:
+                return
+            self._turns.put(feed, frame, time.monotonic())
+            self._condition.notify_all()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until nothing waits and nothing is in work; False if that took longer."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._turns.idle or self._stopping, timeout_s)
+
+    def stop(self, timeout_s: float = 3.0) -> bool:
+        """Let the frames in work end, forget the waiting ones, join the callers; False if one did not end in time."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        deadline = time.monotonic() + timeout_s
+        for caller in self._callers:
+            if caller.is_alive():
+                caller.join(max(0.0, deadline - time.monotonic()))
+        return not any(caller.is_alive() for caller in self._callers)
+
+    def _call(self, lane: int) -> None:
+        preparer: Preparer | None = None
+        while not self._stopping:
+            process = self.worker.current(WAIT_S)
+            turn = self._next_turn() if process else None
+            if not process or not turn:
+                continue
+            preparer = preparer or Preparer(process.description.input)
+            try:
+                result = _look(turn, process, lane, preparer)
+            except WorkerLost:
+                self._lost(turn, process)
+            except EdgedError as error:
+                self._warn(turn.feed, "no inference", error=str(error), sequence=turn.frame.sequence)
+                self._finish(turn.feed, "failed" if isinstance(error, InferenceFailed) else "unreadable")
+            else:
+                self._hand_on(turn, result)
+
+    def _next_turn(self) -> Turn | None:
+        with self._condition:
+            turn = self._turns.take(time.monotonic())
+            if turn is None and not self._stopping:
+                self._condition.wait(WAIT_S)
+                turn = None if self._stopping else self._turns.take(time.monotonic())
+            if turn is not None:
+                self._condition.notify_all()  # a lossless camera may go on
+            return turn
+
+    def _hand_on(self, turn: Turn, result: Result) -> None:
+        if time.monotonic() - turn.frame.captured_monotonic_s > turn.feed.max_age_s:
+            self._warn(
+                turn.feed, "result older than max_age, not published", inference_ms=round(result.inference_ms)
+            )
+            self._finish(turn.feed, "stale")
+            return
+        turn.feed.emit(result)
+        self._finish(turn.feed, "inferred")
+
+    def _lost(self, turn: Turn, process: WorkerProcess) -> None:
+        self.worker.discard(process)
+        with self._condition:
+            again = self._turns.give_back(turn.feed, turn.frame)
+            self._condition.notify_all()
+        if not again:
+            self._warn(turn.feed, "frame lost with its worker", sequence=turn.frame.sequence)
+
+    def _finish(self, feed: Feed, outcome: str) -> None:
+        with self._condition:
+            feed.counts[outcome] += 1
+            self._turns.done(feed)
+            self._condition.notify_all()
+
+    def _warn(self, feed: Feed, event: str, **details: object) -> None:
+        """One line in a while, not one a frame; the counts say how many."""
+        now_s = time.monotonic()
+        if now_s - feed._warned_s > WARN_EVERY_S:
+            feed._warned_s = now_s
+            log.warning(event, camera=feed.source, model=self.worker.name, **details)
+
+
+def _look(turn: Turn, process: WorkerProcess, lane: int, preparer: Preparer) -> Result:
+    """One frame through the model."""
+    started_s = time.monotonic()
+    transform = preparer.prepare(turn.frame, process.tensor(lane))
+    prepared_s = time.monotonic()
+    answer = process.answer(lane)
+    return Result(
+        frame=turn.frame,
+        model=process.description,
+        detections=in_frame(answer, transform, process.description.labels, turn.feed.labels),
+        queue_ms=(started_s - turn.arrived_s) * 1000,
+        preprocess_ms=(prepared_s - started_s) * 1000,
+        inference_ms=answer.inference_ms,
+        decode_ms=answer.decode_ms,
+    )
+
+
+def in_frame(
+    answer: Answer, transform: Transform, labels: Sequence[str], wanted: frozenset[str] = frozenset()
+) -> Detections:
+    """An answer's boxes in frame pixels, inside the frame, without those that have no area there or no wanted label."""
+    found = answer.detections
+    xyxy = transform.to_frame(found.xyxy)
+    keep = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
+    if wanted:
+        allowed = np.array([label in wanted for label in labels] or [False])
+        keep &= allowed[np.clip(found.class_id, 0, len(allowed) - 1)] & (found.class_id < len(allowed))
+    return Detections(xyxy[keep], found.score[keep], found.class_id[keep])

@@ -1,0 +1,81 @@
+"""Results of cameras to messages in the outbox, as often as each camera's ``publish`` says."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edged.mqtt.ids import MessageIds
+from edged.mqtt.payloads import ModelInfo, TimingMs, detections_message
+from edged.mqtt.topics import Topics
+from edged.outbox import Outbox
+from edged.pipeline import Result
+from edged.settings import CameraSettings
+from edged.worker.description import ModelDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Under which names results go out.
+
+    Attributes:
+        topics: Of the device.
+        qos: Of results.
+    """
+
+    topics: Topics
+    qos: int
+
+
+class Publisher:
+    """Makes a message of each result worth one and hands it to the outbox. Called from the callers' threads."""
+
+    def __init__(self, sender: Sender, outbox: Outbox) -> None:
+        self._sender, self._outbox = sender, outbox
+        self._ids = MessageIds(clock=time.time, randomness=os.urandom)
+
+    def redirect(self, sender: Sender) -> None:
+        """Use other names from now on."""
+        self._sender = sender
+
+    def emitter(
+        self, camera: str, section: CameraSettings, info: Callable[[ModelDescription], ModelInfo]
+    ) -> Callable[[Result], None]:
+        """What a feed of this camera calls with each result."""
+        last: Counter[int] | None = None
+
+        def emit(result: Result) -> None:
+            nonlocal last
+            found = Counter(result.detections.class_id.tolist()) if section.publish == "changed" else None
+            unchanged = found is not None and found == last
+            last = found
+            if unchanged or (section.publish == "found" and not len(result.detections)):
+                return
+            self._append(camera, info(result.model), result)
+
+        return emit
+
+    def _append(self, camera: str, model: ModelInfo, result: Result) -> None:
+        frame, sender = result.frame, self._sender
+        timing = TimingMs(
+            queue=result.queue_ms,
+            preprocess=result.preprocess_ms,
+            inference=result.inference_ms,
+            decode=result.decode_ms,
+            age=(time.monotonic() - frame.captured_monotonic_s) * 1000,
+        )
+        payload = detections_message(
+            message_id=self._ids(),
+            device=sender.topics.device,
+            frame_source=camera,
+            sequence=frame.sequence,
+            captured_at_s=frame.captured_at_s,
+            width=frame.width,
+            height=frame.height,
+            model=model,
+            timing=timing,
+            detections=result.detections,
+            labels=result.model.labels,
+        )
+        self._outbox.append(sender.topics.detections(camera), payload, qos=sender.qos)

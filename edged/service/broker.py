@@ -1,0 +1,62 @@
+"""The broker of the configuration as the link wants it: address, secrets, files."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from edged.errors import ConfigurationError
+from edged.mqtt.link import LinkOptions
+from edged.settings import MqttSettings
+from edged.urls import BrokerAddress, broker_address, read_credential, with_credentials
+
+MAX_SECRET_BYTES = 64 * 1024
+
+
+def link_options(mqtt: MqttSettings, *, device: str, folder: Path) -> LinkOptions:
+    """How the link speaks to the broker.
+
+    Args:
+        mqtt: The section.
+        device: For the client id.
+        folder: Of the configuration file; a relative ``password_file`` counts from it.
+
+    Raises:
+        ConfigurationError: A secret that is not there, or a certificate that cannot be used.
+    """
+    options = LinkOptions(
+        address=_address(mqtt, folder),
+        client_id=mqtt.client_id or f"edged-{device}",
+        protocol=mqtt.protocol,
+        keepalive_s=mqtt.keepalive,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+        result_expiry_s=mqtt.spool_max_age,
+    )
+    options.tls()
+    return options
+
+
+def _address(mqtt: MqttSettings, folder: Path) -> BrokerAddress:
+    address = broker_address(with_credentials(mqtt.url, "mqtt.url"))
+    if not mqtt.password_file:
+        return address
+    return replace(address, password=_password(mqtt.password_file, folder))
+
+
+def _password(name: str, folder: Path) -> str:
+    """A systemd credential of this name where there is one, else the file."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and "/" not in name and (Path(credentials) / name).exists():
+        return read_credential(name, "mqtt.password_file")
+    path = folder / Path(name).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(MAX_SECRET_BYTES).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigurationError(
+            "mqtt.password_file",
+            f"{path} cannot be read ({reason})",
+            "put the password in it, readable by edged only",
+        ) from error

@@ -1,0 +1,423 @@
+"""The daemon from start to end.
+
+    cameras ─→ pipelines (a model each) ─→ publisher ─→ outbox ─→ link ─→ broker
+
+The main thread waits for signals and for the end of ``--once``; everything else has a thread of its own.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError
+from edged.lifecycle import ServedModel
+from edged.mqtt.link import Link, LinkState
+from edged.mqtt.topics import Topics
+from edged.outbox import MemoryOutbox
+from edged.publisher import Publisher, Sender
+from edged.service.broker import link_options
+from edged.service.posts import CameraPost
+from edged.service.report import Health, info
+from edged.settings import LoadedSettings, Settings
+from edged.web import LocalEndpoint
+
+log = structlog.get_logger()
+
+HEALTH_EVERY_S = 60.0
+TICK_S = 0.5
+STUCK_S = 30.0
+"""A main thread that has not come round for this long does not work."""
+STOP_S = 4.5
+"""From the first signal to the end, at most; systemd and people expect five seconds."""
+DELIVER_S = 30.0
+"""With ``--once``: how long the outbox may stand still at the end."""
+
+
+class Service:
+    """Everything, built from the settings. `run` it once."""
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        *,
+        once: bool = False,
+        reload: Callable[[], LoadedSettings] | None = None,
+    ) -> None:
+        """Check what can be checked before anything starts.
+
+        Args:
+            loaded: The settings.
+            once: Read every source once to its end, lose nothing, then end.
+            reload: Reads the settings anew on SIGHUP; None = there is no file to read.
+
+        Raises:
+            ConfigurationError: No camera, a secret that is not there, a certificate that cannot be used.
+        """
+        self._loaded, self._once, self._reload = loaded, once, reload
+        _require_cameras(loaded)
+        for line in loaded.warnings():
+            log.warning(line)
+        self._models: dict[str, ServedModel] = {}
+        self._posts: dict[str, CameraPost] = {}
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._ending = False
+        self._started_at_s, self._tick_s = time.time(), time.monotonic()
+        self._health = Health()
+        mqtt = loaded.settings.mqtt
+        self._outbox = MemoryOutbox(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
+        self._link = self._make_link(loaded)
+        self._publisher = Publisher(_sender(loaded.settings), self._outbox)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._loaded.settings
+
+    @property
+    def _topics(self) -> Topics:
+        return _topics(self._settings)
+
+    def run(self) -> int:
+        """Serve until a signal, or with ``once`` until all is delivered.
+
+        Returns:
+            The exit code.
+        """
+        with self._signals_caught(), self._endpoint():
+            self._link.start()
+            try:
+                self._start()
+                return self._run_once() if self._once else self._run_until_signal()
+            except EdgedError as error:
+                log.error("cannot go on", error=str(error))
+                return error.exit_code
+            finally:
+                self._stop()
+
+    # What is built
+
+    def _make_link(self, loaded: LoadedSettings) -> Link:
+        settings, folder = loaded.settings, loaded.path.parent if loaded.path else Path()
+        options = link_options(settings.mqtt, device=settings.device, folder=folder)
+        return Link(options, topics=_topics(settings), outbox=self._outbox, on_change=self._link_changed)
+
+    def _link_changed(self, state: LinkState) -> None:
+        if state.why:
+            self._health.remember(f"broker: {state.why}")
+
+    @contextlib.contextmanager
+    def _endpoint(self) -> Iterator[None]:
+        listen = self._settings.http.listen
+        endpoint: LocalEndpoint | None = None
+        try:
+            endpoint = LocalEndpoint(listen, healthy=self._unhealthy, ready=self._unready) if listen else None
+        except ConfigurationError as error:
+            if "http.listen" in self._loaded.origin:
+                raise
+            log.warning("no local endpoint", reason=str(error))  # the default port is an offer, not a wish
+        with endpoint or contextlib.nullcontext():
+            yield
+
+    def _start(self) -> None:
+        used = _uses(self._settings)
+        self._models = {
+            name: self._model(self._settings, name, used[name])
+            for name in self._settings.models
+            if used[name]
+        }
+        served = [model.wait_ready() for model in self._models.values()]
+        if not any(served):
+            raise next(model.error for model in self._models.values() if model.error)
+        for name in self._settings.cameras:
+            self._start_camera(name)
+        self._publish_info()
+
+    def _model(self, settings: Settings, name: str, feeds: int) -> ServedModel:
+        section, store = settings.models[name], settings.store.path
+        return ServedModel(name, section, store=store, feeds=feeds, on_change=self._publish_model)
+
+    def _start_camera(self, name: str) -> None:
+        post = CameraPost(
+            name,
+            self._settings.cameras[name],
+            once=self._once,
+            publisher=self._publisher,
+            on_state=self._publish_camera,
+        )
+        self._posts[name] = post
+        post.connect(self._models)
+        self._publish_camera(post)
+        post.camera.start()
+
+    # What is said
+
+    def _publish_info(self) -> None:
+        message = info(self._settings.device, self._posts, list(self._models.values()), self._started_at_s)
+        self._link.set_state(self._topics.info, message.payload())
+
+    def _publish_model(self, model: ServedModel) -> None:
+        if model.error:
+            self._health.remember(str(model.error))
+        self._link.set_state(
+            self._topics.model_state(model.name), model.state(self._settings.device).payload()
+        )
+
+    def _publish_camera(self, post: CameraPost) -> None:
+        self._link.set_state(
+            self._topics.camera_state(post.name), post.state(self._settings.device).payload()
+        )
+
+    def _publish_health(self) -> None:
+        message = self._health.report(
+            self._settings.device, list(self._posts.values()), list(self._models.values()), self._outbox
+        )
+        self._link.publish(self._topics.health, message.payload())
+
+    def _unhealthy(self) -> list[str]:
+        late_s = time.monotonic() - self._tick_s
+        return [f"the main thread has not come round for {late_s:.0f} s"] if late_s > STUCK_S else []
+
+    def _unready(self) -> list[str]:
+        reasons = [
+            f"model {name}: {model.error or 'loading'}"
+            for name, model in list(self._models.items())
+            if not model.pipeline
+        ]
+        if not self._models:
+            reasons.append("starting")
+        if not self._link.connected_once:
+            reasons.append("the broker was not reached yet")
+        return reasons
+
+    # Running
+
+    @contextlib.contextmanager
+    def _signals_caught(self) -> Iterator[None]:
+        wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, self._on_signal) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, usual in before.items():
+                signal.signal(number, usual)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if number != signal.SIGHUP:
+            if self._ending:
+                os._exit(128 + number)
+            self._ending = True
+        self._signals.put(number)
+
+    def _next_signal(self, timeout_s: float = TICK_S) -> int | None:
+        self._tick_s = time.monotonic()
+        with contextlib.suppress(queue.Empty):
+            return self._signals.get(timeout=timeout_s)
+        return None
+
+    def _told_to_end(self) -> bool:
+        """Wait a moment for a signal; a reload is done here."""
+        number = self._next_signal()
+        if number == signal.SIGHUP:
+            self._handle_reload()
+        elif number is not None:
+            log.info("ending", signal=signal.Signals(number).name)
+        return self._ending
+
+    def _run_until_signal(self) -> int:
+        next_health_s = time.monotonic() + HEALTH_EVERY_S
+        while not self._told_to_end():
+            if self._tick_s >= next_health_s:
+                self._publish_health()
+                next_health_s = self._tick_s + HEALTH_EVERY_S
+            self._end_if_nothing_is_left()
+        return 0
+
+    def _end_if_nothing_is_left(self) -> None:
+        """A daemon whose every camera is a file that is not there or not readable has nothing to wait for."""
+        hopeless = [post.camera.error for post in self._posts.values() if post.camera.error]
+        if len(hopeless) == len(self._posts):
+            raise hopeless[0]
+
+    def _run_once(self) -> int:
+        while not all(post.camera.finished.is_set() for post in self._posts.values()):
+            if self._told_to_end():
+                return 0
+        pipelines = [model.pipeline for model in self._models.values() if model.pipeline]
+        while not all(pipeline.wait_idle(0) for pipeline in pipelines):
+            if self._told_to_end():
+                return 0
+        self._deliver_all()
+        failed = [post.camera.error for post in self._posts.values() if post.camera.error]
+        for error in failed:
+            log.error("source failed", error=str(error))
+        failed += [model.error for model in self._models.values() if model.error]
+        return failed[0].exit_code if failed else 0
+
+    def _deliver_all(self) -> None:
+        deadline_s, left = time.monotonic() + DELIVER_S, len(self._outbox)
+        while not self._link.drain(TICK_S):
+            if self._told_to_end():
+                return
+            if len(self._outbox) < left:
+                deadline_s, left = time.monotonic() + DELIVER_S, len(self._outbox)
+            if time.monotonic() > deadline_s:
+                raise BrokerUnreachable("broker", f"{left} results were not delivered", self._link.state.why)
+
+    # Reloading
+
+    def _handle_reload(self) -> None:
+        if self._reload is None:
+            log.warning("nothing to reload", reason="started without a configuration file")
+            return
+        try:
+            changed = self._apply(self._reload())
+        except EdgedError as error:
+            self._health.remember(str(error))
+            log.error("reload refused, everything goes on as before", error=str(error))
+            return
+        log.info("reloaded", changed=", ".join(changed) or "nothing")
+
+    def _apply(self, loaded: LoadedSettings) -> list[str]:
+        """Put new settings in force, touching only what differs.
+
+        Returns:
+            The sections that changed.
+
+        Raises:
+            EdgedError: They cannot be put in force; nothing was touched.
+        """
+        _require_cameras(loaded)
+        old, new = self._settings, loaded.settings
+        link = self._make_link(loaded) if (old.mqtt, old.device) != (new.mqtt, new.device) else None
+        fresh = self._fresh_models(old, new)
+        for line in loaded.warnings():
+            log.warning(line)
+        if old.http != new.http:
+            log.warning("http.listen takes effect at the next start")
+        if link:
+            self._publisher.redirect(_sender(new))
+            self._link.stop(2.0)
+            self._link = link
+            link.start()
+        self._loaded = loaded
+        changed = ["mqtt"] if link else []
+        changed += self._swap(old, new, fresh)
+        for model in self._models.values():
+            self._publish_model(model)
+        for post in self._posts.values():
+            self._publish_camera(post)
+        self._publish_info()
+        return changed
+
+    def _fresh_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
+        """Models that are new, changed or were refused, loaded and warm; the old ones serve on meanwhile."""
+        used = _uses(new)
+
+        def differs(name: str) -> bool:
+            model = self._models.get(name)
+            return (
+                model is None
+                or model.error is not None
+                or model.section != new.models[name]
+                or old.store != new.store
+            )
+
+        fresh = {
+            name: self._model(new, name, used[name]) for name in new.models if used[name] and differs(name)
+        }
+        ready = [model.wait_ready() for model in fresh.values()]
+        if not all(ready):
+            for model in fresh.values():
+                model.stop()
+            for model in self._models.values():
+                self._publish_model(model)
+            raise next(model.error for model in fresh.values() if model.error)
+        return fresh
+
+    def _swap(self, old: Settings, new: Settings, fresh: dict[str, ServedModel]) -> list[str]:
+        used = _uses(new)
+        retired = [model for name, model in self._models.items() if name in fresh or not used[name]]
+        self._models = {name: fresh.get(name) or self._models[name] for name in new.models if used[name]}
+        changed = [f"models.{name}" for name in dict.fromkeys([*fresh, *(model.name for model in retired)])]
+        for name in list(self._posts):
+            if new.cameras.get(name) != old.cameras.get(name):
+                self._end_camera(self._posts.pop(name))
+                changed.append(f"cameras.{name}")
+                if name not in new.cameras:
+                    self._link.clear_state(self._topics.camera_state(name))
+        for name, section in new.cameras.items():
+            if name not in self._posts:
+                changed += [f"cameras.{name}"] if name not in old.cameras else []
+                self._start_camera(name)
+            elif fresh.keys() & set(section.models):
+                self._posts[name].connect(self._models)
+        for model in retired:
+            model.stop()
+            if model.name not in self._models:
+                self._link.clear_state(self._topics.model_state(model.name))
+        return changed
+
+    @staticmethod
+    def _end_camera(post: CameraPost) -> None:
+        post.disconnect()
+        post.camera.stop(2.0)
+
+    # Ending
+
+    def _stop(self) -> None:
+        """Cameras, then models, then the link: what was made is delivered before the last word is said."""
+        deadline_s = time.monotonic() + STOP_S
+        for post in self._posts.values():
+            post.disconnect()
+        cameras = _in_parallel(
+            [partial(post.camera.stop, 1.0) for post in self._posts.values()], "stop-camera"
+        )
+        for model in self._models.values():
+            if model.pipeline:
+                model.pipeline.stop(1.5)
+        _join(cameras, min(deadline_s, time.monotonic() + 1.2))
+        self._link.stop(max(0.5, deadline_s - time.monotonic() - 1.0))
+        _join(
+            _in_parallel([partial(model.stop, 0.8) for model in self._models.values()], "stop-model"),
+            deadline_s,
+        )
+
+
+def _in_parallel(actions: Iterable[Callable[[], object]], name: str) -> list[threading.Thread]:
+    threads = [threading.Thread(target=action, name=name, daemon=True) for action in actions]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _join(threads: Iterable[threading.Thread], deadline_s: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline_s - time.monotonic()))
+
+
+def _require_cameras(loaded: LoadedSettings) -> None:
+    if not loaded.settings.cameras:
+        raise ConfigurationError(
+            str(loaded.path or "configuration"), "names no camera", "add a section [cameras.NAME]"
+        )
+
+
+def _uses(settings: Settings) -> Counter[str]:
+    """How many cameras use each model."""
+    return Counter(name for camera in settings.cameras.values() for name in dict.fromkeys(camera.models))
+
+
+def _topics(settings: Settings) -> Topics:
+    return Topics(settings.mqtt.base_topic, settings.device)
+
+
+def _sender(settings: Settings) -> Sender:
+    return Sender(_topics(settings), settings.mqtt.qos)

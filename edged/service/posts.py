@@ -1,0 +1,111 @@
+"""A camera of the configuration at work: its thread, and a feed to each of its models."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from edged.frame import Frame
+from edged.lifecycle import ServedModel
+from edged.mqtt.payloads import CameraStateMessage, SourceHealthShape, timestamp
+from edged.pipeline import Feed, Pipeline
+from edged.publisher import Publisher
+from edged.settings import CameraSettings
+from edged.sources.camera import Camera, SourceState
+
+
+class CameraPost:
+    """One camera with the feeds it fills.
+
+    Attributes:
+        name: As configured.
+        section: As configured.
+        camera: What reads it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        section: CameraSettings,
+        *,
+        once: bool,
+        publisher: Publisher,
+        on_state: Callable[["CameraPost"], None],
+    ) -> None:
+        """Prepare the camera; `connect` it to its models, then start ``camera``.
+
+        Args:
+            name: As configured.
+            section: As configured.
+            once: Read to its end, every frame waiting for the models.
+            publisher: Takes the results.
+            on_state: Called from the camera's thread when `state` has changed.
+        """
+        self.name, self.section = name, section
+        self._publisher, self._on_state = publisher, on_state
+        self._lossless = once or section.realtime is False
+        self._feeds: tuple[tuple[Pipeline, Feed], ...] = ()
+        self._reported = (0, 0)
+        self._past: Counter[str] = Counter()
+        self.camera = Camera(name, section, once=once, deliver=self._deliver, on_state=self._state_changed)
+
+    def connect(self, models: Mapping[str, ServedModel]) -> None:
+        """Make a feed to each of its models that is served, instead of those it had."""
+        self.disconnect()
+        feeds = []
+        for model in (models[name] for name in self.section.models):
+            if model.pipeline is None:
+                continue
+            feed = Feed(
+                source=self.name,
+                emit=self._publisher.emitter(self.name, self.section, model.info),
+                lossless=self._lossless,
+                labels=frozenset(model.section.labels),
+            )
+            if not self._lossless:
+                feed.max_age_s = self.section.max_age
+            model.pipeline.attach(feed)
+            feeds.append((model.pipeline, feed))
+        self._feeds = tuple(feeds)
+
+    def disconnect(self) -> None:
+        """Take its feeds away; the camera goes on, and frames in work are still published."""
+        feeds, self._feeds = self._feeds, ()
+        for pipeline, feed in feeds:
+            pipeline.detach(feed)
+            self._past.update(feed.counts)
+
+    def _deliver(self, frame: Frame) -> None:
+        for pipeline, feed in self._feeds:
+            pipeline.offer(feed, frame)
+
+    def _state_changed(self, _state: SourceState) -> None:
+        self._on_state(self)
+
+    def state(self, device: str) -> CameraStateMessage:
+        """For ``camera/<name>/state``."""
+        state = self.camera.state
+        return CameraStateMessage(
+            device=device,
+            camera=self.name,
+            state=state.status.value,
+            why=state.why,
+            width=state.width,
+            height=state.height,
+            fps=round(state.fps, 3) if state.fps else None,
+            since=timestamp(state.since_s),
+        )
+
+    def health(self, seconds: float) -> SourceHealthShape:
+        """Rates since the last call, which was ``seconds`` ago, and drops since the start."""
+        counts = Counter(self._past)
+        for _, feed in self._feeds:
+            counts.update(feed.counts)
+        inferred = counts.pop("inferred", 0)
+        statistics = self.camera.statistics
+        counts["unreadable"] += statistics.unreadable
+        before, self._reported = self._reported, (statistics.captured, inferred)
+        return SourceHealthShape(
+            name=self.name,
+            captured_per_s=round(max(0, statistics.captured - before[0]) / seconds, 2),
+            published_per_s=round(max(0, inferred - before[1]) / seconds, 2),
+            dropped={reason: count for reason, count in sorted(counts.items()) if count},
+        )

@@ -1,0 +1,72 @@
+"""What a device says of itself: ``info`` and ``health``."""
+
+import os
+import platform
+import time
+from collections.abc import Iterable, Sequence
+
+from edged import __version__, machine
+from edged.lifecycle import ServedModel, worker_pid
+from edged.mqtt.payloads import HealthMessage, InfoMessage, MachineShape, SpoolShape, timestamp
+from edged.outbox import Outbox
+from edged.service.posts import CameraPost
+from edged.urls import redacted
+
+MAX_ERRORS = 5
+
+
+def info(
+    device: str, cameras: Iterable[str], models: Sequence[ServedModel], started_at_s: float
+) -> InfoMessage:
+    """What the device is and what it runs."""
+    descriptions = [model.description for model in models if model.description]
+    providers = dict.fromkeys(name for found in descriptions for name in found.providers_available)
+    return InfoMessage(
+        device=device,
+        version=__version__,
+        machine=MachineShape(
+            architecture=platform.machine(),
+            cores=machine.cores(),
+            cpu=machine.cpu_name(),
+            memory_bytes=machine.memory_bytes(),
+        ),
+        providers=tuple(providers),
+        cameras=tuple(cameras),
+        models=tuple(model.name for model in models),
+        started_at=timestamp(started_at_s),
+    )
+
+
+class Health:
+    """Figures that need the time since the last report, and the last errors."""
+
+    def __init__(self) -> None:
+        self._started_s = self._reported_s = time.monotonic()
+        self._cpu_s = 0.0
+        self._errors: list[str] = []
+
+    def remember(self, error: str) -> None:
+        """Keep an error for the reports, unless it is the newest already."""
+        line = redacted(error)
+        if line not in self._errors[:1]:
+            self._errors = [line, *self._errors][:MAX_ERRORS]
+
+    def report(
+        self, device: str, posts: Iterable[CameraPost], models: Iterable[ServedModel], outbox: Outbox
+    ) -> HealthMessage:
+        """How the device is doing, the workers included."""
+        now_s = time.monotonic()
+        seconds = max(1e-3, now_s - self._reported_s)
+        used = machine.usage([os.getpid(), *filter(None, (worker_pid(model.worker) for model in models))])
+        cpu_percent = 100 * max(0.0, used.cpu_s - self._cpu_s) / seconds
+        self._reported_s, self._cpu_s = now_s, used.cpu_s
+        return HealthMessage(
+            device=device,
+            at=timestamp(time.time()),
+            uptime_s=round(now_s - self._started_s, 1),
+            cpu_percent=round(cpu_percent, 1),
+            memory_bytes=used.memory_bytes,
+            sources=tuple(post.health(seconds) for post in posts),
+            spool=SpoolShape(entries=len(outbox), bytes=outbox.depth_bytes, dropped=outbox.dropped),
+            errors=tuple(self._errors),
+        )

@@ -1,0 +1,396 @@
+"""The daemon's end of a worker: start it, hand tensors over, bound every wait, start it anew when it dies.
+
+`WorkerProcess` is one process from its start to its end. `Worker` keeps one running for a model and replaces it; the
+callers of the pipeline ask it for the current one before each frame.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from edged import errors
+from edged.detection import Detections
+from edged.errors import EdgedError, InferenceFailed, ModelRejected, WorkerLost
+from edged.worker import limits
+from edged.worker.answer import Answer
+from edged.worker.description import LoadRequest, ModelDescription
+from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_exactly, send_control
+from edged.worker.ring import Ring
+
+log = structlog.get_logger()
+
+LOAD_TIMEOUT_S = 60.0
+MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
+TIMEOUT_FACTOR = 10
+"""An inference that takes this many times its warm latency counts as hung."""
+RESTART_DELAYS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_S = 60.0
+"""A worker that lived this long starts the delays over."""
+
+
+class WorkerProcess:
+    """One process for one model. A lane is used by one thread at a time; `close` by any.
+
+    Attributes:
+        name: Of the model.
+        description: Of the model, once it was loaded.
+    """
+
+    description: ModelDescription
+
+    def __init__(self, name: str, request: LoadRequest) -> None:
+        """Start the process; it loads nothing yet.
+
+        The process ends with the thread that calls this, at the latest.
+
+        Args:
+            name: Of the model, for errors.
+            request: What to load; ``callers`` lanes are made.
+        """
+        self.name, self._request = name, request
+        self._lock = threading.Lock()
+        self._hung = self._end = ""
+        self._closed = False
+        self._numbers = [0] * request.callers
+        self.timeout_s = MAX_TIMEOUT_S
+        self._start(request)
+
+    def load(self, *, timeout_s: float | None = None) -> ModelDescription:
+        """Wait until the process has loaded, tried and understood the model; to be called once, before `answer`.
+
+        Args:
+            timeout_s: Of one inference; None = learned from the warm latency.
+
+        Raises:
+            InputNotFound, ModelRejected, RuntimeMissing: As the worker found, or because the model killed it.
+        """
+        description = self._await_description()
+        learned = TIMEOUT_FACTOR * self._request.callers * description.latency_ms / 1000
+        self.timeout_s = timeout_s or min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, learned))
+        ring = Ring.create(self._request.callers, description.input.shape, description.input.dtype)
+        try:
+            socket.send_fds(self._control, [b"r"], [ring.descriptor])
+        except OSError as error:
+            raise self._died_loading() from error
+        finally:
+            ring.close()
+        self._ring, self.description = ring, description
+        return description
+
+    def _start(self, request: LoadRequest) -> None:
+        self._control, theirs = socket.socketpair()
+        pairs = [socket.socketpair() for _ in range(request.callers)]
+        self._lanes = [ours for ours, _ in pairs]
+        ends = [theirs, *(end for _, end in pairs)]
+        self._stderr, stderr = os.pipe()
+        os.set_blocking(self._stderr, False)
+        os.set_blocking(
+            stderr, False
+        )  # a talkative library fills 64 KiB and is then not heard, rather than stopped
+        memory = request.max_memory_bytes or limits.default_memory_bytes()
+        command = [sys.executable, "-X", "faulthandler", "-m", "edged.worker.process"]
+        numbers = [theirs.fileno(), memory, os.getpid(), *(end.fileno() for _, end in pairs)]
+        try:
+            self._process = subprocess.Popen(
+                [*command, *map(str, numbers)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                pass_fds=[end.fileno() for end in ends],
+                start_new_session=True,  # Ctrl-C is the daemon's to handle: a frame in work is finished
+            )
+        finally:
+            os.close(stderr)
+            for end in ends:
+                end.close()
+
+    def _await_description(self) -> ModelDescription:
+        path = self._request.path
+        self._control.settimeout(LOAD_TIMEOUT_S)
+        try:
+            send_control(self._control, self._request.to_json())
+            reply = receive_control(self._control)
+            self._control.settimeout(None)
+        except TimeoutError as error:
+            raise ModelRejected(
+                path, f"did not load within {LOAD_TIMEOUT_S:.0f} s", "use a smaller model"
+            ) from error
+        except OSError as error:
+            raise self._died_loading() from error
+        if not reply:
+            raise self._died_loading()
+        values: dict[str, Any] = json.loads(reply)
+        if "error" in values:
+            leaf = getattr(errors, values["error"], ModelRejected)
+            raise leaf(values["subject"], values["problem"], values["remedy"])
+        return ModelDescription.from_dict(values["ready"])
+
+    def _died_loading(self) -> EdgedError:
+        problem = f"killed the process that loaded it ({self._how_it_ended()})"
+        return ModelRejected(self._request.path, problem, "export it again or use another model")
+
+    @property
+    def hung(self) -> bool:
+        """Whether it was ended because it did not answer in time."""
+        return bool(self._hung)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def tensor(self, lane: int) -> NDArray[Any]:
+        """The lane's input tensor in shared memory; write it, then call `answer`."""
+        return self._ring.slot(lane)
+
+    def answer(self, lane: int) -> Answer:
+        """Infer what stands in the lane's tensor.
+
+        Raises:
+            InferenceFailed: The model gave no answer to this tensor.
+            WorkerLost: The process died or hung; it is ended, and its successor may be given the frame.
+        """
+        connection = self._lanes[lane]
+        self._numbers[lane] += 1
+        try:
+            connection.settimeout(self.timeout_s)
+            connection.sendall(REQUEST.pack(self._numbers[lane]))
+            head = receive_exactly(connection, REPLY.size)
+            if not head:
+                raise self._lost("died")
+            _, status, inference_ms, decode_ms, count = REPLY.unpack(head)
+            body = receive_exactly(connection, count) if count else b""
+        except TimeoutError as error:
+            self._end_hung()
+            raise self._lost("hung") from error
+        except OSError as error:
+            raise self._lost("died") from error
+        if status == FAILED:
+            raise InferenceFailed(f"model {self.name}", body.decode("utf-8", "replace"), "")
+        rows = np.frombuffer(body, np.float32).reshape(-1, 6)
+        found = Detections(rows[:, :4], rows[:, 4], np.ascontiguousarray(rows[:, 5]).view(np.int32))
+        return Answer(found, inference_ms, decode_ms)
+
+    def _end_hung(self) -> None:
+        with self._lock:
+            if not self._hung:
+                stopped = _is_stopped(self.pid)
+                self._hung = "stopped by a signal" if stopped else f"no answer within {self.timeout_s:.1f} s"
+        self.kill()
+
+    def _lost(self, what: str) -> WorkerLost:
+        return WorkerLost(
+            f"model {self.name}", f"its process {self._process.pid} {what} ({self._how_it_ended()})", ""
+        )
+
+    def _how_it_ended(self) -> str:
+        """Why the process is no more, in a few words; the same to everyone who asks."""
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return self._hung or "it does not answer"
+        with self._lock:
+            if not self._end:
+                last = self._last_words()
+                how = f"exit {code}"
+                with contextlib.suppress(ValueError):
+                    how = signal.Signals(-code).name if code < 0 else how
+                self._end = self._hung or (f"{how}, {last}" if last else how)
+            return self._end
+
+    def _last_words(self) -> str:
+        """The last line it wrote to standard error, if any."""
+        with contextlib.suppress(OSError):
+            text = os.read(self._stderr, 65536).decode("utf-8", "replace")
+            words = [line for line in text.splitlines() if line.startswith("Fatal") or "Error" in line]
+            return words[-1].strip()[:200] if words else ""
+        return ""
+
+    def wait(self) -> str:
+        """Wait for the process's end; says how it ended."""
+        self._process.wait()
+        return self._how_it_ended()
+
+    def kill(self) -> None:
+        """End the process now."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Let the process end by itself, then make sure that it has, and give everything back."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.wait()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for connection in (self._control, *self._lanes):
+                connection.close()
+            os.close(self._stderr)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process is in the state T (stopped by a signal); False where that cannot be told."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in {
+            "T",
+            "t",
+        }
+    return False
+
+
+class Worker:
+    """Keeps one process running for a model. A context manager that owns the thread ``worker-NAME``.
+
+    The first start is the caller's to wait for (`wait_ready`): what is wrong with a model then is an error. Later
+    deaths are repaired with one line in the log and a call of ``on_change``.
+
+    Attributes:
+        restarts: How often a successor had to be started.
+        error: Why there is no process and will be none, or None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        request: LoadRequest,
+        *,
+        timeout_s: float | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name, self.request = name, request
+        self.restarts = 0
+        self.error: EdgedError | None = None
+        self.last_end = ""
+        self._timeout_s, self._on_change = timeout_s, on_change
+        self._condition = threading.Condition()
+        self._current: WorkerProcess | None = None
+        self._starting: WorkerProcess | None = None
+        self._description: ModelDescription | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def __enter__(self) -> "Worker":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def wait_ready(self, timeout_s: float = LOAD_TIMEOUT_S + 10) -> ModelDescription:
+        """Wait for the first process.
+
+        Raises:
+            EdgedError: Why the model cannot be served.
+        """
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._description or self.error or self._stopping.is_set(), timeout_s
+            )
+            if self._description:
+                return self._description
+            raise self.error or WorkerLost(f"model {self.name}", "was not ready in time", "")
+
+    @property
+    def description(self) -> ModelDescription | None:
+        """Of the model, once it was loaded."""
+        return self._description
+
+    def current(self, timeout_s: float) -> WorkerProcess | None:
+        """The process that serves now; waits for one being started, None if none came in time."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._current or self._stopping.is_set(), timeout_s)
+            return None if self._stopping.is_set() else self._current
+
+    def discard(self, process: WorkerProcess) -> None:
+        """A caller lost this process: do not hand it out again."""
+        process.kill()
+        with self._condition:
+            if self._current is process:
+                self._current = None
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """End the process and the thread; True if that was done in time."""
+        self._stopping.set()
+        with self._condition:
+            process = self._current or self._starting
+            self._condition.notify_all()
+        if process:
+            process.close(timeout_s / 2)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures, timeout_s = 0, self._timeout_s
+        while not self._stopping.wait(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)]):
+            started = time.monotonic()
+            process = WorkerProcess(self.name, self.request)
+            with self._condition:
+                self._starting = process
+            try:
+                description = process.load(timeout_s=timeout_s)
+            except EdgedError as error:
+                process.close(0)
+                if self._description is None:
+                    self._give_up(error)
+                    return
+                failures += 1
+                if not self._stopping.is_set():
+                    log.error("worker did not start", model=self.name, error=str(error))
+                continue
+            self._serve(process, description, started_in_s=time.monotonic() - started)
+            process.close()
+            failures = 0 if time.monotonic() - started > STEADY_S else failures + 1
+            if self._timeout_s is None and process.hung:
+                timeout_s = min(
+                    MAX_TIMEOUT_S, process.timeout_s * 2
+                )  # a busy machine is slower than the warm-up
+
+    def _give_up(self, error: EdgedError) -> None:
+        with self._condition:
+            self.error = error
+            self._condition.notify_all()
+        self._on_change()
+
+    def _serve(self, process: WorkerProcess, description: ModelDescription, *, started_in_s: float) -> None:
+        first = self._description is None
+        with self._condition:
+            if self._stopping.is_set():
+                return
+            self._current, self._description = process, description
+            self._condition.notify_all()
+        if not first:
+            self.restarts += 1
+            log.warning("worker restarted", model=self.name, pid=process.pid, seconds=round(started_in_s, 2))
+        self._on_change()
+        how = process.wait()
+        with self._condition:
+            if self._current is process:
+                self._current = None
+        if not self._stopping.is_set():
+            self.last_end = how
+            log.error("worker lost", model=self.name, pid=process.pid, why=how)
+            self._on_change()

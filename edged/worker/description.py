@@ -1,0 +1,126 @@
+"""What the daemon and a worker tell each other about a model, as plain data that travels as JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edged.geometry import Fit
+from edged.manifest import InputRecipe, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """Which model to load, and how.
+
+    Attributes:
+        path: The ONNX file, or a folder that holds one.
+        providers: In order of preference.
+        require_provider: Refuse the model rather than run it on another than the first.
+        min_score: Overrides the model's own.
+        threads: Of one inference; 0 = all cores.
+        callers: How many inferences may run at once.
+        max_memory_bytes: Of the process.
+    """
+
+    path: str
+    providers: tuple[str, ...] = ("auto",)
+    require_provider: bool = False
+    min_score: float | None = None
+    threads: int = 0
+    callers: int = 1
+    max_memory_bytes: int = 0
+
+    def to_json(self) -> bytes:
+        """For the other process."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "LoadRequest":
+        """From the other process."""
+        values = json.loads(text)
+        return cls(**{**values, "providers": tuple(values["providers"])})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """A model that was loaded, tried and understood.
+
+    Attributes:
+        path: The ONNX file.
+        digest: ``sha256:…`` of it.
+        size_bytes: Of it.
+        task: ``detect``.
+        family: How its outputs are read.
+        why: The evidence for that.
+        notes: What a user should know.
+        labels: A name a class.
+        input: How frames are prepared.
+        input_name: Of the tensor that takes the picture.
+        inputs: Declared.
+        outputs: Declared.
+        min_score: Candidates below are dropped.
+        iou: Overlap above which the weaker box of a class is dropped.
+        max_detections: Kept of one frame.
+        opsets: Version by domain.
+        ir_version: Of the ONNX format.
+        producer: Program that wrote it.
+        metadata: Custom metadata of the file.
+        provider_asked: As configured.
+        provider: What most of it really runs on.
+        provider_nodes: Nodes by provider.
+        provider_refused: Why earlier providers were passed over.
+        providers_available: What this installation offers on this machine.
+        runtime: Version by package.
+        load_ms: To make the session.
+        latency_ms: Of one inference, warm.
+    """
+
+    path: str
+    digest: str
+    size_bytes: int
+    task: str
+    family: str
+    why: str
+    notes: tuple[str, ...]
+    labels: tuple[str, ...]
+    input: InputRecipe
+    input_name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    min_score: float
+    iou: float
+    max_detections: int
+    opsets: Mapping[str, int]
+    ir_version: int
+    producer: str
+    metadata: Mapping[str, str]
+    provider_asked: tuple[str, ...]
+    provider: str
+    provider_nodes: Mapping[str, int]
+    provider_refused: tuple[str, ...]
+    providers_available: tuple[str, ...]
+    runtime: Mapping[str, str]
+    load_ms: float
+    latency_ms: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        values = asdict(self)
+        values["input"]["fit"] = self.input.fit.value
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ModelDescription":
+        """From JSON values."""
+        recipe = dict(values["input"])
+        recipe |= {"fit": Fit(recipe["fit"]), "mean": tuple(recipe["mean"]), "std": tuple(recipe["std"])}
+        specs = {
+            key: tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in values[key])
+            for key in ("inputs", "outputs")
+        }
+        tuples = {
+            key: tuple(values[key])
+            for key in ("notes", "labels", "provider_asked", "provider_refused", "providers_available")
+        }
+        return cls(**{**values, **specs, **tuples, "input": InputRecipe(**recipe)})

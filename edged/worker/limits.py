@@ -1,0 +1,54 @@
+"""What a worker process may use, set by itself before it touches the model."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from edged.machine import memory_bytes
+
+MAX_DESCRIPTORS = 256
+OOM_SCORE = 500
+"""The kernel ends a worker before it ends the daemon."""
+_PR_SET_PDEATHSIG = 1
+
+
+def default_memory_bytes() -> int:
+    """Three quarters of this machine's memory."""
+    return memory_bytes() * 3 // 4
+
+
+def apply(*, max_memory_bytes: int, parent: int) -> None:
+    """Bound this process and tie its life to its parent's.
+
+    Args:
+        max_memory_bytes: Of private writable memory (``RLIMIT_DATA``: shared memory and mapped files do not count).
+        parent: Process id of the daemon; if it is gone already, this process ends here.
+
+    On systems without one of these facilities that bound is left out.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  # not on Windows
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
+    _lower(resource.RLIMIT_DATA, max_memory_bytes)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+        # Also when the daemon is killed while this process is stopped or deep in native code.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _lower(which: int, value: int) -> None:
+    import resource  # noqa: PLC0415  # not on Windows
+
+    _, hard = resource.getrlimit(which)
+    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(which, (bound, bound))

@@ -1,0 +1,129 @@
+"""The program of a worker process: ``python -m edged.worker.process CONTROL MEMORY_LIMIT PARENT LANE...``.
+
+    daemon ── control (JSON, once) ──→ load ──→ description or error ──→ daemon hands over the ring
+    daemon ── lane k: request number ──→ slot k is read, inferred, decoded ──→ header and boxes ──→ daemon
+
+A lane is a socket and a slot, used by one caller at a time and served by one thread. When the control socket closes the
+daemon is gone, and so is this process. Nothing here writes to standard output.
+"""
+
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.errors import EdgedError
+from edged.worker import limits
+from edged.worker.description import LoadRequest
+
+REQUEST = struct.Struct("<Q")
+"""Number of the request."""
+REPLY = struct.Struct("<QBffI")
+"""Number of the request, status, milliseconds of inference and of decoding, bytes that follow."""
+FOUND, FAILED = 0, 1
+ROW_BYTES = 24
+"""x1, y1, x2, y2, score as float32, class_id as int32."""
+MAX_CONTROL_BYTES = 16 * 1024**2
+
+
+def send_control(connection: socket.socket, message: bytes) -> None:
+    """One length-prefixed message."""
+    connection.sendall(struct.pack("<I", len(message)) + message)
+
+
+def receive_control(connection: socket.socket) -> bytes:
+    """One length-prefixed message; empty when the other end is gone."""
+    head = receive_exactly(connection, 4)
+    if not head:
+        return b""
+    (length,) = struct.unpack("<I", head)
+    return receive_exactly(connection, min(length, MAX_CONTROL_BYTES))
+
+
+def receive_exactly(connection: socket.socket, count: int) -> bytes:
+    """``count`` bytes, or none if the other end closed."""
+    parts = bytearray()
+    while len(parts) < count:
+        part = connection.recv(count - len(parts))
+        if not part:
+            return b""
+        parts += part
+    return bytes(parts)
+
+
+def main(arguments: list[str]) -> None:
+    """Load the model that the daemon names and answer until the daemon goes."""
+    control_fd, max_memory, parent, *lane_fds = map(int, arguments)
+    limits.apply(max_memory_bytes=max_memory, parent=parent)
+    control = socket.socket(fileno=control_fd)
+    lanes = [socket.socket(fileno=descriptor) for descriptor in lane_fds]
+    request = LoadRequest.from_json(receive_control(control))
+    model = _load(request, control)
+    if model is not None:
+        _serve(model, control, lanes)
+    os._exit(0)  # native libraries may hang in their destructors
+
+
+def _load(request: LoadRequest, control: socket.socket) -> Any:
+    from edged.worker.model import LoadedModel  # noqa: PLC0415  # after the limits: this is where native code begins
+
+    try:
+        model = LoadedModel(request)
+    except EdgedError as error:
+        reply: dict[str, Any] = {"error": type(error).__name__, "subject": error.subject}
+        reply |= {"problem": error.problem, "remedy": error.remedy}
+    except MemoryError:
+        reply = {
+            "error": "ModelRejected",
+            "subject": request.path,
+            "problem": f"needs more memory than {request.max_memory_bytes} bytes",
+            "remedy": "raise max_memory or use a smaller model",
+        }
+    else:
+        send_control(control, json.dumps({"ready": model.description.to_dict()}).encode())
+        return model
+    send_control(control, json.dumps(reply).encode())
+    return None
+
+
+def _serve(model: Any, control: socket.socket, lanes: list[socket.socket]) -> None:
+    from edged.worker.ring import Ring  # noqa: PLC0415  # as above
+
+    _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    if not descriptors:
+        return
+    recipe = model.description.input
+    ring = Ring(descriptors[0], len(lanes), recipe.shape, recipe.dtype)
+    for index, lane in enumerate(lanes):
+        threading.Thread(
+            target=_answer_lane, args=(model, lane, ring.slot(index)), name=f"lane-{index}", daemon=True
+        ).start()
+    receive_control(control)
+
+
+def _answer_lane(model: Any, lane: socket.socket, tensor: NDArray[Any]) -> None:
+    while request := receive_exactly(lane, REQUEST.size):
+        (number,) = REQUEST.unpack(request)
+        try:
+            answer = model.answer(tensor)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the daemon must hear of it and go on
+            text = (error.problem if isinstance(error, EdgedError) else repr(error)).encode()[:4096]
+            lane.sendall(REPLY.pack(number, FAILED, 0.0, 0.0, len(text)) + text)
+            continue
+        found = answer.detections
+        rows = np.empty((len(found), 6), np.float32)
+        rows[:, :4], rows[:, 4] = found.xyxy, found.score
+        rows[:, 5] = found.class_id.astype(np.int32).view(np.float32)
+        head = REPLY.pack(number, FOUND, answer.inference_ms, answer.decode_ms, rows.nbytes)
+        lane.sendall(head + rows.tobytes())
+
+
+if __name__ == "__main__":
+    os.dup2(2, 1)
+    main(sys.argv[1:])
