@@ -22,7 +22,6 @@ from edged.sources.backoff import Backoff
 from edged.sources.capture import Capture, Source, SourceStatistics
 from edged.sources.chooser import FrameChooser
 from edged.sources.clock import Pace, StreamClock
-from edged.sources.pictures import PictureSource
 from edged.sources.pixels import Pixels
 from edged.sources.stream import framed, open_source
 
@@ -159,7 +158,8 @@ class Camera:
             self._read_through()
         except EdgedError as error:
             return error
-        except Exception as error:  # noqa: BLE001  a bug must show as a state and a log line, not as a silent thread
+        except Exception as error:
+            # A bug must show as a state and a log line, not as a thread that is silently gone.
             log.exception("camera failed", camera=self.name)
             return EdgedError(f"camera {self.name}", f"failed inside ({type(error).__name__})", "report this")
         return None
@@ -219,14 +219,14 @@ class Camera:
         return due_s
 
     def _is_paced(self, source: Source) -> bool:
-        if isinstance(source, PictureSource):
+        if source.stills:
             return not self._once
         realtime = self._settings.realtime
         return not self._once if realtime is None else realtime
 
     def _is_chosen(self, source: Source, capture: Capture) -> bool:
         """By the stream's clock, or by that of its arrival; pictures already come at the rate that is wanted."""
-        if isinstance(source, PictureSource):
+        if source.stills:
             return True
         return self._chooser.choose(capture.arrival_s if capture.pts_s is None else capture.pts_s)
 
@@ -246,10 +246,8 @@ class Camera:
 
     def _online(self, source: Source, pixels: Pixels) -> None:
         state = self._state
-        if state.status is SourceStatus.ONLINE and (state.width, state.height) == (
-            pixels.width,
-            pixels.height,
-        ):
+        same_size = (state.width, state.height) == (pixels.width, pixels.height)
+        if state.status is SourceStatus.ONLINE and (same_size or source.stills):
             return
         self._backoff.worked()
         since_s = state.since_s if state.status is SourceStatus.ONLINE else time.time()
