@@ -16,7 +16,7 @@ MAX_LABEL_CHARS = 40
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_PX = 22  # height of its capitals at scale 1
-# Told apart by people who see red and green alike (Okabe and Ito 2008), blue first; a class has the same one everywhere.
+# Told apart also by people who see red and green alike (Okabe and Ito 2008); blue first.
 _COLORS: tuple[Color, ...] = (
     (0, 159, 230),
     (233, 180, 86),
@@ -37,12 +37,12 @@ def draw(picture: Picture, detections: Detections, labels: Sequence[str]) -> Pic
         labels: A name a class; a class without one is shown by its number.
 
     Returns:
-        A new picture of the same size. Lines and letters grow with it: 1 and 10 pixels at 320, 4 and 32 at 4K.
+        A new picture of the same size; lines and letters grow with it.
     """
     canvas = np.ascontiguousarray(picture).copy()
     size = min(canvas.shape[:2]) + max(canvas.shape[:2])
-    line_px = max(1, round(size / 1400))
-    text_px = max(10, round(size / 140))
+    line_px = max(1, round(size / 900))
+    text_px = max(10, round(size / 110))
     for index in np.argsort(detections.score, kind="stable"):
         color = _COLORS[int(detections.class_id[index]) % len(_COLORS)]
         x1, y1, x2, y2 = (round(float(edge)) for edge in detections.xyxy[index])
@@ -53,7 +53,7 @@ def draw(picture: Picture, detections: Detections, labels: Sequence[str]) -> Pic
 
 
 def _write(canvas: Picture, text: str, corner: tuple[int, int], color: Color, text_px: int) -> None:
-    """Put a line of text on a filled box above a corner; below it where there is no room, and never outside."""
+    """Put a line of text on a filled box above a corner, and never outside the picture."""
     scale, thickness = text_px / 1.4 / _FONT_PX, max(1, round(text_px / 14))
     (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
     margin = max(2, text_px // 6)

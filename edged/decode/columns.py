@@ -1,5 +1,4 @@
-"""What stands in the columns of a row behind its box: classes, and what else the model gives and edged
-leaves out.
+"""What stands behind the box in a row: classes, and what else the model gives and edged leaves out.
 
 The tables here are the first axis of a batch of one, as float32, turned so that a row is a box: (N, columns).
 """
@@ -34,7 +33,7 @@ class Columns:
 
 
 def tables(evidence: Evidence) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The trial outputs that could hold a box a row (or a box a column), with their positions: float32 (A, B)."""
+    """The trial outputs that could hold a box a row or a column, with their positions: float32 (A, B)."""
     for index, output in enumerate(evidence.trial):
         if output.dtype.kind != "f" or output.ndim not in {2, 3} or (output.ndim == 3 and len(output) != 1):
             continue
@@ -54,7 +53,7 @@ def describe(evidence: Evidence, index: int) -> str:
 
 
 def prototypes(evidence: Evidence) -> int:
-    """How many mask prototypes a segmentation model has, 0 where it has none: an output [1, n, H/4, W/4]."""
+    """How many mask prototypes a segmentation model has, an output [1, n, H/4, W/4]; 0 where none."""
     quarter = (evidence.height // 4, evidence.width // 4)
     for output in evidence.trial:
         if output.ndim == 4 and output.shape[0] == 1 and output.shape[2:] == quarter:
@@ -63,7 +62,7 @@ def prototypes(evidence: Evidence) -> int:
 
 
 def keypoints(evidence: Evidence) -> int:
-    """How many columns Ultralytics' metadata gives to keypoints, 0 where it says nothing: 51 for ``[17, 3]``."""
+    """How many columns the metadata gives to keypoints, 51 for ``[17, 3]``; 0 where it says nothing."""
     text = evidence.metadata.get("kpt_shape", "")[:MAX_METADATA_CHARS]
     try:
         points, numbers = ast.literal_eval(text)
@@ -91,18 +90,27 @@ def share_columns(evidence: Evidence, rest: NDArray[np.float32]) -> Columns | st
         beyond = rest[:, 1:count].max() > 2 * _HIGHEST
         if names != 1 and not beyond:
             return (
-                f"{count} columns behind the box are 1 class with 17 keypoints or {count} classes, and nothing says which; "
+                f"{count} columns behind the box are 1 class with 17 keypoints or {count} classes, "
+                "and nothing says which; "
                 'name them in model.toml, labels = ["person"] or all of them'
             )
         count, points = 1, COCO_KEYPOINTS
     if points:
         notes.append("its keypoints are left out, boxes only")
     if count < 1:
-        return f"{rest.shape[1]} columns behind the box do not hold {masks + points} of masks and keypoints and a class"
+        return (
+            f"{rest.shape[1]} columns behind the box are too few for {masks + points} of masks and keypoints"
+        )
     scores = rest[:, :count]
-    if scores.min() < _LOWEST or scores.max() > _HIGHEST:
-        return f"scores of {scores.min():.3g} to {scores.max():.3g} are no probabilities; export it with its activation"
+    if not are_probabilities(scores):
+        span = f"{scores.min():.3g} to {scores.max():.3g}"
+        return f"scores of {span} are no probabilities; export it with its activation"
     return Columns(count, tuple(notes))
+
+
+def count_of(classes: int) -> str:
+    """``1 class``, ``80 classes``."""
+    return f"{classes} class" if classes == 1 else f"{classes} classes"
 
 
 def are_probabilities(values: NDArray[np.float32]) -> bool:

@@ -110,7 +110,7 @@ def _unknown(evidence: Evidence, reasons: list[str], family: str | None) -> Mode
     return ModelRejected(
         "model",
         f"{wanted}: {_looks_like(evidence)}",
-        "model.toml can say the family where edged guesses wrong",
+        "this version serves those families",
     )
 
 

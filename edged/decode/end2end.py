@@ -80,7 +80,7 @@ class EndToEnd:
         """See `edged.decode.family.Family`."""
         for index, table in tables(evidence):
             extra = table.shape[1] - 6
-            if not 0 <= extra or len(table) > MAX_ROWS or not _are_objects(table, evidence):
+            if extra < 0 or len(table) > MAX_ROWS or not _are_objects(table, evidence):
                 continue
             notes = []
             masks, points = prototypes(evidence), keypoints(evidence) or COCO_KEYPOINTS
@@ -98,15 +98,16 @@ class EndToEnd:
     def _recognised(
         self, evidence: Evidence, index: int, table: NDArray[np.float32], notes: list[str]
     ) -> Recognition | str:
+        what = describe(evidence, index)
         said = table[table[:, :4].any(axis=1)]
         named, greatest = len(evidence.labels), int(table[:, 5].max())
         if named and greatest >= named:
-            return f"{describe(evidence, index)} found class {greatest} in its trial, and the labels name {named}"
+            return f"{what} found class {greatest} in its trial, and the labels name {named}"
         units = units_of(said) if len(said) else None
         meant = f"in {units.value}" if units else "in units that its first objects will tell"
         return Recognition(
             family=self.name,
-            why=f"{describe(evidence, index)} has rows of x1, y1, x2, y2, score, class, {meant}, already chosen by the model",
+            why=f"{what} has rows of x1, y1, x2, y2, score, class, {meant}, already chosen by the model",
             class_count=named,
             input=ULTRALYTICS,
             decoder=EndToEndDecoder(index, evidence.height, evidence.width, units),
@@ -126,5 +127,5 @@ def _are_objects(table: NDArray[np.float32], evidence: Evidence) -> bool:
         return False
     if not is_grid(len(table), evidence.height, evidence.width, anchors=1):
         return True
-    # Inputs so small that the number of objects is a number of cells: boxes found are not in the order of the cells.
+    # An input so small that this many objects are as many cells: chosen boxes do not follow the cells.
     return fit_grid(table[:, :2], evidence.height, evidence.width, anchors=1) is None

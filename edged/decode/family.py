@@ -67,7 +67,7 @@ class Recognition:
     Attributes:
         family: Its name, as in ``model.toml``.
         why: The evidence in one sentence.
-        class_count: How many classes the outputs hold.
+        class_count: How many classes the outputs hold; 0 where they do not say (end-to-end rows without labels).
         input: How the input is filled unless something more specific says otherwise.
         decoder: Outputs to candidates.
         overlapping: True where the candidates overlap and need NMS.
@@ -99,11 +99,6 @@ class Family(Protocol):
 
 
 ULTRALYTICS = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.LETTERBOX, pad=114)
-
-
-def grid_cells(height: int, width: int, strides: Sequence[int] = (8, 16, 32)) -> int:
-    """How many cells the grids of a one-stage detector have: 8400 at 640 × 640."""
-    return sum(-(-height // stride) * -(-width // stride) for stride in strides)
 
 
 def centre_to_corners(cxcywh: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,7 +51,8 @@ class Grid:
     width: int
 
     def __str__(self) -> str:
-        cells = f"each of the {len(self.stride) // self.anchors} cells at strides {'/'.join(map(str, self.strides))}"
+        strides = "/".join(map(str, self.strides))
+        cells = f"each of the {len(self.stride) // self.anchors} cells at strides {strides}"
         return cells if self.anchors == 1 else f"{self.anchors} anchors in {cells}"
 
 

@@ -5,7 +5,7 @@ decoding to the caller (YOLOv5-Lite, ``--grid`` forgotten) have the same shape; 
 within their cells, and they are refused, because their anchors are not in the file.
 """
 
-from edged.decode.columns import are_probabilities, describe, share_columns, tables
+from edged.decode.columns import are_probabilities, count_of, describe, share_columns, tables
 from edged.decode.family import ULTRALYTICS, Evidence, Recognition
 from edged.decode.grid import Units, fit_grid, is_grid
 from edged.decode.rows import RowDecoder, pixels_of
@@ -24,23 +24,25 @@ class YoloV5:
             rows, columns = table.shape
             if columns < 6 or not is_grid(rows, evidence.height, evidence.width, ANCHORS):
                 continue
+            what = describe(evidence, index)
             fitted = fit_grid(table[:, :2], evidence.height, evidence.width, ANCHORS)
             if fitted is None:
-                return f"{describe(evidence, index)} has three rows a cell, and its boxes do not lie where the cells are"
+                return f"{what} has three rows a cell, and its boxes do not lie where the cells are"
             grid, units = fitted
             if units is Units.CELLS:
                 return (
-                    f"{describe(evidence, index)} has YOLOv5's shape, but its boxes are still relative to cells and anchors; "
+                    f"{what} has YOLOv5's shape, but its boxes are still relative to cells and anchors; "
                     "export it with the decoding in the graph (YOLOv5's export.py, YOLOv7's --grid)"
                 )
             if not are_probabilities(table[:, 4]):
-                return f"{describe(evidence, index)} has YOLOv5's shape, but its fifth column is no objectness of 0-1"
+                return f"{what} has YOLOv5's shape, but its fifth column is no objectness of 0-1"
             shares = share_columns(evidence, table[:, 5:])
             if isinstance(shares, str):
                 return shares
             return Recognition(
                 family=self.name,
-                why=f"{describe(evidence, index)} has a row for {grid}, boxes in {units.value}, objectness and {shares.class_count} classes",
+                why=f"{what} has a row for {grid}, a box in {units.value}, objectness, "
+                f"{count_of(shares.class_count)}",
                 class_count=shares.class_count,
                 input=ULTRALYTICS,
                 decoder=RowDecoder(index, shares.class_count, pixels_of(units, grid)),

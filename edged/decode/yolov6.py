@@ -3,11 +3,11 @@
 Its input is not YOLOX's: RGB, 0-1, letterbox in the middle (``yolov6/core/inferer.py``).
 """
 
-from edged.decode.columns import describe, share_columns
+from edged.decode.columns import count_of, describe, share_columns
 from edged.decode.family import ULTRALYTICS, Evidence, Recognition
 from edged.decode.grid import Units
-from edged.decode.rows import RowDecoder, pixels_of
-from edged.decode.yolox import always_sure, objectness_rows
+from edged.decode.rows import RowDecoder, always_sure, pixels_of
+from edged.decode.yolox import objectness_rows
 
 
 class YoloV6:
@@ -26,9 +26,10 @@ class YoloV6:
         shares = share_columns(evidence, table[:, 5:])
         if isinstance(shares, str):
             return shares
+        what = describe(evidence, index)
         return Recognition(
             family=self.name,
-            why=f"{describe(evidence, index)} has a row for {grid}, a box in pixels, objectness 1 everywhere and {shares.class_count} classes",
+            why=f"{what} has a row for {grid}, a box in pixels, objectness 1, {count_of(shares.class_count)}",
             class_count=shares.class_count,
             input=ULTRALYTICS,
             decoder=RowDecoder(index, shares.class_count, pixels_of(units, grid)),

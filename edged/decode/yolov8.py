@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.columns import as_table, describe, share_columns, tables
+from edged.decode.columns import as_table, count_of, describe, share_columns, tables
 from edged.decode.family import ULTRALYTICS, Array, Evidence, Recognition, centre_to_corners
 from edged.decode.grid import Units, fit_grid, is_grid
 from edged.decode.nms import best_scores, require_finite
-from edged.decode.rows import may_lack_objectness, pixels_of
+from edged.decode.rows import always_sure, may_lack_objectness, pixels_of
 from edged.detection import Detections
 
 
@@ -61,18 +61,21 @@ class YoloV8:
     def recognise(self, evidence: Evidence) -> Recognition | str | None:
         """See `edged.decode.family.Family`."""
         for index, table, turned in _candidates(evidence):
+            what = describe(evidence, index)
+            if turned and always_sure(table):
+                continue
             fitted = fit_grid(table[:, :2], evidence.height, evidence.width, anchors=1)
             if fitted is None or fitted[1] is Units.CELLS:
                 if turned:
                     continue
-                return f"{describe(evidence, index)} has YOLOv8's shape, and its boxes do not lie where the cells are"
+                return f"{what} has YOLOv8's shape, and its boxes do not lie where the cells are"
             grid, units = fitted
             shares = share_columns(evidence, table[:, 4:])
             if isinstance(shares, str):
                 return shares
             return Recognition(
                 family=self.name,
-                why=f"{describe(evidence, index)} has a box for {grid}, in {units.value}, and {shares.class_count} classes",
+                why=f"{what} has a box for {grid}, in {units.value}, and {count_of(shares.class_count)}",
                 class_count=shares.class_count,
                 input=ULTRALYTICS,
                 decoder=ColumnDecoder(index, shares.class_count, pixels_of(units, grid), turned),

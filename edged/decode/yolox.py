@@ -8,13 +8,16 @@ exp(wh) * stride.
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.columns import are_probabilities, describe, share_columns, tables
+from edged.decode.columns import are_probabilities, count_of, describe, share_columns, tables
 from edged.decode.family import Evidence, InputDefaults, Recognition
 from edged.decode.grid import Grid, Units, fit_grid, is_grid
-from edged.decode.rows import RowDecoder, may_have_objectness, pixels_of
+from edged.decode.rows import RowDecoder, always_sure, may_have_objectness, pixels_of
 from edged.geometry import Fit
 
 INPUT = InputDefaults(color="BGR", scale=1.0, fit=Fit.LETTERBOX_TOPLEFT, pad=114)
+
+LEAST_NEGATIVE = -0.1
+"""Offsets and logarithms of sizes go below this in any trial; scores, which stay near 0 as offsets do, never."""
 
 
 class YoloX:
@@ -34,10 +37,11 @@ class YoloX:
         if isinstance(shares, str):
             return shares
         raw = units is Units.CELLS
+        what = describe(evidence, index)
         where = "relative to its cell" if raw else "decoded in the graph, in pixels"
         return Recognition(
             family=self.name,
-            why=f"{describe(evidence, index)} has a row for {grid}, a box {where}, objectness and {shares.class_count} classes",
+            why=f"{what} has a row for {grid}, a box {where}, objectness and {count_of(shares.class_count)}",
             class_count=shares.class_count,
             input=INPUT,
             decoder=RowDecoder(index, shares.class_count, pixels_of(units, grid), grid if raw else None),
@@ -47,7 +51,7 @@ class YoloX:
 
 
 def objectness_rows(evidence: Evidence) -> tuple[int, NDArray[np.float32], Grid, Units] | str | None:
-    """The output with a row a cell, where one may hold objectness; a sentence where its boxes follow no cells."""
+    """The output with a row a cell that may hold objectness; a sentence where its boxes follow no cells."""
     for index, table in tables(evidence):
         rows, columns = table.shape
         if columns < 6 or not is_grid(rows, evidence.height, evidence.width, anchors=1):
@@ -61,10 +65,7 @@ def objectness_rows(evidence: Evidence) -> tuple[int, NDArray[np.float32], Grid,
             )
         if not are_probabilities(table[:, 4]):
             return None
+        if fitted[1] is Units.CELLS and table[:, :4].min() > LEAST_NEGATIVE:
+            return f"{describe(evidence, index)} has a row a cell, and no boxes in its first four columns"
         return index, table, *fitted
     return None
-
-
-def always_sure(table: NDArray[np.float32]) -> bool:
-    """Whether every row says objectness 1: YOLOv6 has none, and fills the column."""
-    return bool((table[:, 4] == 1).all())
