@@ -124,8 +124,6 @@ def _looks_like(evidence: Evidence) -> str:
         return f"{_outputs(evidence)} is a classifier's answer, {shapes[0][1]} numbers a picture"
     if len(shapes) == 1 and len(shapes[0]) == 4:
         return f"{_outputs(evidence)} is one map over the picture, as segmentation and undecoded models give"
-    if shapes and all(len(shape) > 0 and shape[0] not in {0, 1} for shape in shapes if len(shape) > 2):
-        return f"{_outputs(evidence)} is a batch of several pictures or something else"
     return f"its outputs are {_outputs(evidence)}"
 
 

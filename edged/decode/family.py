@@ -28,7 +28,7 @@ class Evidence:
         labels: From ``model.toml``, ``labels.txt`` or the metadata, in that order; empty where none says them.
         height: Input pixels of the picture.
         width: Input pixels of the picture.
-        trial: What a trial run on a textured picture (values 0–1) gave, an array an output, in the order of ``outputs``.
+        trial: What a trial run on a textured picture (values 0–1) gave, an array an output, as ``outputs`` orders them.
     """
 
     inputs: tuple[TensorSpec, ...]
