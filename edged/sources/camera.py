@@ -189,7 +189,10 @@ class Camera:
 
     def _begin(self, source: Source) -> None:
         self._clock = StreamClock()
-        self._chooser.restart()
+        if source.live:
+            self._chooser = FrameChooser(self._settings.fps)  # the first frame says that it is back
+        else:
+            self._chooser.restart()
         self._pace.restart(1 / source.fps if source.fps else DEFAULT_STEP_S)
 
     def _take(self, source: Source, capture: Capture) -> None:

@@ -1,0 +1,79 @@
+"""What tests of several layers share: the real material, the real RTSP server, free ports."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip for the reason; with CI=true fail, so that nothing is skipped there unseen."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder of real models, pictures and videos; ``EDGED_ASSETS`` names another."""
+    folder = Path(os.environ.get("EDGED_ASSETS") or SHARED / "assets")
+    if not folder.is_dir():
+        unavailable(f"no assets at {folder}: name their folder in EDGED_ASSETS")
+    return folder
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives ports of the loopback that nobody listens on."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+RtspServer = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def rtsp_server() -> Iterator[RtspServer]:
+    """Starts RTSP servers that are ready when the call returns; ends those that are left.
+
+    Called as ``rtsp_server(port, {"front": video}, "--user", "joe", …)``.
+    """
+    script = SHARED / "tools" / "rtsp_server.py"
+    if not script.is_file():
+        unavailable(f"no RTSP server at {script}")
+    started: list[subprocess.Popen[str]] = []
+
+    def start(port: int, mounts: dict[str, Path], *options: str) -> "subprocess.Popen[str]":
+        command = ["/usr/bin/python3", str(script), "--port", str(port), *options]
+        command += [f"{name}={path}" for name, path in mounts.items()]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        started.append(server)
+        assert server.stdout is not None
+        if server.stdout.readline().strip() != "ready":
+            unavailable(
+                "the RTSP server does not start: are gir1.2-gst-rtsp-server-1.0 and python3-gi installed?"
+            )
+        return server
+
+    yield start
+    for server in started:
+        server.terminate()
+    for server in started:
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        if server.stdout:
+            server.stdout.close()
