@@ -73,11 +73,11 @@ def make_frame(width: int, height: int, layout: PixelLayout) -> Frame:
         return rng.integers(16, 236, shape, np.uint8)
 
     half = (height // 2, width // 2)
-    planes = {
-        PixelLayout.YUV: lambda: (plane(height, width), plane(*half), plane(*half)),
-        PixelLayout.NV12: lambda: (plane(height, width), plane(*half, 2)),
-        PixelLayout.BGR: lambda: (plane(height, width, 3),),
-    }[layout]()
+    planes: tuple[NDArray[np.uint8], ...] = (plane(height, width, 3),)
+    if layout is PixelLayout.YUV:
+        planes = (plane(height, width), plane(*half), plane(*half))
+    elif layout is PixelLayout.NV12:
+        planes = (plane(height, width), plane(*half, 2))
     return Frame(
         "benchmark", 0, 0.0, 0.0, width, height, layout, planes, matrix=ColorMatrix.BT709, full_range=False
     )
