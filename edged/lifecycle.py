@@ -161,18 +161,14 @@ def worker_pid(worker: Worker | None) -> int:
 
 
 def _request(path: Path, section: ModelSettings, feeds: int) -> LoadRequest:
-    """What to load and how: as many callers as cameras and cores, and the cores divided among them.
-
-    One thread an inference and one inference a core costs less CPU a frame than several threads for one; with a single
-    camera, where one frame is in work at a time, all cores work on it.
-    """
+    """What to load and how: as many callers as there are cameras for, and cores."""
     callers = section.callers or max(1, min(feeds, cores()))
     return LoadRequest(
         path=str(path),
         providers=section.providers,
         require_provider=section.require_provider,
         min_score=section.min_score,
-        threads=section.threads or max(1, cores() // callers),
+        threads=section.threads or 0,
         callers=callers,
         max_memory_bytes=int(section.max_memory or 0),
     )

@@ -140,12 +140,19 @@ class Turns:
         feed._busy = False
 
     def give_back(self, feed: Feed, frame: Frame) -> bool:
-        """The worker died over this frame: it is tried again, unless it was often enough or a newer one is there."""
+        """The worker died over this frame: it, or the newer one that waits, goes to the next.
+
+        Returns:
+            False if the frame was tried often enough and is given up.
+        """
         feed._busy = False
         feed._attempts += 1
-        if feed._attempts >= MAX_ATTEMPTS or (feed._frame is not None and not feed.lossless):
+        if feed._attempts >= MAX_ATTEMPTS:
             feed.counts["lost"] += 1
             return False
+        if feed._frame is not None and not feed.lossless:
+            feed.counts["full"] += 1
+            return True
         feed._again = frame
         return True
 

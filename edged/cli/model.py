@@ -66,6 +66,7 @@ def _print_page(model: ModelDescription) -> None:
         ("runtime", ", ".join(f"{name} {version}" for name, version in model.runtime.items())),
         ("provider", f"{model.provider} ({nodes}), asked for {', '.join(model.provider_asked)}"),
         *(("passed over", reason) for reason in model.provider_refused),
+        ("threads", f"{model.threads} an inference"),
         ("speed", f"loaded in {model.load_ms:.0f} ms, {model.latency_ms:.1f} ms an inference"),
         *(("metadata", f"{key}: {value[:100]}") for key, value in model.metadata.items()),
     ]

@@ -18,7 +18,7 @@ class LoadRequest:
         providers: In order of preference.
         require_provider: Refuse the model rather than run it on another than the first.
         min_score: Overrides the model's own.
-        threads: Of one inference; 0 = all cores.
+        threads: Of one inference; 0 = one, or this caller's share of the cores where the model is slow.
         callers: How many inferences may run at once.
         max_memory_bytes: Of the process.
     """
@@ -72,6 +72,7 @@ class ModelDescription:
         provider_refused: Why earlier providers were passed over.
         providers_available: What this installation offers on this machine.
         runtime: Version by package.
+        threads: Of one inference.
         load_ms: To make the session.
         latency_ms: Of one inference, warm.
     """
@@ -101,6 +102,7 @@ class ModelDescription:
     provider_refused: tuple[str, ...]
     providers_available: tuple[str, ...]
     runtime: Mapping[str, str]
+    threads: int
     load_ms: float
     latency_ms: float
 

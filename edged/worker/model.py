@@ -3,11 +3,10 @@
 The steps are those of the contract's gate as far as a detector needs them: readable → shapes → provider → warm-up.
 """
 
-import ast
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +17,19 @@ from edged.decode.labels import metadata_labels, resolve_labels
 from edged.decode.nms import suppress
 from edged.detection import Detections
 from edged.errors import InferenceFailed, ModelRejected
-from edged.inference.precheck import precheck
+from edged.inference.precheck import ModelSummary, precheck
 from edged.inference.providers import available, installed_packages
 from edged.inference.session import Session
-from edged.manifest import (
-    InputManifest,
-    InputRecipe,
-    Manifest,
-    PerChannel,
-    TensorSpec,
-    model_files,
-    read_labels,
-    read_manifest,
-)
+from edged.machine import cores
+from edged.manifest import InputRecipe, Manifest, model_files, read_labels, read_manifest
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest, ModelDescription
+from edged.worker.picture import filled, picture_input, recipes, texture
 
 MIN_SCORE, IOU, MAX_DETECTIONS = 0.25, 0.45, 300
-LIKELY_SIZES = (640, 416, 320, 512, 256, 224)
-"""Tried in this order where a model leaves its size open; many such models run only at the size they were traced at."""
-MAX_INPUT_VALUES = 64 * 1024**2
 WARM_UP_RUNS = 3
+SLOW_MS = 40.0
+"""One thread costs the least CPU an inference; a model slower than this on the CPU provider gets its share of cores."""
 
 
 class LoadedModel:
@@ -58,40 +49,27 @@ class LoadedModel:
             ModelRejected: It cannot be read, run, or understood; the text says which and what to do.
             RuntimeMissing: No ONNX Runtime, or a required provider is not there.
         """
+        self._request = request
         files = model_files(Path(request.path))
+        self._path = files.onnx
         summary = precheck(files.onnx)
         manifest = read_manifest(files.manifest)
         if manifest.task not in {None, "detect"}:
-            raise ModelRejected(
-                str(files.onnx), f"is for the task {manifest.task!r}", "this version serves detectors only"
-            )
+            raise self._rejected(f"is for the task {manifest.task!r}", "this version serves detectors only")
         labels = manifest.labels or read_labels(files.labels) or metadata_labels(summary.metadata)
+        self._threads = request.threads or 1
         started = time.perf_counter()
-        self._session = self._open(request, files.onnx)
+        self._session = self._open()
         load_ms = (time.perf_counter() - started) * 1000
-        picture = _picture_input(self._session.inputs, files.onnx)
-        self._session, recipe, trial = self._try_sizes(
-            request, files.onnx, picture, manifest, summary.metadata
-        )
+        picture = picture_input(self._session.inputs, files.onnx)
         self._input_name = picture.name
-        evidence = Evidence(
-            inputs=self._session.inputs,
-            outputs=self._session.outputs,
-            metadata=summary.metadata,
-            labels=labels,
-            height=recipe.height,
-            width=recipe.width,
-            trial=tuple(trial),
-        )
-        try:
-            self._recognition = recognise(evidence, manifest.family)
-            names, label_notes = resolve_labels(labels, self._recognition.class_count)
-        except ModelRejected as error:
-            raise ModelRejected(str(files.onnx), error.problem, error.remedy) from error
-        recipe = _filled(recipe, self._recognition, manifest.input)
+        recipe, trial = self._try(recipes(picture, manifest.input, summary.metadata, files.onnx))
+        self._recognition, names, notes = self._understand(recipe, trial, labels, summary, manifest)
+        recipe = filled(recipe, self._recognition.input, manifest.input)
         output = manifest.output
         self._min_score = next(s for s in (request.min_score, output.min_score, MIN_SCORE) if s is not None)
         self._iou, self._max_detections = output.iou or IOU, output.max_detections or MAX_DETECTIONS
+        latency_ms = self._warm_up(recipe)
         report = self._session.provider
         self.description = ModelDescription(
             path=str(files.onnx),
@@ -100,7 +78,7 @@ class LoadedModel:
             task="detect",
             family=self._recognition.family,
             why=self._recognition.why,
-            notes=(*self._recognition.notes, *label_notes),
+            notes=notes,
             labels=names,
             input=recipe,
             input_name=picture.name,
@@ -119,8 +97,9 @@ class LoadedModel:
             provider_refused=report.refused,
             providers_available=available(),
             runtime=installed_packages(),
+            threads=self._threads,
             load_ms=round(load_ms, 1),
-            latency_ms=round(self._warm_up(recipe), 3),
+            latency_ms=round(latency_ms, 3),
         )
 
     def answer(self, tensor: NDArray[Any]) -> Answer:
@@ -146,153 +125,67 @@ class LoadedModel:
         order = np.argsort(-candidates.score, kind="stable")[: self._max_detections]
         return candidates.take(order)
 
-    @staticmethod
-    def _open(request: LoadRequest, path: Path) -> Session:
+    def _rejected(self, problem: str, remedy: str) -> ModelRejected:
+        return ModelRejected(str(self._path), problem, remedy)
+
+    def _open(self) -> Session:
         return Session(
-            path,
-            providers=request.providers,
-            require=request.require_provider,
-            threads=request.threads,
-            callers=request.callers,
+            self._path,
+            providers=self._request.providers,
+            require=self._request.require_provider,
+            threads=self._threads,
+            callers=self._request.callers,
         )
 
-    def _try_sizes(
-        self, request: LoadRequest, path: Path, picture: TensorSpec, manifest: Manifest, metadata: Any
-    ) -> tuple[Session, InputRecipe, list[NDArray[Any]]]:
-        """The first size at which the model runs, and what it said to a textured picture there."""
-        session, failure = self._session, ""
-        for height, width in _sizes(picture, manifest.input, metadata, path):
-            recipe = _recipe(picture, manifest.input, height, width, path)
+    def _try(self, candidates: Sequence[InputRecipe]) -> tuple[InputRecipe, list[NDArray[Any]]]:
+        """The first shape at which the model runs, and what it said to a textured picture there."""
+        problem = ""
+        for recipe in candidates:
             try:
-                return session, recipe, session.run({picture.name: _texture(recipe)})
+                return recipe, self._session.run({self._input_name: texture(recipe)})
             except InferenceFailed as error:
-                failure = failure or error.problem
-                session = self._open(request, path)  # a failed run can spoil the session for the next
-        raise ModelRejected(
-            str(path),
-            f"does not run on a picture ({failure})",
-            "say [input] size = [height, width] in model.toml",
+                problem = problem or error.problem
+                self._session = self._open()  # a failed run can spoil the session for the next
+        raise self._rejected(
+            f"does not run on a picture ({problem})", "say [input] size = [height, width] in model.toml"
         )
+
+    def _understand(
+        self,
+        recipe: InputRecipe,
+        trial: Sequence[NDArray[Any]],
+        labels: tuple[str, ...],
+        summary: ModelSummary,
+        manifest: Manifest,
+    ) -> tuple[Recognition, tuple[str, ...], tuple[str, ...]]:
+        """The family, a name a class, and what a user should know."""
+        evidence = Evidence(
+            inputs=self._session.inputs,
+            outputs=self._session.outputs,
+            metadata=summary.metadata,
+            labels=labels,
+            height=recipe.height,
+            width=recipe.width,
+            trial=tuple(trial),
+        )
+        try:
+            recognition = recognise(evidence, manifest.family)
+            names, notes = resolve_labels(labels, recognition.class_count)
+        except ModelRejected as error:
+            raise self._rejected(error.problem, error.remedy) from error
+        return recognition, names, (*recognition.notes, *notes)
 
     def _warm_up(self, recipe: InputRecipe) -> float:
-        """Milliseconds of one inference, the least of a few."""
-        tensor = _texture(recipe)
+        """Milliseconds of one inference, the least of a few; settles how many threads it gets."""
+        tensor = texture(recipe)
+        share = cores() // self._request.callers
+        slow_ms = self.answer(tensor).inference_ms
+        if (
+            slow_ms > SLOW_MS
+            and share > 1
+            and not self._request.threads
+            and self._session.provider.in_use == "cpu"
+        ):
+            self._threads = share
+            self._session = self._open()
         return min(self.answer(tensor).inference_ms for _ in range(WARM_UP_RUNS))
-
-
-def _picture_input(inputs: Sequence[TensorSpec], path: Path) -> TensorSpec:
-    if len(inputs) != 1:
-        names = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in inputs)
-        raise ModelRejected(
-            str(path),
-            f"is no detector of a known family: it wants {len(inputs)} inputs ({names})",
-            "export it with a picture as its only input",
-        )
-    spec = inputs[0]
-    if len(spec.shape) != 4 or spec.dtype not in {"float32", "float16", "uint8"}:
-        raise ModelRejected(
-            str(path),
-            f"is no detector: its input {spec.name!r} is {spec.dtype} {list(spec.shape)}, not a picture",
-            "a detector takes float32, float16 or uint8 of [1, 3, height, width] or [1, height, width, 3]",
-        )
-    if isinstance(spec.shape[0], int) and spec.shape[0] != 1:
-        raise ModelRejected(
-            str(path),
-            f"takes batches of {spec.shape[0]} pictures",
-            "export it with batch 1 or a dynamic batch",
-        )
-    return spec
-
-
-def _layout(spec: TensorSpec, given: InputManifest, path: Path) -> tuple[Literal["NCHW", "NHWC"], int]:
-    """Where the channels stand, and how many there are."""
-    first, last = spec.shape[1], spec.shape[3]
-    if given.layout == "NHWC" or (given.layout is None and first not in {1, 3} and last in {1, 3}):
-        layout, channels = "NHWC", last
-    else:
-        layout, channels = "NCHW", first
-    count = channels if isinstance(channels, int) else 3
-    if count not in {1, 3}:
-        raise ModelRejected(
-            str(path),
-            f"takes pictures of {count} channels ({list(spec.shape)})",
-            "a detector takes 3, or 1 for grey pictures",
-        )
-    return ("NHWC" if layout == "NHWC" else "NCHW"), count
-
-
-def _sizes(spec: TensorSpec, given: InputManifest, metadata: Any, path: Path) -> list[tuple[int, int]]:
-    """Heights and widths to try, best evidence first."""
-    layout, _ = _layout(spec, given, path)
-    declared = spec.shape[2:4] if layout == "NCHW" else spec.shape[1:3]
-    height, width = (side if isinstance(side, int) and side > 0 else None for side in declared)
-    if height and width:
-        return [(height, width)]
-    if given.size:
-        return [given.size]
-    likely = [(size, size) for size in LIKELY_SIZES]
-    traced = _image_size(metadata)
-    return [(height or h, width or w) for h, w in ([traced, *likely] if traced else likely)]
-
-
-def _image_size(metadata: Any) -> tuple[int, int] | None:
-    """Ultralytics' ``imgsz``, height before width."""
-    try:
-        size = ast.literal_eval(str(metadata.get("imgsz", ""))[:64])
-        height, width = (size, size) if isinstance(size, int) else size
-        return (int(height), int(width)) if 8 <= min(height, width) <= max(height, width) <= 8192 else None
-    except (ValueError, SyntaxError, TypeError):
-        return None
-
-
-def _recipe(spec: TensorSpec, given: InputManifest, height: int, width: int, path: Path) -> InputRecipe:
-    """The shape and type of the input; how it is filled is settled once the family is known."""
-    layout, channels = _layout(spec, given, path)
-    if height * width * channels > MAX_INPUT_VALUES:
-        raise ModelRejected(
-            str(path), f"takes pictures of {width} × {height} pixels", "export it for a smaller input"
-        )
-    dtype: Literal["float32", "float16", "uint8"] = "float32"
-    if spec.dtype == "float16":
-        dtype = "float16"
-    elif spec.dtype == "uint8":
-        dtype = "uint8"
-    return InputRecipe(height, width, channels=channels, layout=layout, dtype=dtype)
-
-
-def _filled(recipe: InputRecipe, recognition: Recognition, given: InputManifest) -> InputRecipe:
-    """The recipe with the family's way of filling the input, overridden by ``model.toml``."""
-    usual = recognition.input
-    raw = recipe.dtype == "uint8"
-    return InputRecipe(
-        height=recipe.height,
-        width=recipe.width,
-        channels=recipe.channels,
-        layout=recipe.layout,
-        dtype=recipe.dtype,
-        color="GRAY" if recipe.channels == 1 else given.color or usual.color,
-        scale=given.scale if given.scale is not None else (1.0 if raw else usual.scale),
-        mean=_triple(given.mean, (0.0, 0.0, 0.0) if raw else usual.mean),
-        std=_triple(given.std, (1.0, 1.0, 1.0) if raw else usual.std),
-        fit=given.fit or usual.fit,
-        pad=given.pad if given.pad is not None else usual.pad,
-    )
-
-
-def _triple(given: PerChannel | None, usual: tuple[float, float, float]) -> tuple[float, float, float]:
-    if given is None:
-        return usual
-    return (given, given, given) if isinstance(given, int | float) else given
-
-
-def _texture(recipe: InputRecipe) -> NDArray[Any]:
-    """A picture with edges, gradients and grain, the same every time: values 0–1, or 0–255 for uint8."""
-    y, x = np.mgrid[0 : recipe.height, 0 : recipe.width].astype(np.float32)
-    waves = np.stack([np.sin(x / (5 + 3 * c)) * np.cos(y / (7 + 2 * c)) for c in range(recipe.channels)])
-    grain = np.random.default_rng(2025).random(waves.shape, np.float32)
-    picture = np.clip(0.5 + 0.3 * waves + 0.2 * (grain - 0.5) + 0.2 * ((x // 32 + y // 32) % 2), 0, 1)
-    if recipe.dtype == "uint8":
-        picture = picture * 255
-    if recipe.layout == "NHWC":
-        picture = picture.transpose(1, 2, 0)
-    return np.ascontiguousarray(picture[np.newaxis], dtype=np.dtype(recipe.dtype))
