@@ -48,6 +48,7 @@ _PAHO = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _REFUSED_FOR_WHO_WE_ARE = {0x85, 0x86, 0x87, 0x8A, 0x8C}
 _UNSUPPORTED_PROTOCOL = 0x84
 _SESSION_TAKEN_OVER = 0x8E
+_ABOUT_A_MESSAGE = {0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x95, 0x99, 0x9A, 0x9B}
 
 # paho 2.2 does not know that a PUBACK may say "packet too large", as mosquitto does for its
 # message_size_limit. It would drop the connection as malformed, again on every attempt to send that
@@ -273,12 +274,13 @@ class Connection:
                 "give each device its own name (device, or mqtt.client_id)",
                 ending=Ending.TAKEN_OVER,
             )
-        problem = "the connection broke"
+        problem, ending = "the connection broke", Ending.HUNG_UP
         if self._noted.goodbye is not None:
             problem = f"the broker said goodbye ({_words(PacketTypes.DISCONNECT, self._noted.goodbye)})"
+            ending = Ending.HUNG_UP if self._noted.goodbye in _ABOUT_A_MESSAGE else Ending.TOLD
         elif isinstance(self._trouble.last, OSError) and self._trouble.last.strerror:
             problem += f" ({self._trouble.last.strerror.lower()})"
-        return ConnectionEnded(self._name, problem, "", ending=Ending.HUNG_UP)
+        return ConnectionEnded(self._name, problem, "", ending=ending)
 
     def _check_size(self, message: Message, properties: Properties | None) -> None:
         limit = self.limits.packet_bytes

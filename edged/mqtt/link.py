@@ -42,6 +42,8 @@ _FIRST_DELAY_S = 0.5
 _AWAY_DELAY_S = 3.0  # results flow again within 5 s of a broker's return
 _REFUSED_DELAY_S = 60.0  # a person has to act first
 _LASTING_S = 30.0  # a connection that lasted this long makes the next delays short again
+_RIVAL_AFTER = 3  # broken connections in a row before another client of our name is suspected
+_MARGIN_S = 0.4  # before the time to stop is over: to notice that, and to close
 _FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -95,6 +97,7 @@ class Link:
         self._state = LinkState(False, "not connected yet", "", time.time())
         self._connected_once = False
         self._connected_at_s = 0.0
+        self._proven = False
         self._set_aside = 0
         self._moved = threading.Condition()
         self._stopping = threading.Event()
@@ -183,7 +186,7 @@ class Link:
             return self._said_all
         now_s = time.monotonic()
         self._final = final.encode()
-        self._deadline_s = now_s + timeout_s * 0.95
+        self._deadline_s = now_s + max(timeout_s - _MARGIN_S, timeout_s / 2)
         self._farewell_s = now_s + timeout_s * (1 - _FAREWELL_SHARE)
         self._stopping.set()
         self._waker.wake()
@@ -204,12 +207,13 @@ class Link:
                 last_try = self._stopping.is_set()
                 began_s = time.monotonic()
                 error = self._connect_and_serve()
-                if error is None or last_try:
+                if error is None or last_try or self._out_of_time():
                     return
                 refused = _refuses(error)
                 if refused != kind or time.monotonic() - began_s > _LASTING_S:
                     attempt, kind = 0, refused
-                self._changed(LinkState(False, _why(error), "", time.time(), bool(refused)))
+                why = self._why(error, attempt)
+                self._changed(LinkState(False, why, "", time.time(), bool(refused)))
                 chance = random.random()  # noqa: S311 - spreads a fleet, hides nothing
                 self._stopping.wait(backoff_s(attempt, refused=bool(refused), chance=chance))
                 if self._stopping.is_set() and refused:
@@ -246,6 +250,7 @@ class Link:
         self._connected_at_s = now_s
         self._connected_once = True
         self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
+        self._proven = False
         self._retained.all_again()
         self._fleeting.clear()
         self._changed(LinkState(True, "", connection.protocol, time.time()))
@@ -290,8 +295,11 @@ class Link:
             self._send_one(
                 connection, Message(topic, payload, qos, False, meaning.content_type, meaning.schema), None
             )
-        if self._stopping.is_set() and not self._final:
-            return  # the status says `stopped`: nothing may follow it
+        # Entries wait until the broker has taken the states: if it hangs up after that, one of them is the cause.
+        self._proven = self._proven or not len(self._retained)
+        said_goodbye = self._stopping.is_set() and not self._final
+        if said_goodbye or not self._proven:
+            return
         for entry in self._window.entries(time.monotonic()):
             self._send_one(connection, self._result(entry), entry)
 
@@ -344,10 +352,17 @@ class Link:
         return moved
 
     def _judge(self, error: EdgedError) -> None:
-        """A broker that took our states and then hung up may have choked on what was in flight."""
+        """A broker that took our states and then hung up without a reason may have choked on what was in flight."""
         hung_up = isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP
-        if hung_up and not len(self._retained) and (entry := self._window.hung_up()):
+        if hung_up and self._proven and (entry := self._window.hung_up()):
             self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
+
+    def _why(self, error: EdgedError, attempt: int) -> str:
+        remedy = error.remedy
+        if isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP and attempt >= _RIVAL_AFTER:
+            # Not every broker says that the session was taken over: mosquitto 2.0.11 only closes it.
+            remedy = f"if it goes on, look for another client that calls itself {self._options.client_id!r}"
+        return error.problem + (f"; {remedy}" if remedy else "")
 
     def _give_up(self, topic: str, why: str) -> None:
         self._set_aside += 1
@@ -397,10 +412,6 @@ def backoff_s(attempt: int, *, refused: bool, chance: float) -> float:
 def _refuses(error: EdgedError) -> str:
     taken_over = isinstance(error, ConnectionEnded) and error.ending is Ending.TAKEN_OVER
     return "refused" if taken_over or isinstance(error, NotAllowed | ConfigurationError) else ""
-
-
-def _why(error: EdgedError) -> str:
-    return error.problem + (f"; {error.remedy}" if error.remedy else "")
 
 
 def _surprise(error: Exception) -> EdgedError:

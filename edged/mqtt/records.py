@@ -82,9 +82,10 @@ class Received:
 
 
 class Ending(Enum):
-    """How a connection ended."""
+    """How a connection ended: for no reason given or a message of ours, taken over, given up, or said so."""
 
     HUNG_UP = "hung up"
+    TOLD = "told"
     TAKEN_OVER = "taken over"
     SILENT = "silent"
 

@@ -8,9 +8,10 @@ after the other; the link's thread alone calls it.
        ↑                                             │    PUBACK 0x97: later, after a pause
        └──────────── begin(), the next connection ←──┘    PUBACK ≥ 0x80: set aside
 
-An entry that was in flight whenever the broker hung up may be the cause (in MQTT 3.1.1, a packet too large
-for it). After two such ends it is sent alone; when that ends the connection as well, it is set aside and the
-others go on.
+An entry that was in flight when the broker hung up may be the cause (in MQTT 3.1.1, a packet too large for it).
+From then on it is sent alone, so that the next time there is no doubt; at the third end it is set aside and the
+others go on. Sending alone matters: a broker that is killed now and then must not cost anybody's messages, and
+it would if each of a whole window were suspected each time.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ QUOTA_EXCEEDED = 0x97
 PAUSE_S = 1.0
 """Between a broker's "quota exceeded" and the next attempt."""
 
-SUSPECT_AFTER = 2
-"""Ends of a connection with an entry in flight after which it is sent alone."""
+MAX_ENDS = 3
+"""Ends of a connection, with an entry in flight, at which it is set aside; all but the first with it alone."""
 
 ACK_TIMEOUT_S = 5.0
 """In flight without any acknowledgement for this long: the connection is dead, whatever the socket says."""
@@ -73,7 +74,7 @@ class Window:
         self._paused_until_s = 0.0
         self._progress_s = 0.0
         self._latest_settled_s = 0.0
-        self._strikes: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
         self._alone: int | None = None
 
     @property
@@ -105,7 +106,7 @@ class Window:
         for entry in waiting:
             if entry.key in self._keys:
                 continue
-            if self._strikes.get(entry.key, 0) >= SUSPECT_AFTER:
+            if entry.key in self._ends:
                 return chosen or ([] if self._keys else [entry])
             chosen.append(entry)
             if len(chosen) == self.room:
@@ -121,7 +122,7 @@ class Window:
             key = parcel.entry.key
             self._keys.add(key)
             self._cursor = max(self._cursor, key)
-            if self._strikes.get(key, 0) >= SUSPECT_AFTER:
+            if key in self._ends:
                 self._alone = key
 
     def passed_over(self, entry: Entry) -> None:
@@ -184,13 +185,12 @@ class Window:
             if parcel.entry is None:
                 continue
             key = parcel.entry.key
-            if key == self._alone:
+            self._ends[key] = self._ends.get(key, 0) + 1
+            if self._ends[key] >= MAX_ENDS:
                 convicted = parcel.entry
                 self._forget(key)
-            else:
-                self._strikes[key] = self._strikes.get(key, 0) + 1
         return convicted
 
     def _forget(self, key: int) -> None:
         self._outbox.remove(key)
-        self._strikes.pop(key, None)
+        self._ends.pop(key, None)
