@@ -45,6 +45,8 @@ def _bad_server(address: Address, error: Exception, limit_s: float) -> EdgedErro
             problem, remedy = f"{host} refuses the connection", "is its server running, is the port right?"
         case av.error.InvalidDataError() | av.error.EOFError():
             problem, remedy = f"the server {host} sends no video stream", "is the path in its url right?"
+        case av.FFmpegError(errno=errno.EPROTONOSUPPORT):
+            problem, remedy = f"the server {host} does not offer this transport", 'set transport = "auto"'
         case _ if not _resolves(host):
             problem, remedy = f"the host name {host} does not resolve", "correct it, or check the DNS"
         case _:
