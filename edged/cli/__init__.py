@@ -1,5 +1,6 @@
 """The command ``edged``: parsing and printing only. Exit codes are those of the contract."""
 
+import faulthandler
 import os
 import sys
 import traceback
@@ -48,6 +49,8 @@ def main() -> None:
     """Entry point of the program: one line for an error, an exit code for a supervisor."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    if not debug:
+        _hush_native_code()
     logs.configure(debug=debug)
     try:
         app(arguments)
@@ -67,3 +70,17 @@ def main() -> None:
         line = redacted(f"edged: a bug: {type(error).__name__}: {error}")
         print(" ".join(line.split()) + "; run again with --debug and report what it prints", file=sys.stderr)
         sys.exit(BUG)
+
+
+def _hush_native_code() -> None:
+    """Keep what decoders print by themselves off standard error: what is wrong is said once, by us.
+
+    Python's own standard error moves to a duplicate; the descriptor that native libraries write to leads nowhere.
+    """
+    sys.stderr.flush()
+    ours = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = ours
+    faulthandler.enable(ours)

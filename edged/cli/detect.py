@@ -57,8 +57,9 @@ def detect(
     failed: list[EdgedError] = []
 
     def note(error: EdgedError) -> None:
-        failed.append(error)
-        print(f"edged: {error}", file=sys.stderr)
+        if not any(error is known for known in failed):
+            failed.append(error)
+            print(f"edged: {error}", file=sys.stderr)
 
     with answering(request) as (answers, description):
         look = _Look(answers, description)

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from edged.service.broker import link_options
 from edged.service.posts import CameraPost
 from edged.service.report import Health, info
 from edged.settings import LoadedSettings, Settings
+from edged.sources.camera import Camera
 from edged.web import LocalEndpoint
 
 log = structlog.get_logger()
@@ -40,6 +41,14 @@ STOP_S = 4.5
 """From the first signal to the end, at most; systemd and people expect five seconds."""
 DELIVER_S = 30.0
 """With ``--once``: how long the outbox may stand still at the end."""
+
+
+class _NothingLeftError(Exception):
+    """Everything that could be done has failed for good, and was reported."""
+
+    def __init__(self, what: str, errors: Sequence[EdgedError | None]) -> None:
+        self.what = what
+        self.exit_code = next((error.exit_code for error in errors if error), EdgedError.exit_code)
 
 
 class Service:
@@ -96,6 +105,9 @@ class Service:
             try:
                 self._start()
                 return self._run_once() if self._once else self._run_until_signal()
+            except _NothingLeftError as end:
+                log.error("nothing is left to do", what=end.what)
+                return end.exit_code
             except EdgedError as error:
                 log.error("cannot go on", error=str(error))
                 return error.exit_code
@@ -135,7 +147,7 @@ class Service:
         }
         served = [model.wait_ready() for model in self._models.values()]
         if not any(served):
-            raise next(model.error for model in self._models.values() if model.error)
+            raise _NothingLeftError("no model can be served", [model.error for model in self._models.values()])
         for name in self._settings.cameras:
             self._start_camera(name)
         self._publish_info()
@@ -242,12 +254,12 @@ class Service:
 
     def _end_if_nothing_is_left(self) -> None:
         """A daemon whose every camera is a file that is not there or not readable has nothing to wait for."""
-        hopeless = [post.camera.error for post in self._posts.values() if post.camera.error]
+        hopeless = [camera.error for camera in self._cameras() if camera.error]
         if len(hopeless) == len(self._posts):
-            raise hopeless[0]
+            raise _NothingLeftError("no camera can be read", hopeless)
 
     def _run_once(self) -> int:
-        while not all(post.camera.finished.is_set() for post in self._posts.values()):
+        while not all(camera.finished.is_set() for camera in self._cameras()):
             if self._told_to_end():
                 return 0
         pipelines = [model.pipeline for model in self._models.values() if model.pipeline]
@@ -255,11 +267,11 @@ class Service:
             if self._told_to_end():
                 return 0
         self._deliver_all()
-        failed = [post.camera.error for post in self._posts.values() if post.camera.error]
-        for error in failed:
-            log.error("source failed", error=str(error))
-        failed += [model.error for model in self._models.values() if model.error]
+        failed = [thing.error for thing in (*self._cameras(), *self._models.values()) if thing.error]
         return failed[0].exit_code if failed else 0
+
+    def _cameras(self) -> list[Camera]:
+        return [post.camera for post in self._posts.values()]
 
     def _deliver_all(self) -> None:
         deadline_s, left = time.monotonic() + DELIVER_S, len(self._outbox)

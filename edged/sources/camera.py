@@ -72,7 +72,8 @@ class Camera:
         statistics: Counts since the start.
         finished: Set when the thread has ended: with ``once`` after the last frame was delivered or the source
             failed for good, otherwise after `stop`.
-        error: With ``once``, why the source failed; None while it works, and where it is read for ever.
+        error: Why the source failed for good: with ``once`` whatever ended it; otherwise, of a local file, that it is
+            not there or not readable and never was. It is tried again all the same.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class Camera:
                     self._end(fault)
                     return
                 if fault is not None:
+                    self.error = fault if self._is_hopeless(fault) else None
                     self._offline(fault)
                     self._stop.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
         finally:
@@ -278,6 +280,11 @@ class Camera:
         self.error = fault
         if fault is not None:
             self._offline(fault)
+
+    def _is_hopeless(self, fault: EdgedError) -> bool:
+        """Whether nothing but a person can make this source work, and it never did."""
+        local = is_path(self._settings.url) and not self._was_online
+        return local and isinstance(fault, InputNotFound | BadInput)
 
     def _is_for_a_person(self, fault: EdgedError) -> bool:
         """Whether trying often is of no use: refused, broken, or not there on a server that answers."""
