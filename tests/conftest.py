@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from mosquitto_broker import Mosquitto
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -77,3 +78,17 @@ def rtsp_server() -> Iterator[RtspServer]:
             server.wait()
         if server.stdout:
             server.stdout.close()
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Starts brokers, called as `Mosquitto` without its folder; ends those that are left."""
+    started: list[Mosquitto] = []
+
+    def start(*lines: str, **options: bool) -> Mosquitto:
+        started.append(Mosquitto(tmp_path / f"mosquitto-{len(started)}", *lines, **options))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.stop()
