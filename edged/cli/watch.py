@@ -100,13 +100,16 @@ def _show(messages: "Iterator[Received | None]", base: str) -> None:
 
 
 def _table(rows: "list[Row]") -> "Table":
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(caption=None if rows else "nothing has come yet")
-    for heading in ("device", "source", "state", "rate/s", "messages", "gaps", "dupl.", "replayed", "latest"):
-        numeric = heading in {"rate/s", "messages", "gaps", "dupl.", "replayed"}
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=None if rows else "nothing has come yet")
+    for heading in ("device", "source", "state"):
+        table.add_column(heading, overflow="fold", min_width=7)
+    for heading in ("rate/s", "msgs", "gaps", "dupl", "repl"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("latest", overflow="fold", min_width=8)
     for row in rows:
         state = f"{row.state}: {row.why}" if row.why else row.state
         counts = [str(number) for number in (row.messages, row.gaps, row.duplicates, row.replayed)]

@@ -267,7 +267,8 @@ class Service:
             if self._told_to_end():
                 return 0
         self._deliver_all()
-        failed = [thing.error for thing in (*self._cameras(), *self._models.values()) if thing.error]
+        failed = [camera.error for camera in self._cameras() if camera.error]
+        failed += [model.error for model in self._models.values() if model.error]
         return failed[0].exit_code if failed else 0
 
     def _cameras(self) -> list[Camera]:
