@@ -59,6 +59,9 @@ class WorkerProcess:
         Args:
             name: Of the model, for errors.
             request: What to load; ``callers`` lanes are made.
+
+        Raises:
+            WorkerLost: This machine cannot start one now.
         """
         self.name, self._request = name, request
         self._lock = threading.Lock()
@@ -76,11 +79,15 @@ class WorkerProcess:
 
         Raises:
             InputNotFound, ModelRejected, RuntimeMissing: As the worker found, or because the model killed it.
+            WorkerLost: This machine has no shared memory left for its tensors.
         """
         description = self._await_description()
         learned = TIMEOUT_FACTOR * self._request.callers * description.latency_ms / 1000
         self.timeout_s = timeout_s or min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, learned))
-        ring = Ring.create(self._request.callers, description.input.shape, description.input.dtype)
+        try:
+            ring = Ring.create(self._request.callers, description.input.shape, description.input.dtype)
+        except OSError as error:
+            raise self._not_started(error) from error
         try:
             socket.send_fds(self._control, [b"r"], [ring.descriptor])
         except OSError as error:
@@ -91,31 +98,45 @@ class WorkerProcess:
         return description
 
     def _start(self, request: LoadRequest) -> None:
-        self._control, theirs = socket.socketpair()
-        pairs = [socket.socketpair() for _ in range(request.callers)]
-        self._lanes = [ours for ours, _ in pairs]
-        ends = [theirs, *(end for _, end in pairs)]
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            try:
+                self._start_with(request, ours, theirs)
+            except OSError as error:
+                raise self._not_started(error) from error
+            ours.pop_all()
+
+    def _start_with(
+        self, request: LoadRequest, ours: contextlib.ExitStack, theirs: contextlib.ExitStack
+    ) -> None:
+        pairs = []
+        for _ in range(1 + request.callers):
+            mine, end = socket.socketpair()
+            pairs.append((ours.enter_context(mine), theirs.enter_context(end)))
+        self._control, *self._lanes = (mine for mine, _ in pairs)
+        ends = [end.fileno() for _, end in pairs]
         self._stderr, stderr = os.pipe()
+        ours.callback(os.close, self._stderr)
+        theirs.callback(os.close, stderr)
         os.set_blocking(self._stderr, False)
-        os.set_blocking(
-            stderr, False
-        )  # a talkative library fills 64 KiB and is then not heard, rather than stopped
+        # A talkative library fills 64 KiB and is then not heard, rather than stopped.
+        os.set_blocking(stderr, False)
         memory = request.max_memory_bytes or limits.default_memory_bytes()
         command = [sys.executable, "-X", "faulthandler", "-m", "edged.worker.process"]
-        numbers = [theirs.fileno(), memory, os.getpid(), *(end.fileno() for _, end in pairs)]
-        try:
-            self._process = subprocess.Popen(
-                [*command, *map(str, numbers)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                pass_fds=[end.fileno() for end in ends],
-                start_new_session=True,  # Ctrl-C is the daemon's to handle: a frame in work is finished
-            )
-        finally:
-            os.close(stderr)
-            for end in ends:
-                end.close()
+        self._process = subprocess.Popen(
+            [*command, *map(str, (ends[0], memory, os.getpid(), *ends[1:]))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            pass_fds=ends,
+            start_new_session=True,  # Ctrl-C is the daemon's to handle: a frame in work is finished
+        )
+
+    def _not_started(self, error: OSError) -> WorkerLost:
+        return WorkerLost(
+            f"model {self.name}",
+            f"its process cannot be started ({error.strerror or error})",
+            "this machine is out of memory, processes or descriptors",
+        )
 
     def _await_description(self) -> ModelDescription:
         path = self._request.path
@@ -347,13 +368,16 @@ class Worker:
         failures, timeout_s = 0, self._timeout_s
         while not self._stopping.wait(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)]):
             started = time.monotonic()
-            process = WorkerProcess(self.name, self.request)
-            with self._condition:
-                self._starting = process
+            process: WorkerProcess | None = None
             try:
+                process = WorkerProcess(self.name, self.request)
+                if not self._announce(process):
+                    process.close(0)
+                    return
                 description = process.load(timeout_s=timeout_s)
             except EdgedError as error:
-                process.close(0)
+                if process:
+                    process.close(0)
                 if self._description is None:
                     self._give_up(error)
                     return
@@ -368,6 +392,12 @@ class Worker:
                 timeout_s = min(
                     MAX_TIMEOUT_S, process.timeout_s * 2
                 )  # a busy machine is slower than the warm-up
+
+    def _announce(self, process: WorkerProcess) -> bool:
+        """Let `stop` know of a process; False if that was called before it could."""
+        with self._condition:
+            self._starting = process
+            return not self._stopping.is_set()
 
     def _give_up(self, error: EdgedError) -> None:
         with self._condition:
