@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mosquitto_broker import Listener, until
+from structlog.testing import capture_logs
 
 from edged.errors import ConfigurationError
 from edged.mqtt.link import Link, LinkOptions
@@ -125,23 +126,30 @@ def test_a_certificate_file_that_cannot_be_used_ends_the_start(tmp_path, content
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-def test_a_wrong_password_is_named_and_appears_nowhere(mosquitto, tmp_path, capsys, protocol):
+def test_a_wrong_password_is_named_and_appears_nowhere(mosquitto, tmp_path, protocol):
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "joe", "right"], check=True)
     passwords.chmod(0o644)
     broker = mosquitto(f"password_file {passwords}", "allow_anonymous false")
     wrong = options(broker.url_for("joe", "wr0ng-s3cret"), protocol=protocol)
-    with Link(wrong, topics=TOPICS, outbox=outbox()) as link:
+    with capture_logs() as lines, Link(wrong, topics=TOPICS, outbox=outbox()) as link:
         assert until(lambda: link.state.refused, 10)
         assert link.state.why.startswith("refused: bad user name or password")
         assert "mqtt.password_file" in link.state.why
         assert link.drain(30) is False
+    assert any("refused" in line.get("why", "") for line in lines)
+    assert "wr0ng-s3cret" not in repr(lines) + repr(wrong) + link.state.why
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_the_right_password_opens_and_none_at_all_is_named(mosquitto, tmp_path, protocol):
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "joe", "right"], check=True)
+    passwords.chmod(0o644)
+    broker = mosquitto(f"password_file {passwords}", "allow_anonymous false")
     with Link(
         options(broker.url_for("joe", "right"), protocol=protocol), topics=TOPICS, outbox=outbox()
     ) as link:
         assert link.drain(10)
     with Link(options(broker.url, protocol=protocol), topics=TOPICS, outbox=outbox()) as link:
         assert until(lambda: "none is configured" in link.state.why, 10)
-    said = "".join(capsys.readouterr())
-    assert "refused" in said
-    assert "wr0ng-s3cret" not in said + repr(wrong)

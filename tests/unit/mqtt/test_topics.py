@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edged.mqtt.topics import JPEG, JSON, TEXT, Place, Topics, everything, level, place
+
+TOPICS = Topics("site/edged", "gate-7")
+
+
+def test_every_topic_of_the_contract_is_spelled_as_there():
+    root = "site/edged/gate-7"
+    assert TOPICS.status == f"{root}/status"
+    assert TOPICS.info == f"{root}/info"
+    assert TOPICS.health == f"{root}/health"
+    assert TOPICS.detections("front") == f"{root}/camera/front/detections"
+    assert TOPICS.events("front") == f"{root}/camera/front/events"
+    assert TOPICS.count("front", "car") == f"{root}/camera/front/count/car"
+    assert TOPICS.zone_count("front", "driveway", "car") == f"{root}/camera/front/zone/driveway/count/car"
+    assert TOPICS.motion("front") == f"{root}/camera/front/motion"
+    assert TOPICS.camera_state("front") == f"{root}/camera/front/state"
+    assert TOPICS.snapshot("front") == f"{root}/camera/front/snapshot"
+    assert TOPICS.sensor_result("pump") == f"{root}/sensor/pump/result"
+    assert TOPICS.sensor_state("pump") == f"{root}/sensor/pump/state"
+    assert TOPICS.model_state("vehicles") == f"{root}/model/vehicles/state"
+    assert TOPICS.commands == f"{root}/cmd/#"
+    assert TOPICS.command("model/activate") == f"{root}/cmd/model/activate"
+    assert TOPICS.response("ping") == f"{root}/rsp/ping"
+
+
+@pytest.mark.parametrize(
+    ("topic", "schema"),
+    [
+        (TOPICS.detections("front"), "edged.detections/1"),
+        (TOPICS.sensor_result("pump"), "edged.sensor/1"),
+        (TOPICS.info, "edged.info/1"),
+        (TOPICS.health, "edged.health/1"),
+        (TOPICS.camera_state("state"), "edged.camera_state/1"),
+        (TOPICS.model_state("detections"), "edged.model_state/1"),
+        (TOPICS.events("front"), ""),
+    ],
+)
+def test_json_topics_know_their_schema_whatever_the_names_in_them(topic, schema):
+    assert TOPICS.meaning(topic).schema == schema
+    assert TOPICS.meaning(topic).content_type == JSON
+
+
+@pytest.mark.parametrize(
+    ("topic", "content_type"),
+    [
+        (TOPICS.status, TEXT),
+        (TOPICS.motion("front"), TEXT),
+        (TOPICS.count("front", "car"), TEXT),
+        (TOPICS.zone_count("front", "z", "car"), TEXT),
+        (TOPICS.snapshot("front"), JPEG),
+    ],
+)
+def test_other_topics_say_what_they_carry(topic, content_type):
+    assert TOPICS.meaning(topic).content_type == content_type
+    assert TOPICS.meaning(topic).schema == ""
+
+
+@given(st.text(max_size=40))
+def test_a_label_of_any_text_is_one_level_without_wildcards(text):
+    name = level(text)
+    assert name
+    assert not set(name) & set("/+#\x00")
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True))
+def test_what_is_put_together_is_taken_apart_again(name):
+    assert place("site/edged", TOPICS.detections(name)) == Place("gate-7", "camera", name, "detections")
+
+
+@pytest.mark.parametrize("topic", ["", "other/x/status", "site/edged", "site/edged/", "site/edged/gate-7"])
+def test_what_is_no_topic_of_a_device_is_told_apart(topic):
+    assert place("site/edged", topic) is None
+
+
+def test_the_device_s_own_topics_have_no_kind():
+    assert place("site/edged", TOPICS.status) == Place("gate-7", "", "", "status")
+    assert everything("site/edged") == "site/edged/#"
