@@ -1,5 +1,6 @@
 """What a detector found, as a struct of arrays until it becomes a message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,3 +32,8 @@ class Detections:
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Detections":
         """The chosen rows, in the order of ``index`` (positions, or a mask of N booleans)."""
         return Detections(self.xyxy[index], self.score[index], self.class_id[index])
+
+
+def label_of(labels: Sequence[str], class_id: int) -> str:
+    """The name of a class, or its number as text where it has none."""
+    return labels[class_id] if 0 <= class_id < len(labels) else str(class_id)

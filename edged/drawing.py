@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.labels import label_of
-from edged.detection import Detections
+from edged.detection import Detections, label_of
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]

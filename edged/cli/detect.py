@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from edged.cli.answering import Answering, answering
-from edged.detection import Detections
+from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
 from edged.frame import Frame
 from edged.worker.description import LoadRequest, ModelDescription
@@ -180,7 +180,7 @@ class _PagePrinter:
 
     def _rows(self, found: Detections) -> Iterator[str]:
         for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True):
-            label = self._labels[class_id] if class_id < len(self._labels) else str(class_id)
+            label = label_of(self._labels, int(class_id))
             corners = "  ".join(f"{value:7.1f}" for value in box)
             yield f"    {label:<20} {score:5.3f}  {corners}"
 

@@ -68,7 +68,7 @@ def resolve_labels(labels: Sequence[str], class_count: int) -> tuple[tuple[str, 
         class_count: Of the outputs; 0 where they do not say.
 
     Returns:
-        A name a class (empty where the count is not known and nothing names them: use `label_of`), and the
+        A name a class (empty where the count is not known and nothing names them: see `edged.detection.label_of`), and the
         notes.
 
     Raises:
@@ -86,8 +86,3 @@ def resolve_labels(labels: Sequence[str], class_count: int) -> tuple[tuple[str, 
         return COCO, ("nothing names its 80 classes: COCO's names are used",)
     ids = tuple(str(class_id) for class_id in range(class_count))
     return ids, ("nothing names its classes: their numbers are used; labels.txt or model.toml can name them",)
-
-
-def label_of(labels: Sequence[str], class_id: int) -> str:
-    """The name of a class, or its number as text."""
-    return labels[class_id] if 0 <= class_id < len(labels) else str(class_id)

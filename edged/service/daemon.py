@@ -37,7 +37,7 @@ HEALTH_EVERY_S = 60.0
 TICK_S = 0.5
 STUCK_S = 30.0
 """A main thread that has not come round for this long does not work."""
-STOP_S = 4.5
+STOP_S = 4.0
 """From the first signal to the end, at most; systemd and people expect five seconds."""
 DELIVER_S = 30.0
 """With ``--once``: how long the outbox may stand still at the end."""
@@ -147,7 +147,9 @@ class Service:
         }
         served = [model.wait_ready() for model in self._models.values()]
         if not any(served):
-            raise _NothingLeftError("no model can be served", [model.error for model in self._models.values()])
+            raise _NothingLeftError(
+                "no model can be served", [model.error for model in self._models.values()]
+            )
         for name in self._settings.cameras:
             self._start_camera(name)
         self._publish_info()

@@ -56,7 +56,7 @@ class LoadedModel:
         manifest = read_manifest(files.manifest)
         if manifest.task not in {None, "detect"}:
             raise self._rejected(f"is for the task {manifest.task!r}", "this version serves detectors only")
-        labels = manifest.labels or read_labels(files.labels) or metadata_labels(summary.metadata)
+        labels = manifest.labels or read_labels(files.labels) or self._named_in(summary)
         self._threads = request.threads or 1
         started = time.perf_counter()
         self._session = self._open()
@@ -127,6 +127,12 @@ class LoadedModel:
 
     def _rejected(self, problem: str, remedy: str) -> ModelRejected:
         return ModelRejected(str(self._path), problem, remedy)
+
+    def _named_in(self, summary: ModelSummary) -> tuple[str, ...]:
+        try:
+            return metadata_labels(summary.metadata)
+        except ModelRejected as error:
+            raise self._rejected(error.problem, error.remedy) from error
 
     def _open(self) -> Session:
         return Session(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from edged.decode.labels import COCO, MAX_NAMES_CHARS, label_of, metadata_labels, resolve_labels
+from edged.decode.labels import COCO, MAX_NAMES_CHARS, metadata_labels, resolve_labels
+from edged.detection import label_of
 from edged.errors import ModelRejected
 
 
