@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from edged.errors import ConfigurationError
 
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/@:\s]*)(?::(?P<password>\S*))?@")
+# Up to the last @ of the word: users that are e-mail addresses and passwords full of signs are written unquoted.
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/:\s]*)(?::(?P<password>\S*))?@")
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:password|passwd|pwd|pass|token|secret|key|auth)=)[^&\s'\"]*")
 _CREDENTIAL = re.compile(r"\$\{credential:([A-Za-z0-9_.-]+)\}")
 
@@ -104,9 +105,9 @@ def broker_address(url: str) -> BrokerAddress:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ValueError(f"not an address ({error}); {allowed}") from None
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+    except ValueError:  # its text quotes what stands after a colon, which may be a password
+        raise ValueError(f"not an address (its host or port cannot be read); {allowed}") from None
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or port == 0 or re.search(r"\s", url):
         raise ValueError(f"not the address of a broker; {allowed}")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError(f"has something after the port; {allowed}")
