@@ -1,6 +1,7 @@
 """Log lines on standard error: with priorities under journald, coloured on a terminal, plain elsewhere.
 
-No password gets into a line: every text value passes `redacted`.
+No password gets into a line: the whole of it passes `redacted`, so that it does not matter in which value an address
+hides. Where a machine reads them, what a camera or a broker said cannot begin a line of its own.
 """
 
 import logging
@@ -20,21 +21,19 @@ def configure(*, debug: bool = False) -> None:
     """Set up logging for this process."""
     journald = "JOURNAL_STREAM" in os.environ
     terminal = sys.stderr.isatty() and not journald
-    processors: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        _without_secrets,
-        structlog.processors.format_exc_info,
-    ]
+    processors: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
     if terminal:
         processors += [
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(),
+            # Plain: the others print local variables.
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
         ]
     elif journald:
-        processors += [_journald_line]
+        processors += [structlog.processors.format_exc_info, _journald_line, _on_one_line]
     else:
-        processors += [structlog.processors.TimeStamper(fmt="iso", utc=True), _plain_line]
+        stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+        processors += [structlog.processors.format_exc_info, stamp, _plain_line, _on_one_line]
+    processors.append(_without_secrets)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
@@ -43,8 +42,12 @@ def configure(*, debug: bool = False) -> None:
     )
 
 
-def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    return {key: redacted(value) if isinstance(value, str) else value for key, value in event.items()}
+def _without_secrets(_logger: Any, _method: str, line: str) -> str:
+    return redacted(line)
+
+
+def _on_one_line(_logger: Any, _method: str, line: str) -> str:
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line.replace("\n", " | "))
 
 
 def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
@@ -54,7 +57,7 @@ def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
 
 def _journald_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     head = f"<{_PRIORITIES.get(event.pop('level'), 6)}>{event.pop('event')}"
-    return " ".join([head, *_pairs(event)]).replace("\n", " | ")
+    return " ".join([head, *_pairs(event)])
 
 
 def _pairs(event: Mapping[str, Any]) -> list[str]:
