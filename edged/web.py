@@ -1,6 +1,8 @@
 """The local endpoint: ``/healthz`` and ``/readyz``, for people and supervisors on this machine."""
 
 import json
+import socket
+import socketserver
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,13 +32,13 @@ class LocalEndpoint:
         checks = {"/healthz": healthy, "/readyz": ready}
         host, _, port = listen.rpartition(":")
         try:
-            self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(checks))
+            server = _Server6 if host.startswith("[") else _Server
+            self._server = server((host.strip("[]"), int(port)), _handler(checks))
         except (OSError, OverflowError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise ConfigurationError(
                 "http.listen", f"cannot listen on {listen} ({reason})", 'choose another port, or "" for none'
             ) from error
-        self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.2,), name="http", daemon=True
         )
@@ -59,6 +61,19 @@ class LocalEndpoint:
             self._server.shutdown()
             self._thread.join(1.0)
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Bind, without the base class's question to the name server for the machine's full name."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 def _handler(checks: dict[str, Check]) -> type[BaseHTTPRequestHandler]:
