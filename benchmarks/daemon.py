@@ -2,9 +2,9 @@
 
     python benchmarks/daemon.py [--rounds 5] [--threads N] [--provider P] [--video V] [--model M]
 
-Every frame of a video goes through ``edged run --once`` to a real mosquitto on loopback. The sides take turns within one
-run; medians are printed, with the number of rounds. CPU time is that of all processes of a side; starting the daemon
-(measured on one picture) is taken off, because it is paid once. Writes ``benchmarks/results/daemon.json``.
+Every frame of a video goes through ``edged run --once`` to a real mosquitto on loopback. The sides take turns within
+one run; medians are printed, with the number of rounds. CPU time is that of all processes of a side; starting the
+daemon (measured on one picture) is taken off: it is paid once. Writes ``benchmarks/results/daemon.json``.
 """
 
 import argparse

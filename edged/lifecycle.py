@@ -12,7 +12,14 @@ import structlog
 from edged.errors import EdgedError
 from edged.machine import cores
 from edged.modelstore import StoredModel, find_at, find_in_store
-from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RejectedShape, VersionShape, timestamp
+from edged.mqtt.payloads import (
+    ModelInfo,
+    ModelStateMessage,
+    RejectedShape,
+    RunningShape,
+    VersionShape,
+    timestamp,
+)
 from edged.pipeline import Pipeline
 from edged.settings import ModelSettings
 from edged.worker.client import Worker
@@ -93,6 +100,19 @@ class ServedModel:
         """For messages about its results."""
         version = self._stored.version if self._stored else 1
         return ModelInfo(self.name, version, description.digest, description.provider)
+
+    def running(self) -> RunningShape | None:
+        """For ``info``; None while it is not served."""
+        description = self.description
+        if description is None or self.error is not None:
+            return None
+        return RunningShape(
+            version=self._stored.version if self._stored else 1,
+            digest=description.digest,
+            family=description.family,
+            provider=description.provider,
+            provider_asked=description.provider_asked,
+        )
 
     def state(self, device: str) -> ModelStateMessage:
         """For ``model/<name>/state``."""

@@ -68,7 +68,7 @@ def resolve_labels(labels: Sequence[str], class_count: int) -> tuple[tuple[str, 
         class_count: Of the outputs; 0 where they do not say.
 
     Returns:
-        A name a class (empty where the count is not known and nothing names them: see `edged.detection.label_of`), and the
+        A name a class (empty where the count is not known and nothing names them), and the
         notes.
 
     Raises:

@@ -1,6 +1,6 @@
 """One MQTT connection, from dialling to its end: the only file that knows paho.
 
-    Connector.connect() ──→ Connection ── publish / subscribe / step ──→ close, or ConnectionEnded
+    Connection(options, …) ── publish / subscribe / step ──→ close, or ConnectionEnded
 
 Everything runs in the thread that calls: no thread of paho's, no reconnecting by paho, no queue of paho's
 beyond the window its caller keeps. A new client for each connection, because paho carries stale state
@@ -332,32 +332,6 @@ class Connection:
         self, _client: paho.Client, _: Any, _message: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
         self._noted.subscribed = [reason.value for reason in reasons]
-
-
-class Connector:
-    """Connects again and again and remembers which version of MQTT the broker speaks."""
-
-    def __init__(self, options: LinkOptions, *, will: Message | None = None) -> None:
-        self._options, self._will = options, will
-        self._first: Protocol = "3.1.1" if options.protocol == "3.1.1" else "5"
-
-    def connect(self, waker: Waker, cancelled: Callable[[], bool] = lambda: False) -> Connection:
-        """A new, accepted connection; raises as ``Connection`` does."""
-
-        def attempt(protocol: Protocol) -> Connection:
-            return Connection(self._options, protocol, will=self._will, waker=waker, cancelled=cancelled)
-
-        try:
-            return attempt(self._first)
-        except ProtocolRefused as refusal:
-            if self._options.protocol != "auto":
-                raise
-            other: Protocol = "3.1.1" if self._first == "5" else "5"
-            connection = attempt(other)
-            # Hanging up may have had another reason (a broker on its way down): then 5 is asked again.
-            if refusal.explicit:
-                self._first = other
-            return connection
 
 
 class _Client(paho.Client):

@@ -20,8 +20,10 @@ from types import TracebackType
 
 import structlog
 
-from edged.errors import BadInput, BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
-from edged.mqtt.connection import Connection, Connector
+from edged.errors import BadInput, BrokerUnreachable, EdgedError
+from edged.mqtt.backoff import Backoff
+from edged.mqtt.connection import Connection
+from edged.mqtt.connector import Connector
 from edged.mqtt.dial import Waker
 from edged.mqtt.payloads import marked_replayed
 from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message
@@ -38,11 +40,6 @@ WINDOW = 128
 MAX_FLEETING = 64
 """Messages of ``publish`` that wait for the thread."""
 
-_FIRST_DELAY_S = 0.5
-_AWAY_DELAY_S = 3.0  # results flow again within 5 s of a broker's return
-_REFUSED_DELAY_S = 60.0  # a person has to act first
-_LASTING_S = 30.0  # a connection that lasted this long makes the next delays short again
-_RIVAL_AFTER = 3  # broken connections in a row before another client of our name is suspected
 _MARGIN_S = 0.4  # before the time to stop is over: to notice that, and to close
 _FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
 
@@ -201,7 +198,7 @@ class Link:
         return not len(self._outbox) and not len(self._window) and not len(self._retained)
 
     def _run(self) -> None:
-        attempt, kind = 0, ""
+        backoff = Backoff(self._options.client_id)
         try:
             while True:
                 last_try = self._stopping.is_set()
@@ -209,16 +206,12 @@ class Link:
                 error = self._connect_and_serve()
                 if error is None or last_try or self._out_of_time():
                     return
-                refused = _refuses(error)
-                if refused != kind or time.monotonic() - began_s > _LASTING_S:
-                    attempt, kind = 0, refused
-                why = self._why(error, attempt)
-                self._changed(LinkState(False, why, "", time.time(), bool(refused)))
                 chance = random.random()  # noqa: S311 - spreads a fleet, hides nothing
-                self._stopping.wait(backoff_s(attempt, refused=bool(refused), chance=chance))
-                if self._stopping.is_set() and refused:
+                setback = backoff.failed(error, lasted_s=time.monotonic() - began_s, chance=chance)
+                self._changed(LinkState(False, setback.why, "", time.time(), setback.refused))
+                self._stopping.wait(setback.delay_s)
+                if self._stopping.is_set() and setback.refused:
                     return
-                attempt += 1
         finally:
             self._changed(
                 LinkState(False, self._state.why or "stopped", "", time.time(), self._state.refused)
@@ -357,13 +350,6 @@ class Link:
         if hung_up and self._proven and (entry := self._window.hung_up()):
             self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
 
-    def _why(self, error: EdgedError, attempt: int) -> str:
-        remedy = error.remedy
-        if isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP and attempt >= _RIVAL_AFTER:
-            # Not every broker says that the session was taken over: mosquitto 2.0.11 only closes it.
-            remedy = f"if it goes on, look for another client that calls itself {self._options.client_id!r}"
-        return error.problem + (f"; {remedy}" if remedy else "")
-
     def _give_up(self, topic: str, why: str) -> None:
         self._set_aside += 1
         _log.warning("mqtt message set aside", topic=topic, why=why, set_aside=self._set_aside)
@@ -395,23 +381,6 @@ class Link:
             self._on_change(state)
         except Exception as error:  # noqa: BLE001 - a listener's bug must not cost the connection
             _log.error("mqtt state listener failed", exc_info=error)
-
-
-def backoff_s(attempt: int, *, refused: bool, chance: float) -> float:
-    """How long to wait before connecting again: full jitter, so that a fleet does not come all at once.
-
-    Args:
-        attempt: From 0, of failures of the same kind.
-        refused: The broker does not want us.
-        chance: Uniform, from 0 to 1.
-    """
-    most_s = _REFUSED_DELAY_S if refused else _AWAY_DELAY_S
-    return max(chance * min(_FIRST_DELAY_S * 2.0 ** min(attempt, 16), most_s), 0.02)
-
-
-def _refuses(error: EdgedError) -> str:
-    taken_over = isinstance(error, ConnectionEnded) and error.ending is Ending.TAKEN_OVER
-    return "refused" if taken_over or isinstance(error, NotAllowed | ConfigurationError) else ""
 
 
 def _surprise(error: Exception) -> EdgedError:

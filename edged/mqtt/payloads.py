@@ -255,6 +255,16 @@ class MachineShape(Shape):
     memory_bytes: Count
 
 
+class RunningShape(Shape):
+    """A served model and what really runs it."""
+
+    version: Annotated[int, Field(ge=1)]
+    digest: Digest
+    family: str
+    provider: str = Field(description="What really runs most of it, such as openvino:CPU.")
+    provider_asked: tuple[str, ...]
+
+
 class InfoMessage(Shape):
     """What a device is and what it runs."""
 
@@ -264,7 +274,7 @@ class InfoMessage(Shape):
     machine: MachineShape
     providers: tuple[str, ...] = Field(description="Execution providers of this installation.")
     cameras: tuple[str, ...]
-    models: tuple[str, ...]
+    models: dict[str, RunningShape] = Field(description="Those that are served, by name.")
     sensors: tuple[str, ...] = ()
     started_at: Moment
 

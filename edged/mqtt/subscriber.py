@@ -5,7 +5,8 @@ import time
 from types import TracebackType
 
 from edged.errors import BrokerUnreachable
-from edged.mqtt.connection import Connection, Connector
+from edged.mqtt.connection import Connection
+from edged.mqtt.connector import Connector
 from edged.mqtt.dial import Waker
 from edged.mqtt.records import LinkOptions, Received
 

@@ -174,7 +174,9 @@ class Service:
     # What is said
 
     def _publish_info(self) -> None:
-        message = info(self._settings.device, self._posts, list(self._models.values()), self._started_at_s)
+        message = info(
+            self._settings.device, list(self._posts), list(self._models.values()), self._started_at_s
+        )
         self._link.set_state(self._topics.info, message.payload())
 
     def _publish_model(self, model: ServedModel) -> None:

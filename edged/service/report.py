@@ -32,7 +32,7 @@ def info(
         ),
         providers=tuple(providers),
         cameras=tuple(cameras),
-        models=tuple(model.name for model in models),
+        models={model.name: running for model in models if (running := model.running())},
         started_at=timestamp(started_at_s),
     )
 

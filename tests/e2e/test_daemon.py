@@ -69,6 +69,7 @@ def test_once_publishes_every_frame_in_order_with_what_is_in_it_and_then_ends(
         assert listener.payloads("edged/box/status") == [b"online", b"stopped"]
         info = listener.objects("edged/box/info")[-1]
         assert info["cameras"] == ["camera"]
+        assert info["models"]["yolox_nano_416"]["provider"] == found[0]["model"]["provider"]
         assert info["providers"]
         assert listener.objects("edged/box/model/yolox_nano_416/state")[-1]["provider"]
 
@@ -185,7 +186,7 @@ def test_a_lost_worker_is_named_and_replaced_within_three_seconds_while_the_rest
         assert states(listener) == ["offline", "online"]  # "connecting", then never away
         assert listener.payloads("edged/box/status") == [b"online"]
         assert daemon.end() == 0
-    assert not any("edged" in name for name in os.listdir("/dev/shm"))
+    assert not any("edged" in path.name for path in Path("/dev/shm").iterdir())
 
 
 def test_a_daemon_that_is_killed_leaves_its_last_will_and_no_process(

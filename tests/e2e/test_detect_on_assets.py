@@ -1,4 +1,4 @@
-"""`edged detect --json` on real models and pictures, by the fair check of the assets' README, on every provider that runs."""
+"""`edged detect --json` on real models and pictures, by the fair check of the assets' README, on each provider."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Files that are broken, misleading or harmful: one clear line and the right exit code, or plain frames; never a crash."""
+"""Files that are broken, misleading or harmful: one clear line and the right exit code, or frames; never a crash."""
 
 import subprocess
 import sys

@@ -18,6 +18,7 @@ from edged.mqtt.payloads import (
     ModelInfo,
     ModelStateMessage,
     RejectedShape,
+    RunningShape,
     SourceHealthShape,
     SpoolShape,
     TimingMs,
@@ -147,7 +148,11 @@ EXAMPLES = {
         machine=MachineShape(architecture="x86_64", cores=4, cpu="N100", memory_bytes=8 << 30),
         providers=("openvino:CPU", "cpu"),
         cameras=("front",),
-        models=("vehicles",),
+        models={
+            "vehicles": RunningShape(
+                version=3, digest=DIGEST, family="yolox", provider="openvino:CPU", provider_asked=("auto",)
+            )
+        },
         started_at=MOMENT,
     ),
     "camera_state-1": CameraStateMessage(

@@ -1,0 +1,43 @@
+"""Connecting again and again, in the version of MQTT that the broker speaks."""
+
+from collections.abc import Callable
+
+from edged.mqtt.connection import Connection
+from edged.mqtt.dial import Waker
+from edged.mqtt.records import LinkOptions, Message, Protocol, ProtocolRefused
+
+
+class Connector:
+    """Makes connections, a new one each time, and remembers which version the broker refused.
+
+    Args:
+        options: How the broker is spoken to.
+        will: What it publishes when we are gone without a goodbye.
+    """
+
+    def __init__(self, options: LinkOptions, *, will: Message | None = None) -> None:
+        self._options, self._will = options, will
+        self._first: Protocol = "3.1.1" if options.protocol == "3.1.1" else "5"
+
+    def connect(self, waker: Waker, cancelled: Callable[[], bool] = lambda: False) -> Connection:
+        """A new, accepted connection; raises as ``Connection`` does.
+
+        Args:
+            waker: What ends the waits of the connection.
+            cancelled: True once nobody wants it any more.
+        """
+
+        def attempt(protocol: Protocol) -> Connection:
+            return Connection(self._options, protocol, will=self._will, waker=waker, cancelled=cancelled)
+
+        try:
+            return attempt(self._first)
+        except ProtocolRefused as refusal:
+            if self._options.protocol != "auto":
+                raise
+            other: Protocol = "3.1.1" if self._first == "5" else "5"
+            connection = attempt(other)
+            # Hanging up may have had another reason (a broker on its way down): then 5 is asked again.
+            if refusal.explicit:
+                self._first = other
+            return connection
