@@ -86,7 +86,7 @@ def _host_name() -> str:
 Duration = Annotated[
     float,
     BeforeValidator(_duration),
-    Field(gt=0),
+    Field(gt=0, allow_inf_nan=False),
     WithJsonSchema(
         {"type": ["string", "number"], "description": 'A duration such as "500ms", "1s", "15m", "7d".'}
     ),
@@ -338,7 +338,9 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        raise _explain(error.errors()[0], name=name, origin=origin) from error
+        # An unknown key first: it is the reason why a required one is missing.
+        first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+        raise _explain(first, name=name, origin=origin) from error
     settings = _resolved(settings, path.parent if path else Path())
     return LoadedSettings(settings, origin, path)
 

@@ -1,0 +1,377 @@
+import json
+import os
+import re
+import socket
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from edged.errors import ConfigurationError, InputNotFound
+from edged.settings import (
+    Settings,
+    check_settings,
+    find_config,
+    is_path,
+    load_settings,
+)
+
+CONTRACT = """
+device = "gate-7"
+
+[mqtt]
+url = "mqtts://edge@broker.lan:8883"
+password_file = "mqtt-password"
+protocol = "auto"
+base_topic = "edged"
+qos = 1
+ca_file = ""
+cert_file = ""
+key_file = ""
+spool_max_bytes = "256MiB"
+spool_max_age = "7d"
+homeassistant = false
+
+[store]
+path = "/var/lib/edged/models"
+
+[models.vehicles]
+providers = ["openvino", "cpu"]
+require_provider = false
+min_score = 0.4
+labels = ["car", "truck", "bus"]
+
+[cameras.front]
+url = "rtsp://user:${credential:front-password}@10.0.0.5/stream1"
+models = ["vehicles"]
+fps = 5
+max_age = "1s"
+publish = "every"
+
+[cameras.front.motion]
+gate = "auto"
+
+[cameras.front.zones.driveway]
+points = [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]]
+labels = ["car"]
+
+[sensors.pump]
+url = "mqtt:factory/pump/vibration"
+format = "json"
+fields = ["x", "y", "z"]
+window = 256
+stride = 128
+models = ["pump-anomaly"]
+
+[http]
+listen = "127.0.0.1:9110"
+"""
+"""The configuration of the contract, key by key."""
+
+CAMERA = {"url": "rtsp://cam/1", "models": ["vehicles"]}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    for name in list(os.environ):
+        if name.upper().startswith("EDGED_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "edged.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def refused(given: dict[str, object]) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        check_settings(given, name="edged.toml")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_the_whole_configuration_of_the_contract_is_read(written):
+    settings = load_settings(written(CONTRACT)).settings
+    assert settings.device == "gate-7"
+    assert settings.mqtt.url == "mqtts://edge@broker.lan:8883"
+    assert settings.mqtt.spool_max_bytes == 256 * 1024**2
+    assert settings.mqtt.spool_max_age == 7 * 24 * 3600
+    assert settings.models["vehicles"].providers == ("openvino", "cpu")
+    assert settings.models["vehicles"].labels == ("car", "truck", "bus")
+    assert settings.cameras["front"].max_age == 1.0
+    assert settings.cameras["front"].zones["driveway"].points[2] == (0.9, 1.0)
+    assert settings.sensors["pump"].window == 256
+
+
+def test_without_a_key_the_defaults_of_the_contract_hold():
+    given = {"cameras": {"front": CAMERA}, "sensors": {"pump": {"url": "-", "models": ["m"]}}}
+    settings = check_settings(given, name="edged.toml").settings
+    mqtt, camera, sensor = settings.mqtt, settings.cameras["front"], settings.sensors["pump"]
+    assert settings.device == socket.gethostname().split(".")[0]
+    assert (mqtt.protocol, mqtt.base_topic, mqtt.qos, mqtt.homeassistant) == ("auto", "edged", 1, False)
+    assert (mqtt.spool_max_bytes, mqtt.spool_max_age) == (256 * 1024**2, 7 * 24 * 3600)
+    assert (mqtt.ca_file, mqtt.cert_file, mqtt.key_file, mqtt.password_file) == ("", "", "", "")
+    assert settings.store.path == Path("/var/lib/edged/models")
+    assert settings.models["vehicles"].providers == ("auto",)
+    assert settings.models["vehicles"].require_provider is False
+    assert (camera.fps, camera.max_age, camera.publish, camera.motion.gate) == (0, 1.0, "every", "auto")
+    assert (sensor.format, sensor.window, sensor.stride) == ("json", 1, 1)
+    assert settings.http.listen == "127.0.0.1:9110"
+
+
+@pytest.mark.parametrize(
+    ("host", "device"), [("box.lan", "box"), ("_ bad name", "bad-name"), ("", "edged"), ("é", "edged")]
+)
+def test_the_device_is_named_after_its_host_as_far_as_a_topic_allows(monkeypatch, host, device):
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    assert check_settings({}, name="x").settings.device == device
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "read", "expected"),
+    [
+        ("EDGED_DEVICE", "dock-1", lambda s: s.device, "dock-1"),
+        ("EDGED_MQTT__URL", "mqtt://other", lambda s: s.mqtt.url, "mqtt://other"),
+        ("EDGED_MQTT__QOS", "2", lambda s: s.mqtt.qos, 2),
+        ("EDGED_MQTT__SPOOL_MAX_AGE", "90m", lambda s: s.mqtt.spool_max_age, 5400),
+        ("EDGED_CAMERAS__FRONT__FPS", "2.5", lambda s: s.cameras["front"].fps, 2.5),
+        ("EDGED_CAMERAS__FRONT__MOTION__GATE", "off", lambda s: s.cameras["front"].motion.gate, "off"),
+        ("EDGED_CAMERAS__FRONT__MODELS", '["a", "b"]', lambda s: s.cameras["front"].models, ("a", "b")),
+        ("EDGED_MODELS__VEHICLES__PROVIDERS", '["cpu"]', lambda s: s.models["vehicles"].providers, ("cpu",)),
+        ("EDGED_HTTP__LISTEN", "", lambda s: s.http.listen, ""),
+    ],
+)
+def test_the_environment_overrides_one_key_and_leaves_its_neighbours(
+    monkeypatch, written, variable, value, read, expected
+):
+    monkeypatch.setenv(variable, value)
+    loaded = load_settings(written(CONTRACT))
+    assert read(loaded.settings) == expected
+    assert loaded.settings.cameras["front"].url.startswith("rtsp://user:")
+    assert loaded.settings.mqtt.password_file == "mqtt-password"
+    key = variable.removeprefix("EDGED_").replace("__", ".").lower()
+    assert loaded.origin[key] == f"environment {variable}"
+
+
+def test_of_each_key_it_is_known_where_it_came_from(written):
+    path = written('[mqtt]\nurl = "mqtt://broker"\n')
+    loaded = load_settings(path)
+    assert dict(loaded.origin) == {"mqtt.url": str(path)}
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"mqt": {}}, r"edged\.toml: unknown key 'mqt'; did you mean 'mqtt'\?"),
+        ({"mqtt": {"ulr": "x"}}, r"unknown key 'mqtt\.ulr'; did you mean 'url'\?"),
+        (
+            {"cameras": {"front": CAMERA | {"maxage": "1s"}}},
+            r"'cameras\.front\.maxage'; did you mean 'max_age'\?",
+        ),
+        (
+            {"cameras": {"front": CAMERA | {"zones": {"a": {"point": []}}}}},
+            r"'cameras\.front\.zones\.a\.point'; did you mean 'points'\?",
+        ),
+        ({"models": {"m": {"provider": ["cpu"]}}}, r"'models\.m\.provider'; did you mean 'providers'\?"),
+        ({"http": {"qqq": 1}}, r"unknown key 'http\.qqq'; known here: listen"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(given, line):
+    assert re.search(line, refused(given))
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({"mqtt": {"qos": 3}}, ["edged.toml", "'mqtt.qos'", "3", "less than or equal to 2"]),
+        ({"mqtt": {"qos": "often"}}, ["'mqtt.qos'", "'often'", "integer"]),
+        ({"mqtt": {"url": "http://b"}}, ["'mqtt.url'", "'http://b'", "mqtt://host:1883"]),
+        ({"mqtt": {"protocol": "4"}}, ["'mqtt.protocol'", "'auto', '5' or '3.1.1'"]),
+        ({"mqtt": {"base_topic": "a/#"}}, ["'mqtt.base_topic'", "'a/#'"]),
+        ({"mqtt": {"spool_max_bytes": "many"}}, ["'mqtt.spool_max_bytes'", "'many'"]),
+        ({"mqtt": {"spool_max_age": "7"}}, ["'mqtt.spool_max_age'", "'7'", '"7d"']),
+        ({"mqtt": {"spool_max_age": float("inf")}}, ["'mqtt.spool_max_age'", "inf", "finite"]),
+        ({"mqtt": {"keepalive": float("nan")}}, ["'mqtt.keepalive'", "nan"]),
+        ({"mqtt": {"keepalive": "0s"}}, ["'mqtt.keepalive'", "'0s'", "greater than 0"]),
+        ({"device": "gate/7"}, ["'device'", "'gate/7'", "letters, digits"]),
+        ({"device": ""}, ["'device'", "''"]),
+        ({"cameras": {"fro nt": CAMERA}}, ["'cameras.fro nt'", "letters, digits"]),
+        ({"cameras": {"front": CAMERA | {"fps": -1}}}, ["'cameras.front.fps'", "-1", "0"]),
+        ({"cameras": {"front": CAMERA | {"fps": float("nan")}}}, ["'cameras.front.fps'", "nan"]),
+        ({"cameras": {"front": CAMERA | {"models": []}}}, ["'cameras.front.models'", "[]"]),
+        ({"cameras": {"front": CAMERA | {"publish": "never"}}}, ["'cameras.front.publish'", "'changed'"]),
+        ({"cameras": {"front": {"models": ["m"]}}}, ["'cameras.front.url' is missing"]),
+        ({"cameras": {"front": CAMERA | {"zones": {"a": {"points": [[0, 0], [1, 1]]}}}}}, ["zones.a.points"]),
+        ({"cameras": ["front"]}, ["'cameras'", "dictionary"]),
+        ({"models": {"m": {"providers": ["gpu"]}}}, ["'models.m.providers.0'", "'gpu'", '"openvino:GPU"']),
+        ({"models": {"m": {"min_score": 1.5}}}, ["'models.m.min_score'", "1.5", "less than or equal to 1"]),
+        ({"http": {"listen": "9110"}}, ["'http.listen'", "'9110'", "127.0.0.1:9110"]),
+        ({"mqtt": 5}, ["'mqtt'", "5"]),
+    ],
+)
+def test_a_wrong_value_names_the_file_the_key_the_value_and_what_is_allowed(given, parts):
+    line = refused(given)
+    assert line.startswith("edged.toml: ")
+    assert [part for part in parts if part not in line] == []
+
+
+def test_a_wrong_value_of_the_environment_names_the_variable(monkeypatch):
+    monkeypatch.setenv("EDGED_MQTT__QOS", "9")
+    assert refused({}).startswith("environment EDGED_MQTT__QOS: 'mqtt.qos' is '9'")
+
+
+def test_a_list_of_the_environment_that_is_no_json_says_how_to_write_it(monkeypatch):
+    monkeypatch.setenv("EDGED_MODELS", "[cpu")
+    assert '["openvino", "cpu"]' in refused({})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"mqtt": {"url": "http://joe:hidden@broker"}},
+        {"mqtt": {"url": "mqtt://joe:hidden/x@broker"}},
+        {"mqtt": {"url": "mqtt://joe:hidden@broker:port"}},
+        {"mqtt": {"url": ["mqtt://joe:hidden@broker"]}},
+        {"mqtt": "mqtt://joe:hidden@broker"},
+        {"mqtt": {"password": "hidden"}},
+        {"cameras": {"front": {"url": "rtsp://joe:hidden@cam/1", "models": "vehicles"}}},
+        {"cameras": {"front": {"url": "rtsp://joe:hidden@cam/1"}}},
+        {"cameras": {"front": "rtsp://joe:hidden@cam/1"}},
+        {"cameras": [{"url": "rtsp://joe:hidden@cam/1?token=hidden"}]},
+    ],
+)
+def test_no_secret_gets_into_an_error(given):
+    assert "hidden" not in refused(given)
+
+
+def test_a_password_of_the_environment_gets_into_no_error_either(monkeypatch):
+    monkeypatch.setenv("EDGED_MQTT__URL", "tcp://joe:hidden@broker")
+    assert "hidden" not in refused({})
+
+
+def test_relative_file_names_count_from_the_folder_of_the_file(tmp_path):
+    (tmp_path / "etc").mkdir()
+    path = tmp_path / "etc" / "edged.toml"
+    path.write_text(
+        '[mqtt]\nca_file = "ca.pem"\n[store]\npath = "models"\n[models.m]\npath = "m.onnx"\n'
+        '[cameras.a]\nurl = "a.mp4"\nmodels = ["m"]\n[cameras.b]\nurl = "rtsp://b"\nmodels = ["m"]\n'
+        '[cameras.c]\nurl = "v4l2:/dev/video0"\nmodels = ["m"]\n[cameras.d]\nurl = "/d.mp4"\nmodels = ["m"]\n'
+    )
+    settings, folder = load_settings(path).settings, tmp_path / "etc"
+    assert settings.mqtt.ca_file == str(folder / "ca.pem")
+    assert settings.mqtt.cert_file == ""
+    assert settings.store.path == folder / "models"
+    assert settings.models["m"].path == folder / "m.onnx"
+    urls = {name: camera.url for name, camera in settings.cameras.items()}
+    assert urls == {"a": str(folder / "a.mp4"), "b": "rtsp://b", "c": "v4l2:/dev/video0", "d": "/d.mp4"}
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = check_settings(
+        {"store": {"path": "~/models"}}, name="x", path=Path("/etc/edged.toml")
+    ).settings
+    assert settings.store.path == tmp_path / "models"
+
+
+def test_a_model_that_a_camera_names_needs_no_section_of_its_own():
+    settings = check_settings({"cameras": {"front": CAMERA}}, name="x").settings
+    assert list(settings.models) == ["vehicles"]
+
+
+def test_keys_that_have_no_effect_yet_are_told_each_in_a_line(written):
+    lines = list(load_settings(written(CONTRACT)).warnings())
+    assert [
+        re.search(r"(sensors\.pump|cameras\.front\.zones) is accepted", line) is not None for line in lines
+    ] == [
+        True,
+        True,
+    ]
+    noisy = CONTRACT.replace("homeassistant = false", "homeassistant = true").replace(
+        'gate = "auto"', 'gate = "pixels"'
+    )
+    more = "\n".join(load_settings(written(noisy)).warnings())
+    assert "mqtt.homeassistant" in more
+    assert "cameras.front.motion.gate" in more
+
+
+def test_settings_without_such_keys_warn_of_nothing():
+    assert list(check_settings({"cameras": {"front": CAMERA}}, name="x").warnings()) == []
+
+
+def test_the_file_is_looked_for_where_the_contract_says_and_in_that_order(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    etc = tmp_path / "etc.toml"
+    monkeypatch.setattr("edged.settings.CONFIG_LOCATIONS", (Path("edged.toml"), etc))
+    with pytest.raises(ConfigurationError, match=r"none found at edged\.toml or .*EDGED_CONFIG"):
+        find_config(None)
+    etc.touch()
+    assert find_config(None) == etc
+    (tmp_path / "edged.toml").touch()
+    assert find_config(None) == Path("edged.toml")
+    monkeypatch.setenv("EDGED_CONFIG", "/from/environment.toml")
+    assert find_config(None) == Path("/from/environment.toml")
+    assert find_config(Path("/named.toml")) == Path("/named.toml")
+
+
+def test_a_file_that_is_not_there_is_not_found(tmp_path):
+    with pytest.raises(InputNotFound, match="no such file"):
+        load_settings(tmp_path / "edged.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"[mqtt\n", r"is not TOML \(.*line 1"), (b"\xff\xfe", "is not UTF-8 text"), (None, "is a folder")],
+)
+def test_a_file_that_cannot_be_read_says_what_is_wrong_with_it(tmp_path, content, said):
+    path = tmp_path / "edged.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=said) as error:
+        load_settings(path)
+    assert str(path) in str(error.value)
+
+
+def test_the_schema_is_a_json_schema_that_takes_the_contract_and_refuses_an_unknown_key():
+    import tomllib
+
+    schema = json.loads(json.dumps(Settings.model_json_schema()))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert list(validator.iter_errors(tomllib.loads(CONTRACT))) == []
+    assert list(validator.iter_errors({"mqqt": {}})) != []
+    assert list(validator.iter_errors({"mqtt": {"qos": 3}})) != []
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("clip.mp4", True),
+        ("/videos/a:b.mp4", True),
+        ("folder/", True),
+        ("rtsp://cam", False),
+        ("HTTP://cam", False),
+        ("v4l2:/dev/video0", False),
+        ("${credential:front}", False),
+    ],
+)
+def test_a_file_is_told_from_a_stream(url, path):
+    assert is_path(url) is path
+
+
+def test_two_readings_of_one_file_are_equal_so_that_a_reload_can_tell_what_differs(written):
+    path = written(CONTRACT)
+    assert load_settings(path).settings == load_settings(path).settings
+
+
+def test_settings_cannot_be_changed_after_they_were_checked():
+    settings = check_settings({}, name="x").settings
+    with pytest.raises(ValueError, match="frozen"):
+        settings.mqtt.qos = 2  # type: ignore[misc]
