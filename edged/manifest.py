@@ -3,13 +3,14 @@
 ``model.toml`` says what the ONNX file cannot say of itself; each key overrides what edged reads from the file.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edged.errors import BadInput, InputNotFound, ModelRejected
 from edged.geometry import Fit
@@ -20,8 +21,14 @@ MAX_LABELS_BYTES = 4 * 1024**2
 PerChannel = float | tuple[float, float, float]
 
 
+def _divisor(value: PerChannel) -> PerChannel:
+    if value == 0 or (isinstance(value, tuple) and 0 in value):
+        raise ValueError("a number other than 0, or one for each of three channels")
+    return value
+
+
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class InputManifest(_Table):
@@ -32,7 +39,7 @@ class InputManifest(_Table):
     layout: Literal["NCHW", "NHWC"] | None = None
     scale: float | None = None
     mean: PerChannel | None = None
-    std: PerChannel | None = None
+    std: Annotated[PerChannel, AfterValidator(_divisor)] | None = None
     fit: Fit | None = None
     pad: Annotated[int, Field(ge=0, le=255)] | None = None
 
@@ -194,15 +201,21 @@ def read_manifest(path: Path | None) -> Manifest:
         raise ModelRejected(str(path), f"is not TOML ({error})", "correct that line") from error
     except ValidationError as error:
         detail = error.errors()[0]
-        key = ".".join(str(part) for part in detail["loc"])
+        # Of a number or three, pydantic names the kind too.
+        key = ".".join(
+            part for part in map(str, detail["loc"]) if not re.match(r"float$|tuple\[|function", part)
+        )
         if detail["type"] == "extra_forbidden":
             near = get_close_matches(str(detail["loc"][-1]), _all_keys(Manifest), n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see docs/models.md for the keys"
             raise ModelRejected(str(path), f"unknown key {key!r}", hint) from error
+        if detail["type"] == "missing":
+            raise ModelRejected(str(path), f"{key!r} is missing", "add it") from error
+        message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise ModelRejected(
             str(path),
             f"{key!r} is {detail['input']!r:.60}",
-            f"allowed: {detail['msg'].removeprefix('Input should be ')}",
+            f"allowed: {message}",
         ) from error
 
 

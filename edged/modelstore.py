@@ -74,10 +74,10 @@ def _versions(folder: Path) -> dict[int, Path]:
 
 def _pinned(folder: Path) -> int | None:
     try:
-        text = (folder / "pinned").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
+        number = int((folder / "pinned").read_text(encoding="ascii"))
+    except (OSError, ValueError):
         return None
-    return int(text) if text.isdecimal() else None
+    return max(0, number) or None
 
 
 def _names(store: Path) -> list[str]:
