@@ -185,6 +185,8 @@ class Service:
         self._link.set_state(
             self._topics.model_state(model.name), model.state(self._settings.device).payload()
         )
+        if self._posts:
+            self._publish_info()  # what really runs a model may have changed with its process
 
     def _publish_camera(self, post: CameraPost) -> None:
         self._link.set_state(
