@@ -86,6 +86,14 @@ class Feed:
     _served_s: float = -math.inf
     _warned_s: float = -math.inf
 
+    def _next(self) -> Frame | None:
+        """Out of the inbox: the frame that is tried again before the newer one."""
+        if self._again:
+            frame, self._again = self._again, None
+            return frame
+        frame, self._frame, self._attempts = self._frame, None, 0
+        return frame
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -121,18 +129,12 @@ class Turns:
         """The next frame; its feed is busy until `done` or `give_back`. Frames too old are dropped on the way."""
         waiting = [feed for feed in self.feeds if (feed._frame or feed._again) and not feed._busy]
         for feed in sorted(waiting, key=lambda feed: feed._served_s):
-            frame = feed._again or feed._frame
-            if frame is None:
-                continue
-            if feed._again:
-                feed._again = None
-            else:
-                feed._frame, feed._attempts = None, 0
-            if now_s - frame.captured_monotonic_s > feed.max_age_s:
-                feed.counts["stale"] += 1
-                continue
-            feed._busy, feed._served_s = True, now_s
-            return Turn(feed, frame, feed._arrived_s)
+            while frame := feed._next():
+                if now_s - frame.captured_monotonic_s > feed.max_age_s:
+                    feed.counts["stale"] += 1
+                    continue
+                feed._busy, feed._served_s = True, now_s
+                return Turn(feed, frame, feed._arrived_s)
         return None
 
     def done(self, feed: Feed) -> None:
@@ -229,22 +231,24 @@ class Pipeline:
         return not any(caller.is_alive() for caller in self._callers)
 
     def _call(self, lane: int) -> None:
-        preparer: Preparer | None = None
+        preparer, prepares_for = None, None
         while not self._stopping:
             process = self.worker.current(WAIT_S)
             turn = self._next_turn() if process else None
             if not process or not turn:
                 continue
-            preparer = preparer or Preparer(process.description.input)
+            if preparer is None or prepares_for is not process:  # a successor may have found another file
+                preparer, prepares_for = Preparer(process.description.input), process
             try:
-                result = _look(turn, process, lane, preparer)
+                self._hand_on(turn, _look(turn, process, lane, preparer))
             except WorkerLost:
                 self._lost(turn, process)
             except EdgedError as error:
                 self._warn(turn.feed, "no inference", error=str(error), sequence=turn.frame.sequence)
                 self._finish(turn.feed, "failed" if isinstance(error, InferenceFailed) else "unreadable")
-            else:
-                self._hand_on(turn, result)
+            except Exception as error:  # noqa: BLE001  # a bug of ours on one frame must not end the caller in silence
+                self._warn(turn.feed, "a bug: frame dropped", error=repr(error), sequence=turn.frame.sequence)
+                self._finish(turn.feed, "failed")
 
     def _next_turn(self) -> Turn | None:
         with self._condition:

@@ -1,0 +1,495 @@
+import math
+import threading
+import time
+from collections import Counter, deque
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from edged.detection import Detections
+from edged.errors import InferenceFailed, WorkerLost
+from edged.frame import Frame, PixelLayout
+from edged.geometry import Fit, place
+from edged.manifest import InputRecipe
+from edged.pipeline import MAX_ATTEMPTS, Feed, Pipeline, Turns, in_frame
+from edged.worker.answer import Answer
+
+
+def frame(sequence: int = 0, *, at_s: float | None = None, value: int = 0) -> Frame:
+    at_s = time.monotonic() if at_s is None else at_s
+    planes = (np.full((4, 4, 3), value, np.uint8),)
+    return Frame("front", sequence, 0.0, at_s, 4, 4, PixelLayout.BGR, planes)
+
+
+def a_feed(turns: Turns | None = None, **changes: object) -> Feed:
+    made = Feed(source="front", emit=lambda _: None, **changes)  # type: ignore[arg-type]
+    if turns is not None:
+        turns.feeds.append(made)
+    return made
+
+
+class TestTurns:
+    def test_the_newest_frame_replaces_the_one_that_waits_and_the_drop_is_counted(self):
+        turns = Turns()
+        feed = a_feed(turns)
+        turns.put(feed, frame(1), 0)
+        turns.put(feed, frame(2), 5)
+        turn = turns.take(6)
+        assert turn is not None
+        assert (turn.frame.sequence, turn.arrived_s) == (2, 5)
+        assert feed.counts == Counter(full=1)
+
+    def test_nothing_waits_where_nothing_was_put(self):
+        turns = Turns()
+        a_feed(turns)
+        assert turns.take(0) is None
+        assert turns.idle
+
+    def test_the_feed_that_was_served_longest_ago_is_next(self):
+        turns = Turns()
+        feeds = [a_feed(turns) for _ in range(3)]
+        order = []
+        for now_s in range(6):
+            for feed in feeds:
+                turns.put(feed, frame(at_s=now_s), now_s)
+            turn = turns.take(now_s)
+            assert turn is not None
+            order.append(feeds.index(turn.feed))
+            turns.done(turn.feed)
+        assert order == [0, 1, 2, 0, 1, 2]
+
+    def test_a_feed_with_a_frame_in_work_waits_until_that_is_done(self):
+        turns = Turns()
+        feed = a_feed(turns)
+        turns.put(feed, frame(1), 0)
+        assert turns.take(0) is not None
+        turns.put(feed, frame(2), 0)
+        assert turns.take(0) is None
+        assert not turns.idle
+        turns.done(feed)
+        assert turns.take(0) is not None
+
+    def test_a_frame_older_than_allowed_is_dropped_counted_and_keeps_no_other_waiting(self):
+        turns = Turns()
+        late, fine = a_feed(turns, max_age_s=1), a_feed(turns)
+        turns.put(late, frame(1, at_s=0), 0)
+        turns.put(fine, frame(2, at_s=0), 0)
+        turn = turns.take(1.5)
+        assert turn is not None
+        assert turn.feed is fine
+        assert late.counts == Counter(stale=1)
+
+    def test_behind_a_frame_that_became_too_old_the_fresh_one_is_served_at_once(self):
+        turns = Turns()
+        feed = a_feed(turns, max_age_s=1)
+        turns.put(feed, frame(1, at_s=0), 0)
+        turn = turns.take(0)
+        assert turn is not None
+        assert turns.give_back(feed, turn.frame)
+        turns.put(feed, frame(2, at_s=2), 2)
+        turn = turns.take(2)
+        assert turn is not None
+        assert turn.frame.sequence == 2
+        assert feed.counts == Counter(stale=1)
+
+    def test_a_frame_whose_worker_died_is_tried_three_times_and_then_given_up(self):
+        turns = Turns()
+        feed = a_feed(turns)
+        turns.put(feed, frame(1), 0)
+        outcomes = []
+        while turn := turns.take(0):
+            outcomes.append(turns.give_back(turn.feed, turn.frame))
+        assert outcomes == [True, True, False]
+        assert feed.counts == Counter(lost=1)
+        assert turns.idle
+
+    def test_after_one_was_given_up_the_next_frame_has_all_its_tries(self):
+        turns = Turns()
+        feed = a_feed(turns)
+        for sequence in (1, 2):
+            turns.put(feed, frame(sequence), 0)
+            tries = 0
+            while turn := turns.take(0):
+                tries += 1
+                turns.give_back(turn.feed, turn.frame)
+            assert tries == MAX_ATTEMPTS
+
+    def test_a_live_camera_gives_its_newer_frame_to_the_next_worker(self):
+        turns = Turns()
+        feed = a_feed(turns)
+        turns.put(feed, frame(1), 0)
+        turn = turns.take(0)
+        assert turn is not None
+        turns.put(feed, frame(2), 0)
+        assert turns.give_back(feed, turn.frame)
+        turn = turns.take(0)
+        assert turn is not None
+        assert turn.frame.sequence == 2
+        assert feed.counts == Counter(full=1)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Frames come, are taken, done and lost in any order; every one of them must be accounted for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = Turns()
+        self.feeds = [
+            a_feed(self.turns, max_age_s=3.0),
+            a_feed(self.turns),
+            a_feed(self.turns, lossless=True),
+        ]
+        self.now_s = 0.0
+        self.put = [0, 0, 0]
+        self.done: list[list[int]] = [[], [], []]
+        self.work: dict[int, Frame] = {}
+        self.passed_over = [0, 0, 0]
+
+    @rule(seconds=st.floats(0.001, 2))
+    def time_passes(self, seconds):
+        self.now_s += seconds
+
+    @rule(index=st.integers(0, 2))
+    def a_frame_comes(self, index):
+        feed = self.feeds[index]
+        if feed.lossless and feed._frame is not None:
+            return  # its camera waits
+        self.put[index] += 1
+        self.turns.put(feed, frame(self.put[index], at_s=self.now_s), self.now_s)
+
+    @rule()
+    def a_caller_takes_a_turn(self):
+        self.now_s += 0.001
+        waiting = {i for i, feed in enumerate(self.feeds) if i not in self.work and self._fresh(feed)}
+        turn = self.turns.take(self.now_s)
+        assert (turn is None) == (not waiting), "a fresh frame waits and nobody takes it"
+        if turn is None:
+            return
+        index = self.feeds.index(turn.feed)
+        assert index not in self.work, "two frames of one feed at once"
+        assert self.now_s - turn.frame.captured_monotonic_s <= turn.feed.max_age_s
+        self.work[index] = turn.frame
+        for i in range(3):
+            self.passed_over[i] = self.passed_over[i] + 1 if i in waiting - {index} else 0
+        assert max(self.passed_over) <= 2, "a feed that waits is passed over more often than there are others"
+
+    def _fresh(self, feed: Feed) -> bool:
+        return any(
+            self.now_s - waits.captured_monotonic_s <= feed.max_age_s
+            for waits in (feed._again, feed._frame)
+            if waits is not None
+        )
+
+    @precondition(lambda self: self.work)
+    @rule(data=st.data())
+    def a_frame_is_answered(self, data):
+        index = data.draw(st.sampled_from(sorted(self.work)))
+        self.done[index].append(self.work.pop(index).sequence)
+        self.turns.done(self.feeds[index])
+
+    @precondition(lambda self: self.work)
+    @rule(data=st.data())
+    def a_worker_dies(self, data):
+        index = data.draw(st.sampled_from(sorted(self.work)))
+        self.turns.give_back(self.feeds[index], self.work.pop(index))
+
+    @invariant()
+    def results_of_a_feed_are_in_order_and_none_comes_twice(self):
+        for sequences in self.done:
+            assert sequences == sorted(set(sequences))
+
+    @invariant()
+    def every_frame_was_answered_or_dropped_for_a_reason_or_is_still_here(self):
+        for index, feed in enumerate(self.feeds):
+            here = (feed._frame is not None) + (feed._again is not None) + (index in self.work)
+            assert len(self.done[index]) + feed.counts.total() + here == self.put[index]
+
+    @invariant()
+    def a_lossless_feed_loses_a_frame_only_after_its_tries(self):
+        assert set(self.feeds[2].counts) <= {"lost"}
+
+    @invariant()
+    def it_is_idle_when_nothing_is_here(self):
+        here = any(feed._frame or feed._again for feed in self.feeds) or bool(self.work)
+        assert self.turns.idle == (not here)
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+class Description:
+    """Of a model that takes 4 × 4 pixels."""
+
+    input = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
+    labels = ("cat", "dog")
+
+
+class FakeProcess:
+    """Answers with one box whose score is the value of the pixels; dies or fails where it is told to."""
+
+    def __init__(self, worker: "FakeWorker", description: object = None) -> None:
+        self.description = description or Description()
+        self._worker = worker
+        self._tensors = [np.zeros(self.description.input.shape, np.uint8) for _ in range(8)]
+
+    def tensor(self, lane: int) -> np.ndarray:
+        return self._tensors[lane]
+
+    def answer(self, lane: int) -> Answer:
+        value = int(self._tensors[lane].flat[0])
+        self._worker.seen.append(value)
+        self._worker.gate.acquire()
+        fault = self._worker.faults.popleft() if self._worker.faults else None
+        if fault is not None:
+            raise fault
+        box = np.array([[0, 0, 2, 2]], np.float32)
+        found = Detections(box, np.array([value / 255], np.float32), np.array([0], np.int32))
+        return Answer(found, 1.0, 0.1)
+
+
+class FakeWorker:
+    """What the pipeline needs of a worker, without a process."""
+
+    name = "toy"
+
+    class request:  # noqa: N801
+        callers = 1
+
+    def __init__(self) -> None:
+        self.faults: deque[Exception | None] = deque()
+        self.gate = threading.Semaphore(1000)
+        self.seen: list[int] = []
+        self.discarded = 0
+        self.process: FakeProcess | None = FakeProcess(self)
+        self.successor: FakeProcess | None = None
+
+    def current(self, _timeout_s: float) -> FakeProcess | None:
+        return self.process
+
+    def discard(self, process: FakeProcess) -> None:
+        assert process is self.process
+        self.discarded += 1
+        self.process = self.successor or FakeProcess(self)
+
+
+LOST = WorkerLost("model toy", "its process 7 died (SIGSEGV)", "")
+
+
+@pytest.fixture
+def worker():
+    return FakeWorker()
+
+
+@pytest.fixture
+def pipeline(worker):
+    with Pipeline(worker) as running:  # type: ignore[arg-type]
+        yield running
+        worker.gate.release(1000)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("caller-")]
+
+
+def attached(pipeline: Pipeline, **changes: object) -> tuple[Feed, list[int]]:
+    """A lossless feed, and the sequences of its results as they come."""
+    sequences: list[int] = []
+    feed = Feed(
+        source="front",
+        emit=lambda result: sequences.append(result.frame.sequence),
+        **({"lossless": True} | changes),  # type: ignore[arg-type]
+    )
+    pipeline.attach(feed)
+    return feed, sequences
+
+
+def test_a_lossless_camera_waits_for_the_model_and_every_frame_comes_out_in_order(pipeline):
+    feed, sequences = attached(pipeline)
+    for number in range(50):
+        pipeline.offer(feed, frame(number))
+    assert pipeline.wait_idle(5)
+    assert sequences == list(range(50))
+    assert feed.counts == Counter(inferred=50)
+
+
+def test_frames_whose_workers_die_are_given_to_their_successors_in_order(pipeline, worker):
+    worker.faults.extend([None, LOST, LOST, None, LOST])
+    feed, sequences = attached(pipeline)
+    for number in range(20):
+        pipeline.offer(feed, frame(number))
+    assert pipeline.wait_idle(5)
+    assert sequences == list(range(20))
+    assert worker.discarded == 3
+
+
+def test_a_frame_that_kills_three_workers_is_given_up_and_the_next_is_served(pipeline, worker):
+    worker.faults.extend([LOST, LOST, LOST])
+    feed, sequences = attached(pipeline)
+    for number in range(3):
+        pipeline.offer(feed, frame(number))
+    assert pipeline.wait_idle(5)
+    assert sequences == [1, 2]
+    assert feed.counts == Counter(lost=1, inferred=2)
+
+
+@pytest.mark.parametrize(
+    "fault", [InferenceFailed("model toy", "NaN"), RuntimeError("a bug")], ids=["no answer", "bug"]
+)
+def test_one_frame_that_fails_is_counted_and_the_next_is_served(pipeline, worker, fault):
+    worker.faults.append(fault)
+    feed, sequences = attached(pipeline)
+    for number in range(3):
+        pipeline.offer(feed, frame(number))
+    assert pipeline.wait_idle(5)
+    assert sequences == [1, 2]
+    assert feed.counts == Counter(failed=1, inferred=2)
+
+
+def test_a_result_that_cannot_be_handed_on_does_not_end_the_caller(pipeline):
+    sequences = []
+
+    def emit(result) -> None:
+        sequences.append(result.frame.sequence)
+        if result.frame.sequence == 0:
+            raise ValueError("no such message")
+
+    feed = Feed(source="front", emit=emit, lossless=True)
+    pipeline.attach(feed)
+    pipeline.offer(feed, frame(0))
+    pipeline.offer(feed, frame(1))
+    assert pipeline.wait_idle(5)
+    assert sequences == [0, 1]
+    assert feed.counts == Counter(failed=1, inferred=1)
+
+
+def test_a_frame_that_cannot_be_prepared_is_counted_as_unreadable(pipeline):
+    feed, sequences = attached(pipeline)
+    pipeline.offer(feed, Frame("front", 0, 0.0, 0.0, 9, 9, PixelLayout.BGR, (np.zeros((4, 4, 3), np.uint8),)))
+    pipeline.offer(feed, frame(1))
+    assert pipeline.wait_idle(5)
+    assert sequences == [1]
+    assert feed.counts == Counter(unreadable=1, inferred=1)
+
+
+def test_a_result_that_comes_too_late_is_not_published(pipeline, worker):
+    worker.gate = threading.Semaphore(0)
+    feed, sequences = attached(pipeline, lossless=False, max_age_s=0.2)
+    captured_s = time.monotonic()
+    pipeline.offer(feed, frame(1, at_s=captured_s))
+    while time.monotonic() - captured_s < 0.25:
+        threading.Event().wait(0.01)
+    worker.gate.release(1000)
+    assert pipeline.wait_idle(5)
+    assert sequences == []
+    assert feed.counts == Counter(stale=1)
+
+
+def test_a_successor_that_takes_another_size_gets_tensors_of_that_size(pipeline, worker):
+    class Larger(Description):
+        input = InputRecipe(8, 8, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
+
+    feed, sequences = attached(pipeline)
+    pipeline.offer(feed, frame(0))
+    assert pipeline.wait_idle(5)
+    worker.successor = FakeProcess(worker, Larger())
+    worker.faults.append(LOST)
+    pipeline.offer(feed, frame(1))
+    assert pipeline.wait_idle(5)
+    assert sequences == [0, 1]
+
+
+def test_a_result_says_what_was_found_where_in_the_frame_and_how_long_each_step_took(pipeline):
+    results = []
+    feed = Feed(source="front", emit=results.append)
+    pipeline.attach(feed)
+    pipeline.offer(feed, frame(7, value=255))
+    assert pipeline.wait_idle(5)
+    (result,) = results
+    assert result.frame.sequence == 7
+    assert result.detections.xyxy.tolist() == [[0, 0, 2, 2]]
+    assert result.detections.score.tolist() == [1.0]
+    assert (result.inference_ms, result.decode_ms) == (1.0, pytest.approx(0.1))
+    assert min(result.queue_ms, result.preprocess_ms) >= 0
+
+
+def test_a_feed_that_was_detached_gets_no_further_results_and_its_camera_is_let_go(pipeline, worker):
+    worker.gate = threading.Semaphore(0)
+    feed, sequences = attached(pipeline)
+    pipeline.offer(feed, frame(0))
+    while not worker.seen:
+        threading.Event().wait(0.001)
+    pipeline.offer(feed, frame(1))
+    camera = threading.Thread(target=pipeline.offer, args=(feed, frame(2)))
+    camera.start()
+    pipeline.detach(feed)
+    camera.join(5)
+    assert not camera.is_alive()
+    worker.gate.release(1000)
+    assert pipeline.wait_idle(5)
+    assert pipeline.stop()
+    assert sequences == [0]
+
+
+def test_stopping_lets_the_frame_in_work_end_and_forgets_those_that_wait(worker):
+    worker.gate = threading.Semaphore(0)
+    pipeline = Pipeline(worker)  # type: ignore[arg-type]
+    pipeline.start()
+    feed, sequences = attached(pipeline)
+    pipeline.offer(feed, frame(0))
+    while not worker.seen:
+        threading.Event().wait(0.001)
+    pipeline.offer(feed, frame(1))
+    assert not pipeline.stop(0.05)  # the model holds the frame
+    worker.gate.release(1000)
+    assert pipeline.stop()
+    assert sequences == [0]
+
+
+def test_without_a_worker_frames_wait_and_the_newest_is_served_when_there_is_one(worker):
+    process, worker.process = worker.process, None
+    with Pipeline(worker) as pipeline:  # type: ignore[arg-type]
+        feed, sequences = attached(pipeline, lossless=False)
+        for number in range(3):
+            pipeline.offer(feed, frame(number))
+        assert sequences == []
+        worker.process = process
+        assert pipeline.wait_idle(5)
+    assert sequences == [2]
+    assert feed.counts == Counter(full=2, inferred=1)
+
+
+def answer(*boxes: tuple[float, float, float, float], class_id: tuple[int, ...] = ()) -> Answer:
+    xyxy = np.array(boxes, np.float32).reshape(-1, 4)
+    ids = np.array(class_id or [0] * len(boxes), np.int32)
+    return Answer(Detections(xyxy, np.linspace(1, 0.5, len(boxes), dtype=np.float32), ids), 0, 0)
+
+
+LETTERBOX = place(200, 100, 100, 100, Fit.LETTERBOX).transform
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([], []),
+        ([(0, 25, 100, 75)], [[0, 0, 200, 100]]),
+        ([(-50, -50, 500, 500)], [[0, 0, 200, 100]]),
+        ([(10, 0, 20, 25)], []),
+        ([(10, 30, 10, 40)], []),
+        ([(10, 0, 20, 24), (50, 50, 60, 60)], [[100, 50, 120, 70]]),
+    ],
+    ids=["none", "whole", "larger", "in the padding", "no width", "only the other"],
+)
+def test_boxes_come_back_inside_the_frame_or_not_at_all(boxes, expected):
+    assert in_frame(answer(*boxes), LETTERBOX, ("cat",)).xyxy.tolist() == expected
+
+
+def test_only_wanted_labels_are_kept_and_a_class_without_a_label_is_not_wanted():
+    found = answer((0, 30, 9, 40), (0, 30, 9, 40), (0, 30, 9, 40), class_id=(0, 1, 7))
+    assert in_frame(found, LETTERBOX, ("cat", "dog"), frozenset({"dog"})).class_id.tolist() == [1]
+    assert in_frame(found, LETTERBOX, ("cat", "dog")).class_id.tolist() == [0, 1, 7]
+    assert in_frame(found, LETTERBOX, (), frozenset({"dog"})).class_id.tolist() == []
+
+
+def test_a_feed_without_a_bound_takes_frames_of_any_age():
+    assert a_feed().max_age_s == math.inf
