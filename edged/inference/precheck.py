@@ -7,6 +7,7 @@ nesting and bytes, and it stops at the first thing that is wrong.
 
 import hashlib
 import mmap
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,6 +65,8 @@ def precheck(path: Path) -> ModelSummary:
         ModelRejected: Not an ONNX model, cut short, or with something that no runtime should be shown.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise ModelRejected(str(path), "is no file", "name an .onnx file or a folder that holds one")
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(0)
@@ -130,6 +133,8 @@ def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while position < end:
         key, position = _varint(view, position)
         number, kind = key >> 3, key & 7
+        if not number:
+            raise _Malformed("field number 0")
         if kind == _VARINT:
             value, position = _varint(view, position)
             yield number, value
@@ -140,8 +145,6 @@ def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             length = 4 if kind == _FIXED32 else 8
         else:
             raise _Malformed(f"field type {kind}")
-        if not number:
-            raise _Malformed("field number 0")
         if position + length > end:
             raise _Malformed(f"{position + length - end} bytes are missing")
         yield number, view[position : position + length]
@@ -189,9 +192,7 @@ def _read_model(view: memoryview, summary: ModelSummary) -> None:
             pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
             summary.metadata[pair.get(1, "")] = pair.get(2, "")
         elif number == 25:
-            for inner, node in _fields(_message(value)):
-                if inner == 7:
-                    _read_node(_message(node), summary, depth=1)
+            _read_function(_message(value), summary)
     summary.producer = " ".join(filter(None, producer))
 
 
@@ -205,6 +206,14 @@ def _read_opset(view: memoryview, summary: ModelSummary) -> None:
     summary.opsets[domain or "ai.onnx"] = version
 
 
+def _read_function(view: memoryview, summary: ModelSummary) -> None:
+    for number, value in _fields(view):
+        if number == 7:
+            _read_node(_message(value), summary, depth=1)
+        elif number == 11:
+            _read_attribute(_message(value), summary, depth=1)
+
+
 def _read_graph(view: memoryview, summary: ModelSummary, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise _Malformed(f"graphs nested deeper than {MAX_DEPTH}")
@@ -213,6 +222,8 @@ def _read_graph(view: memoryview, summary: ModelSummary, depth: int) -> None:
             _read_node(_message(value), summary, depth)
         elif number == 5:
             _read_tensor(_message(value), summary)
+        elif number == 15:
+            _read_sparse_tensor(_message(value), summary)
 
 
 def _read_node(view: memoryview, summary: ModelSummary, depth: int) -> None:
@@ -235,6 +246,14 @@ def _read_attribute(view: memoryview, summary: ModelSummary, depth: int) -> None
         if number in {6, 11}:
             _read_graph(_message(value), summary, depth + 1)
         elif number in {5, 10}:
+            _read_tensor(_message(value), summary)
+        elif number in {22, 23}:
+            _read_sparse_tensor(_message(value), summary)
+
+
+def _read_sparse_tensor(view: memoryview, summary: ModelSummary) -> None:
+    for number, value in _fields(view):
+        if number in {1, 2}:
             _read_tensor(_message(value), summary)
 
 

@@ -1,0 +1,172 @@
+import os
+
+import onnx
+import pytest
+import toy_models
+from onnx import TensorProto, helper
+
+from edged.errors import InputNotFound, ModelRejected
+from edged.inference.precheck import MAX_DEPTH, ModelSummary, precheck
+
+
+@pytest.fixture
+def model(tmp_path):
+    return tmp_path / "model.onnx"
+
+
+def test_what_a_file_says_of_itself_is_what_onnx_reads(model):
+    toy_models.slow_detector(model, rounds=3)
+    read, summary = onnx.load(model), precheck(model)
+    assert summary.metadata == {pair.key: pair.value for pair in read.metadata_props}
+    assert summary.opsets == {one.domain or "ai.onnx": one.version for one in read.opset_import}
+    assert (summary.ir_version, summary.producer) == (read.ir_version, "toys")
+    body = next(node for node in read.graph.node if node.op_type == "Loop").attribute[0].g
+    assert summary.node_count == len(read.graph.node) + len(body.node)
+    assert summary.operators["MatMul"] == 1
+    assert summary.size_bytes == model.stat().st_size
+    assert summary.external_data == set()
+
+
+def test_the_digest_is_that_of_the_file(model):
+    import hashlib
+
+    toy_models.toy_detector(model)
+    assert precheck(model).digest == "sha256:" + hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def test_cut_short_anywhere_it_is_rejected_or_what_is_left_is_a_model(model, tmp_path):
+    content = toy_models.with_external_data(model, "weights.bin").read_bytes()
+    rejected = 0
+    for length in range(len(content)):
+        part = tmp_path / "part.onnx"
+        part.write_bytes(content[:length])
+        try:
+            assert isinstance(precheck(part), ModelSummary)
+        except ModelRejected as error:
+            rejected += 1
+            assert "\n" not in str(error)  # noqa: PT017
+    assert rejected > len(content) * 0.9
+
+
+def test_with_any_byte_wrong_it_is_rejected_or_read_and_nothing_else(model, tmp_path):
+    content = bytearray(toy_models.nested(model, 3).read_bytes())
+    outcomes = {"read": 0, "rejected": 0}
+    for position in range(len(content)):
+        for value in (0x00, 0x7F, 0xFF, content[position] ^ 1):
+            wrong = content.copy()
+            wrong[position] = value
+            part = tmp_path / "part.onnx"
+            part.write_bytes(wrong)
+            try:
+                precheck(part)
+                outcomes["read"] += 1
+            except ModelRejected:
+                outcomes["rejected"] += 1
+    assert min(outcomes.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is only 0 bytes long"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (b"<html><body>404 not found</body></html>", "is not"),
+        (b"\x00" * 100, "field number 0"),
+        (b"\xff" * 100, "a number of more than 64 bits"),
+        (b"\x08\x0a" * 20, "is not an ONNX model"),
+    ],
+    ids=["empty", "LFS", "HTML", "zeros", "ones", "no graph"],
+)
+def test_what_is_no_model_says_so(model, content, said):
+    model.write_bytes(content)
+    with pytest.raises(ModelRejected, match=said):
+        precheck(model)
+
+
+def test_what_is_not_there_is_not_found(model):
+    with pytest.raises(InputNotFound, match="no such model"):
+        precheck(model)
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(ModelRejected, match="is no file"):
+        precheck(tmp_path)
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(model):
+    os.mkfifo(model)
+    with pytest.raises(ModelRejected, match="is no file"):
+        precheck(model)
+
+
+@pytest.mark.parametrize(
+    "location", ["../../x", "/etc/passwd", "a/../../x", "..", "", "C:\\x", "\\\\host\\x"], ids=repr
+)
+def test_weights_outside_the_folder_of_the_model_are_refused(model, location):
+    toy_models.with_external_data(model, location)
+    with pytest.raises(ModelRejected, match="keeps weights outside its folder"):
+        precheck(model)
+
+
+def test_weights_beside_the_model_are_named(model):
+    assert precheck(toy_models.with_external_data(model, "data/w.bin")).external_data == {"data/w.bin"}
+
+
+def outside() -> TensorProto:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../x")
+    return tensor
+
+
+def test_weights_outside_are_found_wherever_a_model_can_keep_them(model):
+    sparse = helper.make_sparse_tensor(
+        outside(), helper.make_tensor("i", TensorProto.INT64, [3], [0, 1, 2]), [9]
+    )
+    identity = helper.make_node("Identity", ["images"], ["out"])
+    hides = {
+        "attribute": lambda m: m.graph.node.append(helper.make_node("Constant", [], ["c"], value=outside())),
+        "sparse attribute": lambda m: m.graph.node.append(
+            helper.make_node("Constant", [], ["c"], sparse_value=sparse)
+        ),
+        "sparse initializer": lambda m: m.graph.sparse_initializer.append(sparse),
+        "function": lambda m: m.functions.append(
+            helper.make_function(
+                "toy", "F", [], ["c"], [helper.make_node("Constant", [], ["c"], value=outside())], []
+            )
+        ),
+        "function's default": lambda m: m.functions.append(
+            helper.make_function(
+                "toy",
+                "F",
+                [],
+                ["c"],
+                [identity],
+                [],
+                attribute_protos=[helper.make_attribute("a", outside())],
+            )
+        ),
+    }
+    missed = []
+    for name, hide in hides.items():
+        toy_models.save_model(model, [identity], outputs={"out": (1, 3, 64, 64)})
+        changed = onnx.load(model, load_external_data=False)
+        hide(changed)
+        model.write_bytes(changed.SerializeToString())
+        try:
+            precheck(model)
+            missed.append(name)
+        except ModelRejected as error:
+            assert "keeps weights outside" in str(error)  # noqa: PT017
+    assert missed == []
+
+
+def test_a_model_compiled_for_one_provider_is_refused(model):
+    with pytest.raises(ModelRejected, match="EPContext"):
+        precheck(toy_models.with_context_node(model))
+
+
+def test_graphs_in_graphs_are_read_to_a_depth_and_refused_beyond(model):
+    assert precheck(toy_models.nested(model, MAX_DEPTH)).operators["If"] == 2 ** (MAX_DEPTH - 1) - 1
+    with pytest.raises(ModelRejected, match="graphs nested deeper than"):
+        precheck(toy_models.nested(model, MAX_DEPTH + 1))
