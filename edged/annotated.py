@@ -1,5 +1,7 @@
 """Pictures and videos with what was seen drawn into them, written under another name first and renamed at the end."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ class Saver:
             source: The input as the user named it.
 
         Raises:
-            UsageError: A suffix that is neither, or a folder of pictures into one file.
+            UsageError: A suffix that is neither, a folder of pictures into one file, or what is read itself.
             CannotWrite: The folder cannot be made.
         """
         path = Path(source)
@@ -49,12 +51,24 @@ class Saver:
                 "--save", f"{target} does not suit {what}", f"name a folder, or a file of {sorted(suffixes)}"
             )
         self._stem = path.stem if path.exists() else "camera"
+        self._refuse_to_write_over(path, target)
         try:
             (self._folder or target.parent).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotWrite(
                 str(target), f"cannot be made ({error.strerror})", "name another place"
             ) from error
+
+    def _refuse_to_write_over(self, source: Path, target: Path) -> None:
+        written = self._file
+        if self._folder:
+            written = self._folder if source.is_dir() else self._folder / source.name
+            if self._pictures and not source.is_dir():
+                written = self._folder / _picture_name(source)
+            elif not self._pictures:
+                written = self._folder / f"{self._stem}.mp4"
+        if source.exists() and written.resolve() == source.resolve():
+            raise UsageError("--save", f"{target} would write over {source}", "name another place")
 
     def __enter__(self) -> "Saver":
         return self
@@ -71,9 +85,8 @@ class Saver:
         """
         picture = draw(to_bgr(frame), detections, labels)
         if self._pictures:
-            name = Path(frame.source)
-            suffix = name.suffix.lower() if name.suffix.lower() in {".png", ".jpg", ".jpeg"} else ".jpg"
-            _write_picture(self._folder / f"{name.stem}{suffix}" if self._folder else self._file, picture)
+            name = _picture_name(Path(frame.source))
+            _write_picture(self._folder / name if self._folder else self._file, picture)
             return
         if self._video is None:
             path = self._folder / f"{self._stem}.mp4" if self._folder else self._file
@@ -81,8 +94,13 @@ class Saver:
         self._video.add(picture)
 
 
+def _picture_name(source: Path) -> str:
+    suffix = source.suffix if source.suffix.lower() in {".png", ".jpg", ".jpeg"} else ".jpg"
+    return f"{source.stem}{suffix}"
+
+
 def _write_picture(path: Path, picture: Plane) -> None:
-    done, encoded = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    done, encoded = cv2.imencode(path.suffix.lower(), picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise CannotWrite(str(path), "cannot be encoded", "name a .jpg or .png file")
     part = path.with_name(f".{path.name}.part")
@@ -101,7 +119,7 @@ class _Video:
     def __init__(self, path: Path, width: int, height: int) -> None:
         self._path, self._part = path, path.with_name(f".{path.stem}.part{path.suffix}")
         self._width, self._height = max(2, width // 2 * 2), max(2, height // 2 * 2)
-        self._count = 0
+        self._count, self._failed = 0, False
         try:
             self._container: Any = av.open(str(self._part), "w")
             self._stream: Any = self._container.add_stream("libx264", rate=VIDEO_RATE)
@@ -118,18 +136,27 @@ class _Video:
             picture = cv2.resize(picture, (self._width, self._height)).astype("uint8")
         image = av.VideoFrame.from_ndarray(picture, format="bgr24")
         image.pts, self._count = self._count, self._count + 1
-        self._mux(self._stream.encode(image))
+        with self._errors_translated():
+            self._container.mux(self._stream.encode(image))
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
-        self._mux(self._stream.encode(None))
-        self._container.close()
-        self._part.replace(self._path)
+        """Finish the file and give it its name; one that could not be written is removed."""
+        if self._failed:
+            return
+        with self._errors_translated():
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._part.replace(self._path)
 
-    def _mux(self, packets: Any) -> None:
+    @contextlib.contextmanager
+    def _errors_translated(self) -> Iterator[None]:
         try:
-            self._container.mux(packets)
-        except av.FFmpegError as error:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            self._failed = True
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._container.close()
+            self._part.unlink(missing_ok=True)
             raise CannotWrite(
-                str(self._path), f"cannot be written ({error.strerror})", "check the disk"
+                str(self._path), f"cannot be written ({error.strerror or error})", "check the disk"
             ) from error

@@ -88,11 +88,11 @@ class Feed:
 
     def _next(self) -> Frame | None:
         """Out of the inbox: the frame that is tried again before the newer one."""
-        if self._again:
-            frame, self._again = self._again, None
-            return frame
-        frame, self._frame, self._attempts = self._frame, None, 0
-        return frame
+        again, self._again = self._again, None
+        if again is not None:
+            return again
+        newest, self._frame, self._attempts = self._frame, None, 0
+        return newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,7 @@ class Turns:
 
     def take(self, now_s: float) -> Turn | None:
         """The next frame; its feed is busy until `done` or `give_back`. Frames too old are dropped on the way."""
-        waiting = [feed for feed in self.feeds if (feed._frame or feed._again) and not feed._busy]
-        for feed in sorted(waiting, key=lambda feed: feed._served_s):
+        for feed in sorted(self.waiting, key=lambda feed: feed._served_s):
             while frame := feed._next():
                 if now_s - frame.captured_monotonic_s > feed.max_age_s:
                     feed.counts["stale"] += 1
@@ -159,6 +158,11 @@ class Turns:
         return True
 
     @property
+    def waiting(self) -> list[Feed]:
+        """Feeds whose turn may come."""
+        return [feed for feed in self.feeds if (feed._frame or feed._again) and not feed._busy]
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is in work."""
         return not any(feed._frame or feed._again or feed._busy for feed in self.feeds)
@@ -170,7 +174,10 @@ class Pipeline:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self._turns = Turns()
-        self._condition = threading.Condition()
+        lock = threading.Lock()
+        self._work = threading.Condition(lock)  # callers wait for a frame …
+        self._room = threading.Condition(lock)  # … lossless cameras until theirs was taken …
+        self._rest = threading.Condition(lock)  # … and who ends everything until nothing is in work
         self._stopping = False
         self._callers = [
             threading.Thread(
@@ -193,37 +200,40 @@ class Pipeline:
 
     def attach(self, feed: Feed) -> None:
         """Serve a feed from now on."""
-        with self._condition:
+        with self._work:
             self._turns.feeds.append(feed)
 
     def detach(self, feed: Feed) -> None:
         """Forget a feed and the frame that waits in it; one in work is still emitted."""
-        with self._condition:
+        with self._work:
             feed.closed = True
             if feed in self._turns.feeds:
                 self._turns.feeds.remove(feed)
-            self._condition.notify_all()
+            self._room.notify_all()
+            self._rest.notify_all()
 
     def offer(self, feed: Feed, frame: Frame) -> None:
         """Put a frame into a feed's inbox. Called by the camera's thread; waits only where the feed is lossless."""
-        with self._condition:
+        with self._work:
             if feed.lossless:
-                self._condition.wait_for(lambda: feed._frame is None or self._stopping or feed.closed)
+                self._room.wait_for(lambda: feed._frame is None or self._stopping or feed.closed)
             if self._stopping or feed.closed:
                 return
             self._turns.put(feed, frame, time.monotonic())
-            self._condition.notify_all()
+            if not feed._busy:
+                self._work.notify()
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing waits and nothing is in work; False if that took longer."""
-        with self._condition:
-            return self._condition.wait_for(lambda: self._turns.idle or self._stopping, timeout_s)
+        with self._work:
+            return self._rest.wait_for(lambda: self._turns.idle or self._stopping, timeout_s)
 
     def stop(self, timeout_s: float = 3.0) -> bool:
         """Let the frames in work end, forget the waiting ones, join the callers; False if one did not end in time."""
-        with self._condition:
+        with self._work:
             self._stopping = True
-            self._condition.notify_all()
+            for condition in (self._work, self._room, self._rest):
+                condition.notify_all()
         deadline = time.monotonic() + timeout_s
         for caller in self._callers:
             if caller.is_alive():
@@ -251,13 +261,15 @@ class Pipeline:
                 self._finish(turn.feed, "failed")
 
     def _next_turn(self) -> Turn | None:
-        with self._condition:
+        with self._work:
             turn = self._turns.take(time.monotonic())
             if turn is None and not self._stopping:
-                self._condition.wait(WAIT_S)
+                self._work.wait(WAIT_S)
                 turn = None if self._stopping else self._turns.take(time.monotonic())
             if turn is not None:
-                self._condition.notify_all()  # a lossless camera may go on
+                self._room.notify_all()
+                if self._turns.waiting:
+                    self._work.notify()  # for another caller
             return turn
 
     def _hand_on(self, turn: Turn, result: Result) -> None:
@@ -272,17 +284,17 @@ class Pipeline:
 
     def _lost(self, turn: Turn, process: WorkerProcess) -> None:
         self.worker.discard(process)
-        with self._condition:
+        with self._work:
             again = self._turns.give_back(turn.feed, turn.frame)
-            self._condition.notify_all()
+            self._rest.notify_all()
         if not again:
             self._warn(turn.feed, "frame lost with its worker", sequence=turn.frame.sequence)
 
     def _finish(self, feed: Feed, outcome: str) -> None:
-        with self._condition:
+        with self._work:
             feed.counts[outcome] += 1
             self._turns.done(feed)
-            self._condition.notify_all()
+            self._rest.notify_all()
 
     def _warn(self, feed: Feed, event: str, **details: object) -> None:
         """One line in a while, not one a frame; the counts say how many."""

@@ -65,6 +65,7 @@ class Preparer:
         self._order = "BGR" if recipe.color == "BGR" else "RGB"
         self._scratch = _Scratch(recipe.height, recipe.width)
         self._placements: dict[tuple[int, int], Placement] = {}
+        self._padded: tuple[NDArray[Any], Placement] | None = None
         channels = recipe.channels
         levels = np.append(np.arange(256), recipe.pad)[:, None]
         values = (levels * recipe.scale - np.array(recipe.mean[:channels])) / np.array(recipe.std[:channels])
@@ -84,7 +85,8 @@ class Preparer:
 
         Args:
             frame: Any layout and size.
-            out: The tensor, of the recipe's shape and dtype, every value of which is written; C-contiguous.
+            out: The tensor, of the recipe's shape and dtype, C-contiguous; all of it is written. The very same array
+                passed again is taken to be untouched in between: its padding is not written a second time.
 
         Returns:
             Where the frame lies in the tensor; boxes come back by its inverse.
@@ -99,6 +101,10 @@ class Preparer:
             )
         check(frame)
         placement = self._placement(frame.width, frame.height)
+        if self._padded is None or self._padded[0] is not out or self._padded[1] != placement:
+            pixels = out[0].transpose(1, 2, 0) if recipe.layout == "NCHW" else out[0]
+            self._fill_padding(placement, pixels)
+            self._padded = (out, placement)
         try:
             if recipe.layout == "NCHW":
                 self._write_planes(self._channels(frame, placement), placement, out[0])
@@ -141,7 +147,6 @@ class Preparer:
 
     def _write_planes(self, planes: list[Plane], placement: Placement, tensor: NDArray[Any]) -> None:
         rows, columns = _inside(placement)
-        self._fill_padding(tensor[0].shape, placement, tensor.transpose(1, 2, 0))
         for channel, plane in enumerate(planes):
             target = tensor[channel, rows, columns]
             if self._plain:
@@ -155,7 +160,6 @@ class Preparer:
 
     def _write_picture(self, picture: Plane, placement: Placement, tensor: NDArray[Any]) -> None:
         rows, columns = _inside(placement)
-        self._fill_padding(tensor.shape[:2], placement, tensor)
         target = tensor[rows, columns]
         if self._plain:
             np.copyto(target, picture)
@@ -164,10 +168,8 @@ class Preparer:
         else:
             _look_up(picture, self._table[None], target)
 
-    def _fill_padding(self, size: tuple[int, ...], placement: Placement, pixels: NDArray[Any]) -> None:
+    def _fill_padding(self, placement: Placement, pixels: NDArray[Any]) -> None:
         """Write what the frame leaves free; ``pixels`` is the tensor seen as (height, width, channels)."""
-        if placement.resized == (size[1], size[0]):
-            return
         rows, columns = _inside(placement)
         for part in (
             pixels[: rows.start],

@@ -31,18 +31,23 @@ app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edged {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[  # eager, because it stands for a command
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Tracebacks and debug lines; may stand anywhere.")
     ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"edged {__version__}")
-        raise typer.Exit
-    del debug  # read by main, before anything can fail
+    del version, debug  # read before any command; by main, before anything can fail
 
 
 def main() -> None:

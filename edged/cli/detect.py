@@ -15,6 +15,7 @@ from edged.cli.answering import Answering, answering
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
 from edged.frame import Frame
+from edged.urls import redacted
 from edged.worker.description import LoadRequest, ModelDescription
 
 HELP = """Find objects in pictures, folders, videos or camera streams.
@@ -59,7 +60,7 @@ def detect(
     def note(error: EdgedError) -> None:
         if not any(error is known for known in failed):
             failed.append(error)
-            print(f"edged: {error}", file=sys.stderr)
+            print(redacted(f"edged: {error}"), file=sys.stderr)
 
     with answering(request) as (answers, description):
         look = _Look(answers, description)

@@ -94,7 +94,8 @@ class WorkerProcess:
             raise self._died_loading() from error
         finally:
             ring.close()
-        self._ring, self.description = ring, description
+        self._tensors = [ring.slot(lane) for lane in range(self._request.callers)]
+        self.description = description
         return description
 
     def _start(self, request: LoadRequest) -> None:
@@ -174,8 +175,8 @@ class WorkerProcess:
         return self._process.pid
 
     def tensor(self, lane: int) -> NDArray[Any]:
-        """The lane's input tensor in shared memory; write it, then call `answer`."""
-        return self._ring.slot(lane)
+        """The lane's input tensor in shared memory, the same array each time; write it, then call `answer`."""
+        return self._tensors[lane]
 
     def answer(self, lane: int) -> Answer:
         """Infer what stands in the lane's tensor.

@@ -353,3 +353,17 @@ def test_memory_that_is_not_the_tensor_is_never_written_to(out: np.ndarray) -> N
     with pytest.raises(EdgedError, match="the recipe says"):
         Preparer(InputRecipe(16, 16)).prepare(bgr_frame(8, 8), out)
     assert not out.any()
+
+
+def test_padding_follows_the_frame_when_its_shape_or_the_tensor_changes():
+    recipe = InputRecipe(32, 32)
+    preparer, out = Preparer(recipe), np.zeros(recipe.shape, np.float32)
+    wide, tall = (
+        Frame("t", 0, 0.0, 0.0, w, h, PixelLayout.BGR, (np.full((h, w, 3), 9, np.uint8),))
+        for w, h in ((32, 16), (16, 32))
+    )
+    for frame, tensor in ((wide, out), (tall, out), (wide, out), (wide, np.zeros_like(out)), (wide, out)):
+        preparer.prepare(frame, tensor)
+        fresh = np.zeros_like(out)
+        Preparer(recipe).prepare(frame, fresh)
+        np.testing.assert_array_equal(tensor, fresh)
