@@ -41,7 +41,8 @@ def _print_version(wanted: bool) -> None:
 def options(
     *,
     version: Annotated[  # eager, because it stands for a command
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end."),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Tracebacks and debug lines; may stand anywhere.")

@@ -1,0 +1,400 @@
+"""The commands as programs: exit codes, what goes to which stream, and what they write."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+import structlog
+import toy_models
+from clips import solid_frame, write_clip, write_picture
+
+import edged
+from edged import cli
+
+SCHEMA = json.loads((Path(edged.__file__).parent / "schema/detections-1.json").read_text())
+TOML = '[cameras.front]\nurl = "rtsp://joe:hidden@cam/1"\nmodels = ["vehicles"]\n'
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def edged_in(tmp_path, monkeypatch, capsys):
+    """Runs a command in an empty folder, as a user would, but in this process: it takes a fifth of the time."""
+    for name in [name for name in os.environ if name.startswith("EDGED_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(cli, "_hush_native_code", lambda: None)  # it takes the descriptor from pytest too
+    monkeypatch.setenv("EDGED_DEVICE", "gate-7")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, **environment: str) -> Done:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["edged", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Done(sys.argv, int(ended.value.code or 0), *capsys.readouterr())
+
+    yield run
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def edged_process(tmp_path):
+    """Runs a command as a process of its own; ``before`` is executed in it first."""
+
+    def run(*arguments: object, before: str = "") -> Done:
+        program = f"{before}\nfrom edged.cli import main\nmain()"
+        return subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def model(tmp_path):
+    return toy_models.light_detector(tmp_path / "toy.onnx")
+
+
+def one_line(done: Done, code: int) -> str:
+    """The only line of an error, on standard error."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("edged: ")
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["run", "--frob"],
+        ["detect", "a.jpg"],
+        ["detect", "a.jpg", "-m", "m.onnx", "--min-score", "2"],
+        ["detect", "a.jpg", "-m", "m.onnx", "--every", "0"],
+        ["config", "frob"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_ends_with_2_and_says_what_is_wrong(edged_in, arguments):
+    done = edged_in(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--camera", "a.mp4"], "--camera and --model"),
+        (["run", "--model", "m.onnx"], "--camera and --model"),
+        (["run", "--mqtt", "mqtt://b"], "--mqtt"),
+        (["run", "-c", "a.toml", "--camera", "a.mp4", "--model", "m.onnx"], "-c"),
+        (["detect", "a.jpg", "b.jpg", "-m", "m.onnx", "--save", "seen.jpg"], "--save"),
+    ],
+    ids=" ".join,
+)
+def test_options_that_do_not_go_together_are_named_in_one_line(edged_in, arguments, said):
+    assert said in one_line(edged_in(*arguments), 2)
+
+
+@pytest.mark.parametrize(
+    "command", ["", "run", "detect", "watch", "config check", "config show", "model inspect"]
+)
+def test_every_command_has_a_help_with_an_example(edged_in, command):
+    done = edged_in(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "Example" in done.stdout
+    assert f"edged {command}".strip() in done.stdout
+
+
+def test_the_version_is_printed(edged_in):
+    assert edged_in("--version").stdout == f"edged {edged.__version__}\n"
+
+
+def test_a_configuration_that_is_fine_is_said_to_be(edged_in, tmp_path):
+    (tmp_path / "edged.toml").write_text(TOML)
+    done = edged_in("config", "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "edged.toml: fine (1 camera, 1 model)\n"
+
+
+def test_keys_without_effect_are_told_on_standard_error(edged_in, tmp_path):
+    (tmp_path / "edged.toml").write_text(TOML + "[mqtt]\nhomeassistant = true\n")
+    done = edged_in("config", "check")
+    assert done.returncode == 0
+    assert "mqtt.homeassistant" in done.stderr
+    assert "mqtt.homeassistant" not in done.stdout
+
+
+def test_settings_are_shown_masked_and_each_with_where_it_came_from(edged_in, tmp_path):
+    path = tmp_path / "edged.toml"
+    path.write_text(TOML)
+    done = edged_in("config", "show", "-c", path, "--json", EDGED_MQTT__QOS="2")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = {row["key"]: (row["value"], row["from"]) for row in json.loads(done.stdout)}
+    assert rows["cameras.front.url"] == ("rtsp://joe:***@cam/1", str(path))
+    assert rows["mqtt.qos"] == (2, "environment EDGED_MQTT__QOS")
+    assert rows["mqtt.base_topic"] == ("edged", "default")
+    page = edged_in("config", "show", "-c", path).stdout
+    assert "rtsp://joe:***@cam/1" in page
+    assert "hidden" not in page + done.stdout
+
+
+def test_the_schema_of_the_configuration_is_printed(edged_in):
+    jsonschema.Draft202012Validator.check_schema(json.loads(edged_in("config", "schema").stdout))
+
+
+@pytest.mark.parametrize("command", ["config check", "config show", "run"])
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (None, 66, "no such file"),
+        ("[mqtt]\nulr = 1\n", 78, "unknown key 'mqtt.ulr'; did you mean 'url'?"),
+        ('[mqtt]\nurl = "tcp://joe:hidden@b"\n', 78, "'mqtt.url'"),
+        ("[mqtt", 78, "is not TOML"),
+    ],
+    ids=["missing", "unknown key", "wrong value", "no TOML"],
+)
+def test_a_wrong_configuration_is_one_line_with_its_code(edged_in, tmp_path, command, text, code, said):
+    if text is not None:
+        (tmp_path / "my.toml").write_text(text)
+    line = one_line(edged_in(*command.split(), "-c", "my.toml"), code)
+    assert "my.toml" in line
+    assert said in line
+    assert "hidden" not in line
+
+
+def test_a_daemon_without_any_configuration_says_where_it_looked(edged_in):
+    assert "-c FILE" in one_line(edged_in("config", "check"), 78)
+
+
+def test_debug_shows_where_an_error_comes_from(edged_process):
+    done = edged_process("config", "check", "-c", "my.toml", "--debug")
+    assert done.returncode == 66
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("edged: my.toml")
+
+
+@pytest.mark.parametrize(
+    "command", [["detect", "a.png", "-m"], ["model", "inspect"]], ids=["detect", "inspect"]
+)
+@pytest.mark.parametrize(
+    ("make", "code", "said"),
+    [
+        (lambda path: path, 66, "no such model"),
+        (lambda path: path.write_text("no model, but long enough") and path, 65, "is not"),
+        (
+            lambda path: path.write_text("version https://git-lfs.github.com/spec/v1") and path,
+            65,
+            "git lfs pull",
+        ),
+        (toy_models.classifier, 65, "is no detector"),
+        (toy_models.with_context_node, 65, "EPContext"),
+        (lambda path: toy_models.nan_detector(path, always=True), 65, "NaN"),
+    ],
+    ids=["missing", "unreadable", "LFS", "classifier", "EPContext", "NaN"],
+)
+def test_a_model_that_cannot_be_served_is_one_line_with_its_code(
+    edged_in, tmp_path, command, make, code, said
+):
+    write_picture(tmp_path / "a.png")
+    line = one_line(edged_in(*command, make(tmp_path / "m.onnx")), code)
+    assert "m.onnx" in line
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("missing.jpg", 66), ("broken.jpg", 65), ("missing/", 66), ("broken.mp4", 65)]
+)
+def test_an_input_that_cannot_be_read_is_one_line_with_its_code(edged_in, tmp_path, model, name, code):
+    if name.startswith("broken"):
+        (tmp_path / name).write_bytes(b"neither picture nor video")
+    assert name.rstrip("/") in one_line(edged_in("detect", name, "-m", model, "--json"), code)
+
+
+def test_of_several_inputs_the_good_ones_are_answered_and_the_bad_one_gives_the_code(
+    edged_in, tmp_path, model
+):
+    for name in ("a.png", "b.png"):
+        write_picture(tmp_path / name, (255, 255, 255))
+    done = edged_in("detect", "a.png", "missing.png", "b.png", "-m", model, "--json")
+    assert done.returncode == 66
+    assert [json.loads(line)["source"] for line in done.stdout.splitlines()] == ["a.png", "b.png"]
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_with_json_standard_output_holds_messages_of_the_contract_and_nothing_else(edged_in, tmp_path, model):
+    write_picture(tmp_path / "bright.png", (255, 255, 255), width=128, height=128)
+    write_picture(tmp_path / "dark.png", (0, 0, 0))
+    done = edged_in("detect", "bright.png", "dark.png", "-m", model, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    bright, dark = (json.loads(line) for line in done.stdout.splitlines())
+    for message in (bright, dark):
+        jsonschema.validate(message, SCHEMA)
+    (found,) = bright["detections"]
+    assert (found["label"], found["score"]) == ("cat", pytest.approx(0.9))
+    assert found["box"] == pytest.approx([16, 16, 48, 48])
+    assert bright["device"] == "gate-7"
+    assert bright["model"]["name"] == "toy"
+    assert dark["detections"] == []
+
+
+def test_a_score_may_be_asked_for(edged_in, tmp_path, model):
+    write_picture(tmp_path / "a.png", (255, 255, 255))
+    done = edged_in("detect", "a.png", "-m", model, "--json", "--min-score", "0.95")
+    assert json.loads(done.stdout)["detections"] == []
+
+
+def test_of_a_video_only_every_so_many_frames_are_looked_at(edged_in, tmp_path, model):
+    write_clip(tmp_path / "a.mkv", [solid_frame(64, 48, (235, 128, 128))] * 10)
+    done = edged_in("detect", "a.mkv", "-m", model, "--json", "--every", "4")
+    assert [json.loads(line)["sequence"] for line in done.stdout.splitlines()] == [0, 4, 8]
+
+
+def test_people_get_a_line_a_picture_and_a_row_an_object(edged_in, tmp_path, model):
+    write_picture(tmp_path / "a.png", (255, 255, 255), width=64, height=64)
+    done = edged_in("detect", "a.png", "-m", model)
+    picture, row = done.stdout.splitlines()
+    assert picture.startswith("a.png #0  64 × 64  1 object")
+    assert row.split() == ["cat", "0.900", "8.0", "8.0", "24.0", "24.0"]
+
+
+def drawn(picture: np.ndarray) -> bool:
+    """Whether something coloured was drawn on a white picture."""
+    return bool((np.ptp(picture.astype(int), axis=2) > 60).sum() > 20)
+
+
+def opened(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path))
+    assert picture is not None, f"{path} does not open"
+    return picture
+
+
+@pytest.mark.parametrize("target", ["seen.png", "new/seen.jpg"])
+def test_a_picture_is_saved_with_its_boxes_drawn(edged_in, tmp_path, model, target):
+    write_picture(tmp_path / "a.png", (255, 255, 255), width=128, height=128)
+    done = edged_in("detect", "a.png", "-m", model, "--save", target)
+    assert (done.returncode, done.stderr) == (0, "")
+    picture = opened(tmp_path / target)
+    assert picture.shape == (128, 128, 3)
+    assert drawn(picture)
+    assert not drawn(opened(tmp_path / "a.png"))
+
+
+def test_a_folder_of_pictures_is_saved_under_the_same_names(edged_in, tmp_path, model):
+    (tmp_path / "in").mkdir()
+    write_picture(tmp_path / "in" / "a.png", (255, 255, 255), width=128, height=128)
+    write_picture(tmp_path / "in" / "b.jpg", (0, 0, 0))
+    assert edged_in("detect", "in", "-m", model, "--save", "out").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
+    assert drawn(opened(tmp_path / "out" / "a.png"))
+    assert not drawn(opened(tmp_path / "out" / "b.jpg"))
+
+
+@pytest.mark.parametrize("target", ["seen.mp4", "out"])
+def test_a_video_is_saved_with_boxes_in_every_frame(edged_in, tmp_path, model, target):
+    write_clip(tmp_path / "a.mkv", [solid_frame(129, 97, (235, 128, 128), "yuv444p")] * 5)
+    done = edged_in("detect", "a.mkv", "-m", model, "--save", target)
+    assert (done.returncode, done.stderr) == (0, "")
+    path = tmp_path / target if target.endswith(".mp4") else tmp_path / target / "a.mp4"
+    with av.open(str(path)) as video:
+        pictures = [frame.to_ndarray(format="bgr24") for frame in video.decode(video=0)]
+    assert len(pictures) == 5
+    assert pictures[0].shape == (96, 128, 3)
+    assert all(drawn(picture) for picture in pictures)
+    assert [path.name for path in path.parent.iterdir() if ".part" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("a.png", "a.png"), ("a.png", "."), ("a.mp4", "a.mp4"), ("a.mp4", "."), (".", ".")]
+)
+def test_what_is_read_is_never_written_over(edged_in, tmp_path, model, source, target):
+    write_picture(tmp_path / "a.png")
+    write_clip(tmp_path / "a.mp4", [solid_frame(64, 48, (235, 128, 128))] * 2, codec="libx264")
+    before = [(tmp_path / name).read_bytes() for name in ("a.png", "a.mp4")]
+    line = one_line(edged_in("detect", source, "-m", model, "--json", "--save", target), 2)
+    assert "--save" in line
+    assert [(tmp_path / name).read_bytes() for name in ("a.png", "a.mp4")] == before
+
+
+@pytest.mark.parametrize(("source", "target"), [("a.png", "seen.mp4"), ("in", "seen.png")])
+def test_a_target_that_does_not_suit_the_input_is_wrong_usage(edged_in, tmp_path, model, source, target):
+    write_picture(tmp_path / "a.png")
+    (tmp_path / "in").mkdir()
+    assert "does not suit" in one_line(edged_in("detect", source, "-m", model, "--save", target), 2)
+
+
+def test_a_place_that_cannot_be_written_is_one_line_with_its_code(edged_in, tmp_path, model):
+    write_picture(tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    assert "file" in one_line(edged_in("detect", "a.png", "-m", model, "--json", "--save", "file/out"), 74)
+
+
+def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_video(edged_process, tmp_path, model):
+    """A limit on the size of files stands for the full disk."""
+    noise = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
+    frames = [av.VideoFrame.from_ndarray(noise, format="rgb24").reformat(format="yuv420p") for _ in range(4)]
+    write_clip(tmp_path / "a.mkv", frames)
+    small_disk = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000))"
+    )
+    done = edged_process("detect", "a.mkv", "-m", model, "--json", "--save", "seen.mp4", before=small_disk)
+    assert done.returncode == 74, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "seen.mp4" in done.stderr
+    assert not [path.name for path in tmp_path.iterdir() if "seen" in path.name]
+
+
+def test_a_model_is_described_as_json(edged_in, model):
+    done = edged_in("model", "inspect", model, "--json", "--provider", "cpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    described = json.loads(done.stdout)
+    assert (described["task"], described["family"], described["labels"]) == (
+        "detect",
+        "yolov8",
+        ["cat", "dog"],
+    )
+    assert described["provider"] == "cpu"
+    assert sum(described["provider_nodes"].values()) > 0
+    assert described["digest"].startswith("sha256:")
+    assert described["inputs"][0]["shape"] == [1, 3, 64, 64]
+    assert described["opsets"] == {"ai.onnx": toy_models.OPSET}
+
+
+def test_a_model_is_described_for_people(edged_in, model):
+    page = edged_in("model", "inspect", model).stdout
+    for part in ("yolov8", "cat, dog", "float32 [1, 3, 64, 64]", "letterbox", "sha256:"):
+        assert part in page
+
+
+def test_a_reader_that_goes_away_is_no_error(edged_in, tmp_path, model):
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.png")
+    done = subprocess.run(
+        f"{sys.executable} -m edged detect . -m {model} --json | head -n 1",
+        shell=True,  # the pipe is the point
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
