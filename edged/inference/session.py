@@ -89,9 +89,7 @@ class Session:
         self.metadata: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.provider = self._report(tuple(providers), attempt, refused)
         if require and self.provider.in_use != attempt.name:
-            self._refuse(
-                [f"{attempt.name}: took none of its nodes, {self.provider.in_use} runs them"], require=True
-            )
+            self._refuse(self.provider.refused, require=True)
         self._output_names = [output.name for output in self.outputs]
 
     def _refuse(self, refused: Sequence[str], *, require: bool) -> None:
@@ -133,6 +131,9 @@ class Session:
             )
             nodes[name] += len(subgraph.get_nodes())
         in_use = nodes.most_common(1)[0][0] if nodes else SHORT_NAMES[CPU]
+        if in_use != attempt.name:  # it made a session and left the work to another
+            share = f"took {nodes[attempt.name] or 'none'} of its {nodes.total()} nodes, {in_use} runs most"
+            refused = [*refused, f"{attempt.name}: {share}"]
         return ProviderReport(asked, in_use, dict(nodes), tuple(refused))
 
 

@@ -1,0 +1,193 @@
+import re
+from importlib.metadata import PackageNotFoundError
+
+import numpy as np
+import pytest
+import toy_models
+
+from edged.errors import ModelRejected, RuntimeMissing
+from edged.inference import providers, session
+from edged.inference.providers import CPU, CUDA, OPENVINO, TENSORRT, attempts, package_clash
+from edged.inference.session import Session
+
+
+@pytest.fixture
+def packages(monkeypatch):
+    """Has only the named packages installed."""
+
+    def installed(*names: str) -> None:
+        def version(name: str) -> str:
+            if name not in names:
+                raise PackageNotFoundError(name)
+            return "1.32.0"
+
+        monkeypatch.setattr(providers, "version", version)
+
+    return installed
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """Has a runtime that offers only these providers, and these plugin devices."""
+
+    def offers(*builtin: str, plugin: tuple[str, ...] = ()) -> None:
+        class Runtime:
+            @staticmethod
+            def get_available_providers() -> list[str]:
+                return list(builtin)
+
+        monkeypatch.setattr(providers, "runtime", Runtime)
+        monkeypatch.setattr(providers, "_plugin_devices", lambda kind: [object()] if kind in plugin else [])
+
+    return offers
+
+
+def names(*requested: str) -> list[str]:
+    return [attempt.name for attempt in attempts(requested, callers=1)]
+
+
+def test_one_runtime_package_is_no_clash(packages):
+    for installed in ((), ("onnxruntime",), ("onnxruntime", "onnxruntime-ep-openvino"), ("onnxruntime-gpu",)):
+        packages(*installed)
+        assert package_clash() is None
+
+
+@pytest.mark.parametrize(
+    "pair", [("onnxruntime", "onnxruntime-openvino"), ("onnxruntime", "onnxruntime-gpu")]
+)
+def test_two_runtime_packages_are_a_clash_and_the_remedy_names_both(packages, pair):
+    packages(*pair)
+    clash = package_clash()
+    assert clash is not None
+    assert f"pip uninstall {' '.join(pair)}" in clash
+    assert "edged[openvino]" in clash
+
+
+def test_versions_are_told_without_importing_anything(packages):
+    packages("onnxruntime", "onnxruntime-ep-openvino")
+    assert providers.installed_packages() == {"onnxruntime": "1.32.0", "onnxruntime-ep-openvino": "1.32.0"}
+
+
+@pytest.mark.parametrize(
+    ("builtin", "plugin", "order"),
+    [
+        ((CPU,), (), ["cpu"]),
+        ((CPU,), ("CPU",), ["openvino:CPU", "cpu"]),
+        ((OPENVINO, CPU), (), ["openvino:CPU", "cpu"]),
+        ((TENSORRT, CUDA, CPU), (), ["cuda:0", "cpu"]),
+        ((CUDA, CPU), ("CPU",), ["cuda:0", "openvino:CPU", "cpu"]),
+    ],
+    ids=["cpu", "plugin", "wheel", "cuda", "both"],
+)
+def test_auto_tries_the_fastest_that_is_there_first_and_the_cpu_last(runtime, builtin, plugin, order):
+    runtime(*builtin, plugin=plugin)
+    assert names("auto") == order
+
+
+def test_providers_are_tried_in_the_order_asked_for_and_each_once(runtime):
+    runtime(CPU, plugin=("CPU",))
+    assert names("openvino:GPU", "auto", "cpu", "cuda:1") == ["openvino:GPU", "openvino:CPU", "cpu", "cuda:1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "installed", "said"),
+    [
+        ("cuda", ("onnxruntime",), r"pip install 'edged\[cuda\]'"),
+        ("tensorrt", ("onnxruntime",), "is not in this installation"),
+        ("openvino", ("onnxruntime",), r"pip install 'edged\[openvino\]'"),
+        ("openvino", ("onnxruntime", "onnxruntime-ep-openvino"), "offers no CPU device here"),
+        ("openvino:GPU", ("onnxruntime", "onnxruntime-ep-openvino"), "finds no GPU on this machine"),
+    ],
+)
+def test_a_provider_that_is_not_here_says_why_and_what_to_do(runtime, packages, name, installed, said):
+    runtime(CPU)
+    packages(*installed)
+    (attempt,) = attempts([name], callers=1)
+    with pytest.raises(RuntimeMissing, match=said):
+        attempt.configure(None)
+
+
+def test_the_wheel_is_told_the_device_and_computes_in_full_precision(runtime):
+    runtime(OPENVINO, CPU)
+    (attempt,) = attempts(["openvino"], callers=2)
+    ((provider, options),) = attempt.configure(None) or []
+    assert provider == OPENVINO
+    assert options["device_type"] == "CPU"
+    assert '"INFERENCE_PRECISION_HINT": "f32"' in options["load_config"]
+    assert '"NUM_STREAMS": "2"' in options["load_config"]
+
+
+@pytest.fixture
+def model(tmp_path):
+    return toy_models.toy_detector(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def no_cuda(packages):
+    """CUDA is never here in tests, whatever is installed."""
+    packages("onnxruntime")
+
+
+def test_what_a_session_runs_on_is_read_back_from_it(model):
+    made = Session(model, providers=["cpu"])
+    assert made.provider.in_use == "cpu"
+    assert made.provider.nodes["cpu"] > 0
+    assert made.provider.refused == ()
+    assert [(spec.name, spec.shape, spec.dtype) for spec in made.inputs] == [
+        ("images", (1, 3, 64, 64), "float32")
+    ]
+    assert made.metadata["task"] == "detect"
+
+
+@pytest.mark.usefixtures("no_cuda")
+def test_a_session_falls_back_with_one_clear_reason(model):
+    made = Session(model, providers=["cuda"])
+    assert made.provider.asked == ("cuda",)
+    assert made.provider.in_use == "cpu"
+    (reason,) = made.provider.refused
+    assert reason.startswith("cuda: is not in this installation")
+    assert "\n" not in reason
+
+
+@pytest.mark.usefixtures("no_cuda")
+def test_a_required_provider_that_is_not_here_is_an_error_instead(model):
+    with pytest.raises(RuntimeMissing, match="cuda: is not in this installation"):
+        Session(model, providers=["cuda", "cpu"], require=True)
+
+
+def test_a_provider_that_takes_none_of_the_nodes_is_named_as_passed_over(model, monkeypatch):
+    """As a plugin does with operators that it does not know: the session is made, and runs elsewhere."""
+    idle = providers.Attempt("openvino:CPU", OPENVINO, lambda _options: [(CPU, {})])
+    real = attempts
+    monkeypatch.setattr(
+        session,
+        "attempts",
+        lambda requested, callers: (
+            [idle] if list(requested) == ["openvino"] else real(requested, callers=callers)
+        ),
+    )
+    made = Session(model, providers=["openvino"])
+    assert made.provider.in_use == "cpu"
+    (reason,) = made.provider.refused
+    assert re.fullmatch(r"openvino:CPU: took none of its \d+ nodes, cpu runs most", reason)
+    with pytest.raises(ModelRejected, match=r"took none of its .*require_provider = false"):
+        Session(model, providers=["openvino"], require=True)
+
+
+def test_a_model_that_no_provider_takes_is_rejected_in_one_line_that_names_it(tmp_path):
+    path = toy_models.save_model(
+        tmp_path / "odd.onnx",
+        [toy_models.node("NoSuchOperator", ["images"], ["out"])],
+        outputs={"out": (1, 3, 64, 64)},
+    )
+    with pytest.raises(ModelRejected, match="cannot be loaded") as rejected:
+        Session(path, providers=["cpu"])
+    assert str(path) in str(rejected.value)
+    assert "NoSuchOperator" in str(rejected.value)
+    assert "\n" not in str(rejected.value)
+
+
+def test_the_answer_is_that_of_the_model(model):
+    made = Session(model, providers=["cpu"])
+    (table,) = made.run({"images": np.zeros((1, 3, 64, 64), np.float32)})
+    assert np.array_equal(table, toy_models.yolov8_table((toy_models.CAT,)))

@@ -1,0 +1,105 @@
+"""What may be imported where: checked in processes of their own, as imports leave traces."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import toy_models
+
+HIDE = """
+import importlib.abc, sys
+class Hidden(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def python(
+    program: str, *arguments: object, hidden: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a Python that lacks the hidden packages."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", HIDE.format(names=set(hidden)) + program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+FOREIGN = ("onnxruntime", "onnxruntime_ep_openvino", "av", "cv2", "paho", "numpy", "pydantic")
+
+
+def test_importing_edged_needs_nothing_but_python():
+    assert python("import edged, edged.errors, edged.urls", hidden=FOREIGN).stderr == ""
+
+
+def test_importing_edged_keeps_telemetry_off_whatever_the_environment_says():
+    program = (
+        "import os; os.environ['ORT_DISABLE_TELEMETRY'] = '0'\n"
+        "import edged; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    assert python(program).stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["config", "schema"]], ids=" ".join
+)
+def test_commands_that_touch_no_model_work_without_any_runtime(arguments):
+    done = python(
+        "from edged.cli import main; main()",
+        *arguments,
+        hidden=("onnxruntime", "onnxruntime_ep_openvino", "av", "cv2"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["absent", "broken"])
+def test_what_needs_a_runtime_ends_with_69_and_names_what_to_install(tmp_path, broken):
+    """In the process of the model, where the runtime is first needed."""
+    model = toy_models.toy_detector(tmp_path / "m.onnx")
+    program = (
+        "from edged.errors import EdgedError\nfrom edged.worker.model import LoadedModel\n"
+        "from edged.worker.description import LoadRequest\n"
+        "try:\n    LoadedModel(LoadRequest(path=sys.argv[1]))\n"
+        "except EdgedError as error:\n    print(error.exit_code, error)"
+    )
+    if broken:
+        program = "import types; sys.modules['onnxruntime'] = types.ModuleType('onnxruntime')\n" + program
+    done = python(program, model, hidden=("onnxruntime", "onnxruntime_ep_openvino"))
+    assert done.stdout.startswith("69 ONNX Runtime: "), done.stderr
+    assert ("is installed but broken" if broken else "pip install 'edged[openvino]'") in done.stdout
+
+
+def test_a_command_without_a_runtime_says_the_same_in_one_line(tmp_path):
+    model = toy_models.toy_detector(tmp_path / "m.onnx")
+    site = tmp_path / "site"
+    (site / "onnxruntime").mkdir(parents=True)
+    (site / "onnxruntime" / "__init__.py").write_text("raise ImportError('no runtime here')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "edged", "model", "inspect", str(model)],
+        env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (69, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "edged[cpu]" in done.stderr
+
+
+def test_the_daemon_itself_never_loads_onnx_runtime_nor_what_stands_before_it():
+    loaded = python("import edged.service.daemon, edged.cli; print(*sys.modules)").stdout.split()
+    assert "edged.service.daemon" in loaded
+    assert not [
+        name for name in loaded if name.startswith(("onnxruntime", "edged.inference", "edged.worker.model"))
+    ]
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (Path(toy_models.edged.__file__).parent / "py.typed").is_file()

@@ -1,0 +1,55 @@
+import dataclasses
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edged.geometry import Fit
+from edged.manifest import InputRecipe, TensorSpec
+from edged.worker.description import LoadRequest, ModelDescription
+
+texts = st.text(max_size=20)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+triples = st.tuples(numbers, numbers, numbers)
+specs = st.lists(
+    st.builds(TensorSpec, texts, st.lists(st.none() | texts | st.integers()).map(tuple), texts), max_size=3
+).map(tuple)
+descriptions = st.builds(
+    ModelDescription,
+    notes=st.lists(texts, max_size=3).map(tuple),
+    labels=st.lists(texts, max_size=3).map(tuple),
+    input=st.builds(InputRecipe, mean=triples, std=triples, scale=numbers, fit=st.sampled_from(Fit)),
+    inputs=specs,
+    outputs=specs,
+    min_score=numbers,
+    iou=numbers,
+    load_ms=numbers,
+    latency_ms=numbers,
+    opsets=st.dictionaries(texts, st.integers(), max_size=3),
+    metadata=st.dictionaries(texts, texts, max_size=3),
+    provider_asked=st.lists(texts, max_size=3).map(tuple),
+    provider_nodes=st.dictionaries(texts, st.integers(), max_size=3),
+    provider_refused=st.lists(texts, max_size=3).map(tuple),
+    providers_available=st.lists(texts, max_size=3).map(tuple),
+    runtime=st.dictionaries(texts, texts, max_size=3),
+)
+
+
+@given(descriptions)
+def test_a_description_is_the_same_after_it_travelled_as_json(description):
+    assert ModelDescription.from_dict(json.loads(json.dumps(description.to_dict()))) == description
+
+
+@given(
+    st.builds(LoadRequest, path=texts, providers=st.lists(texts).map(tuple), min_score=st.none() | numbers)
+)
+def test_a_request_is_the_same_after_it_travelled_as_json(request):
+    assert LoadRequest.from_json(request.to_json()) == request
+
+
+def test_a_description_has_no_default_that_could_hide_what_was_not_filled_in():
+    assert [
+        field.name
+        for field in dataclasses.fields(ModelDescription)
+        if field.default is not dataclasses.MISSING
+    ] == []
