@@ -13,6 +13,7 @@ from edged.drawing import draw
 from edged.errors import CannotWrite, UsageError
 from edged.frame import Frame, Plane
 from edged.preprocess import to_bgr
+from edged.sources import address
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
@@ -38,7 +39,7 @@ class Saver:
             CannotWrite: The folder cannot be made.
         """
         path = Path(source)
-        self._pictures = path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES
+        self._pictures = path.is_dir() or path.suffix.lower() in address.PICTURE_SUFFIXES
         self._video: _Video | None = None
         suffixes = PICTURE_SUFFIXES if self._pictures else VIDEO_SUFFIXES
         self._folder: Path | None = None

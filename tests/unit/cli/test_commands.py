@@ -286,15 +286,17 @@ def opened(path: Path) -> np.ndarray:
     return picture
 
 
-@pytest.mark.parametrize("target", ["seen.png", "new/seen.jpg"])
-def test_a_picture_is_saved_with_its_boxes_drawn(edged_in, tmp_path, model, target):
-    write_picture(tmp_path / "a.png", (255, 255, 255), width=128, height=128)
-    done = edged_in("detect", "a.png", "-m", model, "--save", target)
+@pytest.mark.parametrize(
+    ("name", "target"), [("a.png", "seen.png"), ("a.png", "new/seen.jpg"), ("a.ppm", "seen.JPG")]
+)
+def test_a_picture_is_saved_with_its_boxes_drawn(edged_in, tmp_path, model, name, target):
+    write_picture(tmp_path / name, (255, 255, 255), width=128, height=128)
+    done = edged_in("detect", name, "-m", model, "--save", target)
     assert (done.returncode, done.stderr) == (0, "")
     picture = opened(tmp_path / target)
     assert picture.shape == (128, 128, 3)
     assert drawn(picture)
-    assert not drawn(opened(tmp_path / "a.png"))
+    assert not drawn(opened(tmp_path / name))
 
 
 def test_a_folder_of_pictures_is_saved_under_the_same_names(edged_in, tmp_path, model):
