@@ -22,12 +22,14 @@ class ProviderReport:
 
     Attributes:
         asked: Names in the order of the configuration.
+        chosen: The provider that made the session; others may still run some of its nodes, or all.
         in_use: The provider that runs most nodes: ``openvino:CPU``, ``cpu``, ``cuda:0``.
         nodes: Nodes of the optimised graph by provider, as ONNX Runtime assigned them.
         refused: Why each earlier provider was passed over, a line each.
     """
 
     asked: tuple[str, ...]
+    chosen: str
     in_use: str
     nodes: Mapping[str, int]
     refused: tuple[str, ...]
@@ -53,6 +55,7 @@ class Session:
         require: bool = False,
         threads: int = 0,
         callers: int = 1,
+        without: Mapping[str, str] | None = None,
     ) -> None:
         """Load a model from its path (never from bytes: external data must count from the model's folder).
 
@@ -62,17 +65,18 @@ class Session:
             require: Fail rather than run on another than the first.
             threads: Of one inference; 0 = all cores.
             callers: How many inferences will run at once.
+            without: Providers not to try again (``openvino:CPU``), each with what is wrong with it.
 
         Raises:
             ModelRejected: No provider takes it.
             RuntimeMissing: No ONNX Runtime, or ``require`` and its provider is not there.
         """
         self._path = path
-        refused: list[str] = []
+        refused = [f"{name}: {reason}" for name, reason in (without or {}).items()]
         wanted = attempts(providers, callers=callers)
         if not require:
             wanted = list({a.name: a for a in (*wanted, *attempts(["cpu"], callers=callers))}.values())
-        for attempt in wanted[: 1 if require else None]:
+        for attempt in [a for a in wanted[: 1 if require else None] if a.name not in (without or {})]:
             try:
                 self._session = _create(path, attempt, threads=threads)
                 break
@@ -134,7 +138,7 @@ class Session:
         if in_use != attempt.name:  # it made a session and left the work to another
             share = f"took {nodes[attempt.name] or 'none'} of its {nodes.total()} nodes, {in_use} runs most"
             refused = [*refused, f"{attempt.name}: {share}"]
-        return ProviderReport(asked, in_use, dict(nodes), tuple(refused))
+        return ProviderReport(asked, attempt.name, in_use, dict(nodes), tuple(refused))
 
 
 def _create(path: Path, attempt: Attempt, *, threads: int) -> Any:

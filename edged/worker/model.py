@@ -22,6 +22,7 @@ from edged.inference.providers import available, installed_packages
 from edged.inference.session import Session
 from edged.machine import cores
 from edged.manifest import InputRecipe, Manifest, model_files, read_labels, read_manifest
+from edged.worker.agreement import MAX_DIFFERENCE, difference
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.picture import filled, picture_input, recipes, texture
@@ -58,12 +59,13 @@ class LoadedModel:
             raise self._rejected(f"is for the task {manifest.task!r}", "this version serves detectors only")
         labels = manifest.labels or read_labels(files.labels) or self._named_in(summary)
         self._threads = request.threads or 1
+        self._without: dict[str, str] = {}
         started = time.perf_counter()
         self._session = self._open()
         load_ms = (time.perf_counter() - started) * 1000
         picture = picture_input(self._session.inputs, files.onnx)
         self._input_name = picture.name
-        recipe, trial = self._try(recipes(picture, manifest.input, summary.metadata, files.onnx))
+        recipe, trial = self._settle(recipes(picture, manifest.input, summary.metadata, files.onnx))
         self._recognition, names, notes = self._understand(recipe, trial, labels, summary, manifest)
         recipe = filled(recipe, self._recognition.input, manifest.input)
         output = manifest.output
@@ -141,7 +143,33 @@ class LoadedModel:
             require=self._request.require_provider,
             threads=self._threads,
             callers=self._request.callers,
+            without=self._without,
         )
+
+    def _settle(self, candidates: Sequence[InputRecipe]) -> tuple[InputRecipe, list[NDArray[Any]]]:
+        """The first shape at which the model runs, its answer there, and a provider whose answer is right."""
+        while True:
+            recipe, trial = self._try(candidates)
+            chosen = self._session.provider.chosen
+            wrong = difference(self._reference(recipe, trial), trial)
+            if wrong <= MAX_DIFFERENCE:
+                return recipe, trial
+            fault = f"answers otherwise than the CPU provider (deviation {wrong:.0%})"
+            if self._request.require_provider:
+                raise self._rejected(
+                    f"{chosen} {fault}", "export it in float32, or let another provider run it"
+                )
+            self._without[chosen] = fault
+            self._session = self._open()
+
+    def _reference(self, recipe: InputRecipe, trial: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """What the CPU provider answers to the same picture; the answer itself where it cannot be asked."""
+        if self._session.provider.chosen == "cpu":
+            return trial
+        try:
+            return Session(self._path, providers=["cpu"]).run({self._input_name: texture(recipe)})
+        except (ModelRejected, InferenceFailed):
+            return trial
 
     def _try(self, candidates: Sequence[InputRecipe]) -> tuple[InputRecipe, list[NDArray[Any]]]:
         """The first shape at which the model runs, and what it said to a textured picture there."""
