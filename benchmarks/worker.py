@@ -40,7 +40,9 @@ def measured(work: Callable[[], object], frames: int, pids: list[int]) -> tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--model", type=Path, default=ASSETS / "models" / "yolox_nano_416.onnx")
@@ -53,7 +55,9 @@ def main() -> None:
     rows: dict[str, list[tuple[float, float]]] = {"direct": [], "worker": []}
 
     def through_worker() -> None:
-        np.copyto(worker.tensor(0), tensor)  # a frame is prepared straight into shared memory; this stands for it
+        np.copyto(
+            worker.tensor(0), tensor
+        )  # a frame is prepared straight into shared memory; this stands for it
         worker.answer(0)
 
     def directly() -> None:
@@ -65,12 +69,17 @@ def main() -> None:
         rows["direct"].append(measured(directly, options.frames, [os.getpid()]))
         rows["worker"].append(measured(through_worker, options.frames, [os.getpid(), worker.pid]))
     worker.close()
-    median = {side: [statistics.median(column) for column in zip(*values, strict=True)] for side, values in rows.items()}
+    median = {
+        side: [statistics.median(column) for column in zip(*values, strict=True)]
+        for side, values in rows.items()
+    }
     wall, cpu = (median["worker"][index] - median["direct"][index] for index in (0, 1))
     print(f"{options.model.name}, median of {options.rounds} rounds of {options.frames} frames")
     for side, (wall_ms, cpu_ms) in median.items():
         print(f"  {side:<8} {wall_ms:7.3f} ms wall, {cpu_ms:7.3f} ms CPU a frame")
-    print(f"  the worker costs {wall:+.3f} ms wall and {cpu:+.3f} ms CPU ({cpu / median['direct'][1]:+.1%}) a frame")
+    print(
+        f"  the worker costs {wall:+.3f} ms wall and {cpu:+.3f} ms CPU ({cpu / median['direct'][1]:+.1%}) a frame"
+    )
     results = Path(__file__).parent / "results"
     results.mkdir(exist_ok=True)
     record = {"platform": platform.platform(), "cores": os.cpu_count(), "rounds": rows, "median": median}

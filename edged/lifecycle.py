@@ -188,6 +188,7 @@ def _request(path: Path, section: ModelSettings, feeds: int) -> LoadRequest:
         providers=section.providers,
         require_provider=section.require_provider,
         min_score=section.min_score,
+        labels=section.labels,
         threads=section.threads or 0,
         callers=callers,
         max_memory_bytes=int(section.max_memory or 0),

@@ -11,10 +11,9 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import structlog
 
 from edged.detection import Detections
@@ -66,16 +65,15 @@ class Feed:
         source: Name of the camera.
         max_age_s: A frame older than this is dropped when its turn comes; infinite for recordings.
         lossless: The camera waits until its frame was taken, instead of replacing it.
-        emit: Called with each result, in order, by a caller's thread.
-        labels: Keep only these; empty = all.
-        counts: ``inferred``, and frames dropped by reason: ``full``, ``stale``, ``unreadable``, ``failed``, ``lost``.
+        emit: Called with each result, in order, by a caller's thread; says whether it was published.
+        counts: Frames by what became of them: ``published``, ``withheld`` (not worth a message), and dropped:
+            ``full``, ``stale``, ``unreadable``, ``failed``, ``lost``.
     """
 
     source: str
-    emit: Callable[[Result], None]
+    emit: Callable[[Result], bool]
     max_age_s: float = math.inf
     lossless: bool = False
-    labels: frozenset[str] = frozenset()
     counts: Counter[str] = field(default_factory=Counter)
     closed: bool = False
     _frame: Frame | None = None
@@ -279,8 +277,8 @@ class Pipeline:
             )
             self._finish(turn.feed, "stale")
             return
-        turn.feed.emit(result)
-        self._finish(turn.feed, "inferred")
+        published = turn.feed.emit(result)
+        self._finish(turn.feed, "published" if published else "withheld")
 
     def _lost(self, turn: Turn, process: WorkerProcess) -> None:
         self.worker.discard(process)
@@ -313,7 +311,7 @@ def _look(turn: Turn, process: WorkerProcess, lane: int, preparer: Preparer) -> 
     return Result(
         frame=turn.frame,
         model=process.description,
-        detections=in_frame(answer, transform, process.description.labels, turn.feed.labels),
+        detections=in_frame(answer, transform),
         queue_ms=(started_s - turn.arrived_s) * 1000,
         preprocess_ms=(prepared_s - started_s) * 1000,
         inference_ms=answer.inference_ms,
@@ -321,14 +319,9 @@ def _look(turn: Turn, process: WorkerProcess, lane: int, preparer: Preparer) -> 
     )
 
 
-def in_frame(
-    answer: Answer, transform: Transform, labels: Sequence[str], wanted: frozenset[str] = frozenset()
-) -> Detections:
-    """An answer's boxes in frame pixels, inside the frame, without those that have no area there or no wanted label."""
+def in_frame(answer: Answer, transform: Transform) -> Detections:
+    """An answer's boxes in frame pixels, inside the frame, without those that have no area there."""
     found = answer.detections
     xyxy = transform.to_frame(found.xyxy)
     keep = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-    if wanted:
-        allowed = np.array([label in wanted for label in labels] or [False])
-        keep &= allowed[np.clip(found.class_id, 0, len(allowed) - 1)] & (found.class_id < len(allowed))
     return Detections(xyxy[keep], found.score[keep], found.class_id[keep])

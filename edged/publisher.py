@@ -41,18 +41,19 @@ class Publisher:
 
     def emitter(
         self, camera: str, section: CameraSettings, info: Callable[[ModelDescription], ModelInfo]
-    ) -> Callable[[Result], None]:
-        """What a feed of this camera calls with each result."""
+    ) -> Callable[[Result], bool]:
+        """What a feed of this camera calls with each result; it says whether a message was made of it."""
         last: Counter[int] | None = None
 
-        def emit(result: Result) -> None:
+        def emit(result: Result) -> bool:
             nonlocal last
             found = Counter(result.detections.class_id.tolist()) if section.publish == "changed" else None
             unchanged = found is not None and found == last
             last = found
             if unchanged or (section.publish == "found" and not len(result.detections)):
-                return
+                return False
             self._append(camera, info(result.model), result)
+            return True
 
         return emit
 

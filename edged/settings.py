@@ -234,7 +234,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment before what the caller passes (the file, or the command line)."""
+        """The environment before the file."""
         return env_settings, init_settings
 
 
@@ -265,6 +265,22 @@ class LoadedSettings:
                 yield f"{name}: cameras.{camera}.motion.gate is accepted, but this version looks at every chosen frame"
         if settings.mqtt.homeassistant:
             yield f"{name}: mqtt.homeassistant is accepted, but this version announces nothing to Home Assistant"
+
+
+class CommandLineSettings(Settings):
+    """Settings given on the command line, which count more than the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line before the environment."""
+        return init_settings, env_settings
 
 
 def find_config(path: Path | None) -> Path:
@@ -321,7 +337,8 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
     Args:
         given: What a TOML file holds.
         name: Where they come from, for errors.
-        path: The file, for relative paths; None leaves them relative to the working folder.
+        path: The file, whose folder relative paths count from, and which counts less than the environment. None where
+            they stand on the command line: relative to the working folder, and above the environment.
 
     Raises:
         ConfigurationError: The first wrong key or value, with what is allowed.
@@ -332,11 +349,13 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
         raise ConfigurationError(
             "environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]'
         ) from error
-    origin = {".".join(key): name for key, _ in _leaves(given)}
-    for key, _ in _leaves(environment):
-        origin[".".join(key)] = "environment EDGED_" + "__".join(key).upper()
+    from_given = {".".join(key): name for key, _ in _leaves(given)}
+    from_environment = {
+        ".".join(key): "environment EDGED_" + "__".join(key).upper() for key, _ in _leaves(environment)
+    }
+    origin = from_given | from_environment if path else from_environment | from_given
     try:
-        settings = Settings(**given)
+        settings = Settings(**given) if path else CommandLineSettings(**given)
     except ValidationError as error:
         # An unknown key first: it is the reason why a required one is missing.
         first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")

@@ -5,19 +5,12 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from mosquitto_broker import Mosquitto
+from real_parts import unavailable
 
 SHARED = Path(__file__).parents[2] / "shared"
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip for the reason; with CI=true fail, so that nothing is skipped there unseen."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ class _Look:
         transform = self._preparer.prepare(frame, self._answers.tensor(0))
         prepare_ms = (time.perf_counter() - started) * 1000
         answer = self._answers.answer(0)
-        found = in_frame(answer, transform, self.labels)
+        found = in_frame(answer, transform)
         return Seen(frame, found, prepare_ms, answer.inference_ms, answer.decode_ms)
 
 

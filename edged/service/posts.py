@@ -58,7 +58,6 @@ class CameraPost:
                 source=self.name,
                 emit=self._publisher.emitter(self.name, self.section, model.info),
                 lossless=self._lossless,
-                labels=frozenset(model.section.labels),
             )
             if not self._lossless:
                 feed.max_age_s = self.section.max_age
@@ -99,13 +98,14 @@ class CameraPost:
         counts = Counter(self._past)
         for _, feed in self._feeds:
             counts.update(feed.counts)
-        inferred = counts.pop("inferred", 0)
+        published = counts.pop("published", 0)
+        counts.pop("withheld", None)
         statistics = self.camera.statistics
         counts["unreadable"] += statistics.unreadable
-        before, self._reported = self._reported, (statistics.captured, inferred)
+        before, self._reported = self._reported, (statistics.captured, published)
         return SourceHealthShape(
             name=self.name,
             captured_per_s=round(max(0, statistics.captured - before[0]) / seconds, 2),
-            published_per_s=round(max(0, inferred - before[1]) / seconds, 2),
+            published_per_s=round(max(0, published - before[1]) / seconds, 2),
             dropped={reason: count for reason, count in sorted(counts.items()) if count},
         )

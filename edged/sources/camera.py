@@ -259,6 +259,7 @@ class Camera:
         if state.status is SourceStatus.OFFLINE and self._was_online:
             self.statistics.reconnects += 1
         self._was_online = True
+        self.error = None
         self._state = SourceState(SourceStatus.ONLINE, "", pixels.width, pixels.height, source.fps, since_s)
         log.info("camera online", camera=self.name, width=pixels.width, height=pixels.height, fps=source.fps)
         self._on_state(self._state)

@@ -37,6 +37,11 @@ MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
 TIMEOUT_FACTOR = 10
 """An inference that takes this many times its warm latency counts as hung."""
 RESTART_DELAYS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PROGRAM = (
+    f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); "
+    "from edged.worker.process import main; main(sys.argv[1:])"
+)
+"""With -P nothing is imported from the working directory; edged itself is found where this one was."""
 STEADY_S = 60.0
 """A worker that lived this long starts the delays over."""
 
@@ -122,7 +127,7 @@ class WorkerProcess:
         # A talkative library fills 64 KiB and is then not heard, rather than stopped.
         os.set_blocking(stderr, False)
         memory = request.max_memory_bytes or limits.default_memory_bytes()
-        command = [sys.executable, "-X", "faulthandler", "-m", "edged.worker.process"]
+        command = [sys.executable, "-P", "-X", "faulthandler", "-c", PROGRAM]
         self._process = subprocess.Popen(
             [*command, *map(str, (ends[0], memory, os.getpid(), *ends[1:]))],
             stdin=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ class LoadRequest:
         providers: In order of preference.
         require_provider: Refuse the model rather than run it on another than the first.
         min_score: Overrides the model's own.
+        labels: Keep only these; empty = all.
         threads: Of one inference; 0 = one, or this caller's share of the cores where the model is slow.
         callers: How many inferences may run at once.
         max_memory_bytes: Of the process.
@@ -27,6 +28,7 @@ class LoadRequest:
     providers: tuple[str, ...] = ("auto",)
     require_provider: bool = False
     min_score: float | None = None
+    labels: tuple[str, ...] = ()
     threads: int = 0
     callers: int = 1
     max_memory_bytes: int = 0
@@ -39,7 +41,7 @@ class LoadRequest:
     def from_json(cls, text: bytes) -> "LoadRequest":
         """From the other process."""
         values = json.loads(text)
-        return cls(**{**values, "providers": tuple(values["providers"])})
+        return cls(**{**values, "providers": tuple(values["providers"]), "labels": tuple(values["labels"])})
 
 
 @dataclass(frozen=True, slots=True)

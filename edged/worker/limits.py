@@ -33,7 +33,7 @@ def apply(*, max_memory_bytes: int, parent: int) -> None:
         return
     import resource  # noqa: PLC0415  # not on Windows
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
     _lower(resource.RLIMIT_DATA, max_memory_bytes)
     if sys.platform == "linux":

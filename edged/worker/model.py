@@ -5,6 +5,7 @@ The steps are those of the contract's gate as far as a detector needs them: read
 
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,9 @@ class LoadedModel:
         recipe, trial = self._settle(recipes(picture, manifest.input, summary.metadata, files.onnx))
         self._recognition, names, notes = self._understand(recipe, trial, labels, summary, manifest)
         recipe = filled(recipe, self._recognition.input, manifest.input)
+        self._wanted = self._wanted_classes(names)
+        if manifest.golden:
+            notes = (*notes, "its golden pictures are not tried by this version")
         output = manifest.output
         self._min_score = next(s for s in (request.min_score, output.min_score, MIN_SCORE) if s is not None)
         self._iou, self._max_detections = output.iou or IOU, output.max_detections or MAX_DETECTIONS
@@ -122,10 +126,27 @@ class LoadedModel:
 
     def _decoded(self, outputs: Sequence[NDArray[Any]]) -> Detections:
         candidates = self._recognition.decoder(outputs, self._min_score)
+        if self._wanted is not None:
+            candidates = candidates.take(np.isin(candidates.class_id, self._wanted))
         if self._recognition.overlapping:
             return suppress(candidates, iou=self._iou, max_detections=self._max_detections)
         order = np.argsort(-candidates.score, kind="stable")[: self._max_detections]
         return candidates.take(order)
+
+    def _wanted_classes(self, names: Sequence[str]) -> NDArray[np.int32] | None:
+        """Numbers of the classes to keep; None for all."""
+        numbers = [number for label in self._request.labels for number in self._classes_called(label, names)]
+        return np.array(numbers, np.int32) if self._request.labels else None
+
+    def _classes_called(self, label: str, names: Sequence[str]) -> list[int]:
+        if label in names:
+            return [number for number, name in enumerate(names) if name == label]
+        if not names and label.isdecimal():
+            return [int(label)]
+        near = get_close_matches(label, names, n=1)
+        known = ", ".join(names[:10]) or "no names: write class numbers"
+        hint = f"did you mean {near[0]!r}?" if near else f"it knows {known}"
+        raise self._rejected(f"does not know the label {label!r} that is to be kept", hint)
 
     def _rejected(self, problem: str, remedy: str) -> ModelRejected:
         return ModelRejected(str(self._path), problem, remedy)

@@ -1,4 +1,4 @@
-"""The program of a worker process: ``python -m edged.worker.process CONTROL MEMORY_LIMIT PARENT LANE...``.
+"""The program of a worker process; its arguments are CONTROL MEMORY_LIMIT PARENT LANE...
 
     daemon ── control (JSON, once) ──→ load ──→ description or error ──→ daemon hands over the ring
     daemon ── lane k: request number ──→ slot k is read, inferred, decoded ──→ header and boxes ──→ daemon
@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import struct
-import sys
 import threading
 from typing import Any
 
@@ -59,6 +58,7 @@ def receive_exactly(connection: socket.socket, count: int) -> bytes:
 
 def main(arguments: list[str]) -> None:
     """Load the model that the daemon names and answer until the daemon goes."""
+    os.dup2(2, 1)
     control_fd, max_memory, parent, *lane_fds = map(int, arguments)
     limits.apply(max_memory_bytes=max_memory, parent=parent)
     control = socket.socket(fileno=control_fd)
@@ -122,8 +122,3 @@ def _answer_lane(model: Any, lane: socket.socket, tensor: NDArray[Any]) -> None:
         rows[:, 5] = found.class_id.astype(np.int32).view(np.float32)
         head = REPLY.pack(number, FOUND, answer.inference_ms, answer.decode_ms, rows.nbytes)
         lane.sendall(head + rows.tobytes())
-
-
-if __name__ == "__main__":
-    os.dup2(2, 1)
-    main(sys.argv[1:])

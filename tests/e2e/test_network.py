@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import unavailable
 from mosquitto_broker import require_mosquitto
+from real_parts import unavailable
 
 pytestmark = pytest.mark.assets
 

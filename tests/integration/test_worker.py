@@ -345,3 +345,36 @@ def test_whoever_serves_is_told_of_each_change(tmp_path):
         assert "SIGKILL" in worker.last_end
         assert changes.acquire(timeout=3)  # serves again
         assert worker.current(0) is not None
+
+
+def test_only_the_labels_that_were_asked_for_come_back(tmp_path: Path) -> None:
+    objects = [toy_models.CAT, (1, 0.8, 40, 40, 60, 60)]
+    path = toy_models.toy_detector(tmp_path / "toy.onnx", objects=objects)
+    for labels, found in (((), [0, 1]), ((toy_models.NAMES[1],), [1])):
+        process = WorkerProcess("toy", asked(path, labels=labels))
+        try:
+            process.load()
+            assert sorted(process.answer(0).detections.class_id.tolist()) == found
+        finally:
+            process.close()
+
+
+def test_a_label_that_the_model_does_not_know_is_named_with_the_nearest_it_knows(tmp_path: Path) -> None:
+    process = WorkerProcess("toy", asked(toy_models.toy_detector(tmp_path / "toy.onnx"), labels=("cot",)))
+    try:
+        with pytest.raises(ModelRejected, match=r"'cot'.*did you mean 'cat'"):
+            process.load()
+    finally:
+        process.close()
+
+
+def test_nothing_is_imported_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    process = WorkerProcess("toy", asked(toy_models.toy_detector(tmp_path / "toy.onnx")))
+    try:
+        assert process.load().family == "yolov8"
+    finally:
+        process.close()

@@ -375,3 +375,14 @@ def test_settings_cannot_be_changed_after_they_were_checked():
     settings = check_settings({}, name="x").settings
     with pytest.raises(ValueError, match="frozen"):
         settings.mqtt.qos = 2  # type: ignore[misc]
+
+
+def test_the_command_line_counts_more_than_the_environment_and_that_more_than_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGED_MQTT__URL", "mqtt://from-environment")
+    given = {"mqtt": {"url": "mqtt://given"}}
+    on_command_line = check_settings(given, name="command line")
+    assert on_command_line.settings.mqtt.url == "mqtt://given"
+    assert on_command_line.origin["mqtt.url"] == "command line"
+    in_file = check_settings(given, name="edged.toml", path=tmp_path / "edged.toml")
+    assert in_file.settings.mqtt.url == "mqtt://from-environment"
+    assert in_file.origin["mqtt.url"] == "environment EDGED_MQTT__URL"

@@ -1,0 +1,109 @@
+"""The installs beside each other: latency and two-caller throughput of the same models through edged's own session.
+
+    python benchmarks/providers.py cpu=PYTHON openvino=PYTHON openvino-wheel=PYTHON [--rounds 5] [--model FILE ...]
+
+Each PYTHON is the interpreter of an environment with one of the extras. The installs take turns within one run; medians
+are printed, with the number of rounds. What a session really ran on is read back from it. Latency is one caller with all
+cores; throughput is two callers with their share of the cores each. Writes ``benchmarks/results/providers.json``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ASSETS = Path(os.environ.get("EDGED_ASSETS", ROOT.parent / "shared" / "assets"))
+MODELS = ["yolox_nano_416.onnx", "yolov5n_dyn_fp16.onnx", "yolo26n_person_256_qdq.onnx"]
+
+SIDE = """
+import json, sys, threading, time
+import edged
+from pathlib import Path
+from edged.inference.session import Session
+from edged.machine import cores
+from edged.worker.picture import picture_input, recipes, texture
+from edged.manifest import InputManifest
+path, asked, frames = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+rows = {}
+for callers in (1, 2):
+    started = time.perf_counter()
+    session = Session(path, providers=[asked], threads=max(1, cores() // callers), callers=callers)
+    load_s = time.perf_counter() - started
+    spec = picture_input(session.inputs, path)
+    feeds = {spec.name: texture(recipes(spec, InputManifest(), {}, path)[0])}
+    for _ in range(5): session.run(feeds)
+    def work():
+        for _ in range(frames): session.run(feeds)
+    threads = [threading.Thread(target=work) for _ in range(callers)]
+    wall, cpu = time.perf_counter(), time.process_time()
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    rows[callers] = {"ms": wall * 1000 / frames / callers, "cpu_ms": cpu * 1000 / frames / callers, "load_s": load_s}
+print(json.dumps({"in_use": session.provider.in_use, "refused": session.provider.refused, "rows": rows}))
+"""
+
+
+def side(python: str, asked: str, model: Path, frames: int) -> dict[str, object]:
+    command = [python, "-c", SIDE, str(model), asked, str(frames)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"{python} cannot run {model.name}: {done.stderr.strip().splitlines()[-1]}")
+    result: dict[str, object] = json.loads(done.stdout)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("installs", nargs="+", metavar="EXTRA=PYTHON")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--model", type=Path, action="append")
+    options = parser.parse_args()
+    installs = dict(install.split("=", 1) for install in options.installs)
+    models = options.model or [ASSETS / "models" / name for name in MODELS]
+    results: dict[str, dict[str, list[dict[str, object]]]] = {}
+    for model in models:
+        results[model.name] = {name: [] for name in installs}
+        for _ in range(options.rounds):
+            for name, python in installs.items():
+                asked = "cpu" if name == "cpu" else "openvino"
+                results[model.name][name].append(side(python, asked, model, options.frames))
+    print(f"median of {options.rounds} rounds of {options.frames} frames")
+    print(
+        "| model | install | really ran on | latency ms | CPU ms | two callers, frames a second | CPU ms | load s |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for model_name, by_install in results.items():
+        for name, rounds in by_install.items():
+            one, two = ([round_["rows"][str(callers)] for round_ in rounds] for callers in (1, 2))  # type: ignore[index]
+
+            def median(rows: list[dict[str, float]], key: str) -> float:
+                return statistics.median(row[key] for row in rows)
+
+            print(
+                f"| {model_name} | {name} | {rounds[0]['in_use']} | {median(one, 'ms'):.1f} | {median(one, 'cpu_ms'):.1f} "
+                f"| {1000 / median(two, 'ms'):.1f} | {median(two, 'cpu_ms'):.1f} | {median(one, 'load_s'):.2f} |"
+            )
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    cpu = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        "",
+    )
+    record = {"platform": platform.platform(), "cpu": cpu, "cores": os.cpu_count(), "results": results}
+    (folder / "providers.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
