@@ -138,12 +138,11 @@ def main() -> None:
     print(f"{options.model.name} on {options.video.name}, {frames} frames, provider {options.provider}, "
           f"{threads} threads, median of {options.rounds} rounds")  # fmt: skip
     print(f"  decoding alone        {median['decode']:7.2f} ms CPU a frame")
+    session_rate, rate = 1000 / median["session_wall"], 1000 / median["wall"]
     print(
-        f"  bare session alone    {median['session']:7.2f} ms CPU a frame, {1000 / median['session_wall']:6.1f} a second"
+        f"  bare session alone    {median['session']:7.2f} ms CPU a frame, {session_rate:6.1f} frames a second"
     )
-    print(
-        f"  edged, whole daemon   {median['daemon']:7.2f} ms CPU a frame, {1000 / median['wall']:6.1f} frames a second"
-    )
+    print(f"  edged, whole daemon   {median['daemon']:7.2f} ms CPU a frame, {rate:6.1f} frames a second")
     print(f"  CPU of the daemon / (decoding + session) = {median['daemon'] / floor:.3f}")
     result = {
         "machine": {"platform": platform.platform(), "cores": len(os.sched_getaffinity(0))},

@@ -2,9 +2,10 @@
 
     python benchmarks/providers.py cpu=PYTHON openvino=PYTHON openvino-wheel=PYTHON [--rounds 5] [--model FILE ...]
 
-Each PYTHON is the interpreter of an environment with one of the extras. The installs take turns within one run; medians
-are printed, with the number of rounds. What a session really ran on is read back from it. Latency is one caller with all
-cores; throughput is two callers with their share of the cores each. Writes ``benchmarks/results/providers.json``.
+Each PYTHON is the interpreter of an environment with one of the extras. The installs take turns within one run;
+medians are printed, with the number of rounds. What a session really ran on is read back from it. Latency is one caller
+with all cores; throughput is two callers with their share of the cores each. How far the answer is from the CPU
+provider's is printed too. Writes ``benchmarks/results/providers.json``.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from edged.inference.session import Session
 from edged.machine import cores
 from edged.worker.picture import picture_input, recipes, texture
 from edged.manifest import InputManifest
+from edged.worker.agreement import difference
 path, asked, frames = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 rows = {}
 for callers in (1, 2):
@@ -35,7 +37,7 @@ for callers in (1, 2):
     load_s = time.perf_counter() - started
     spec = picture_input(session.inputs, path)
     feeds = {spec.name: texture(recipes(spec, InputManifest(), {}, path)[0])}
-    for _ in range(5): session.run(feeds)
+    for _ in range(5): answer = session.run(feeds)
     def work():
         for _ in range(frames): session.run(feeds)
     threads = [threading.Thread(target=work) for _ in range(callers)]
@@ -44,7 +46,8 @@ for callers in (1, 2):
     for thread in threads: thread.join()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     rows[callers] = {"ms": wall * 1000 / frames / callers, "cpu_ms": cpu * 1000 / frames / callers, "load_s": load_s}
-print(json.dumps({"in_use": session.provider.in_use, "refused": session.provider.refused, "rows": rows}))
+deviation = difference(Session(path, providers=["cpu"]).run(feeds), answer)
+print(json.dumps({"deviation": deviation, "in_use": session.provider.in_use, "refused": session.provider.refused, "rows": rows}))
 """
 
 
@@ -89,7 +92,8 @@ def main() -> None:
 
             print(
                 f"| {model_name} | {name} | {rounds[0]['in_use']} | {median(one, 'ms'):.1f} | {median(one, 'cpu_ms'):.1f} "
-                f"| {1000 / median(two, 'ms'):.1f} | {median(two, 'cpu_ms'):.1f} | {median(one, 'load_s'):.2f} |"
+                f"| {1000 / median(two, 'ms'):.1f} | {median(two, 'cpu_ms'):.1f} | {median(one, 'load_s'):.2f} "
+                f"| {rounds[0]['deviation']:.3f} |"
             )
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
