@@ -15,6 +15,9 @@ import platform
 import statistics
 import subprocess
 from pathlib import Path
+from typing import Any
+
+from edged.machine import cores, cpu_name
 
 ROOT = Path(__file__).parent.parent
 ASSETS = Path(os.environ.get("EDGED_ASSETS", ROOT.parent / "shared" / "assets"))
@@ -33,10 +36,11 @@ path, asked, frames = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 rows = {}
 for callers in (1, 2):
     started = time.perf_counter()
-    session = Session(path, providers=[asked], threads=max(1, cores() // callers), callers=callers)
+    session = Session(path, providers=[asked], threads=cores() // callers or 1, callers=callers)
     load_s = time.perf_counter() - started
     spec = picture_input(session.inputs, path)
-    feeds = {spec.name: texture(recipes(spec, InputManifest(), {}, path)[0])}
+    recipe = recipes(spec, InputManifest(), {}, path)[0]
+    feeds = {spec.name: texture(recipe)}
     for _ in range(5): answer = session.run(feeds)
     def work():
         for _ in range(frames): session.run(feeds)
@@ -51,12 +55,12 @@ print(json.dumps({"deviation": deviation, "in_use": session.provider.in_use, "re
 """
 
 
-def side(python: str, asked: str, model: Path, frames: int) -> dict[str, object]:
+def side(python: str, asked: str, model: Path, frames: int) -> dict[str, Any]:
     command = [python, "-c", SIDE, str(model), asked, str(frames)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise SystemExit(f"{python} cannot run {model.name}: {done.stderr.strip().splitlines()[-1]}")
-    result: dict[str, object] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
@@ -71,7 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     installs = dict(install.split("=", 1) for install in options.installs)
     models = options.model or [ASSETS / "models" / name for name in MODELS]
-    results: dict[str, dict[str, list[dict[str, object]]]] = {}
+    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for model in models:
         results[model.name] = {name: [] for name in installs}
         for _ in range(options.rounds):
@@ -80,33 +84,29 @@ def main() -> None:
                 results[model.name][name].append(side(python, asked, model, options.frames))
     print(f"median of {options.rounds} rounds of {options.frames} frames")
     print(
-        "| model | install | really ran on | latency ms | CPU ms | two callers, frames a second | CPU ms | load s |"
+        "| model | install | ran on | latency ms, CPU ms | two callers: frames/s, CPU ms | load s | deviation |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for model_name, by_install in results.items():
         for name, rounds in by_install.items():
-            one, two = ([round_["rows"][str(callers)] for round_ in rounds] for callers in (1, 2))  # type: ignore[index]
-
-            def median(rows: list[dict[str, float]], key: str) -> float:
-                return statistics.median(row[key] for row in rows)
-
-            print(
-                f"| {model_name} | {name} | {rounds[0]['in_use']} | {median(one, 'ms'):.1f} | {median(one, 'cpu_ms'):.1f} "
-                f"| {1000 / median(two, 'ms'):.1f} | {median(two, 'cpu_ms'):.1f} | {median(one, 'load_s'):.2f} "
-                f"| {rounds[0]['deviation']:.3f} |"
-            )
+            print(f"| {model_name} | {name} | {row(rounds)} |")
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
-    cpu = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        "",
-    )
-    record = {"platform": platform.platform(), "cpu": cpu, "cores": os.cpu_count(), "results": results}
+    record = {"platform": platform.platform(), "cpu": cpu_name(), "cores": cores(), "results": results}
     (folder / "providers.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def row(rounds: list[dict[str, Any]]) -> str:
+    """The medians of one model in one install, as cells of a table."""
+
+    def median(callers: int, key: str) -> float:
+        return statistics.median(one["rows"][str(callers)][key] for one in rounds)
+
+    return (
+        f"{rounds[0]['in_use']} | {median(1, 'ms'):.1f}, {median(1, 'cpu_ms'):.1f} "
+        f"| {1000 / median(2, 'ms'):.1f}, {median(2, 'cpu_ms'):.1f} "
+        f"| {median(1, 'load_s'):.2f} | {rounds[0]['deviation']:.3f}"
+    )
 
 
 if __name__ == "__main__":
