@@ -51,7 +51,7 @@ for callers in (1, 2):
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     rows[callers] = {"ms": wall * 1000 / frames / callers, "cpu_ms": cpu * 1000 / frames / callers, "load_s": load_s}
 deviation = difference(Session(path, providers=["cpu"]).run(feeds), answer)
-print(json.dumps({"deviation": deviation, "in_use": session.provider.in_use, "refused": session.provider.refused, "rows": rows}))
+print(json.dumps({"deviation": deviation, "in_use": session.provider.in_use, "rows": rows}))
 """
 
 

@@ -73,6 +73,15 @@ class ServedModel:
         self.worker = Worker(name, request, timeout_s=section.timeout, on_change=self._changed)
         self.worker.start()
 
+    def suits(self, section: ModelSettings, feeds: int) -> bool:
+        """Whether this is what a configuration asks for, for so many cameras."""
+        same = self.section == section and self.error is None
+        return same and _callers(section, feeds) == _callers(section, self.feeds)
+
+    def settled(self, timeout_s: float) -> bool:
+        """Wait until it is known whether the model serves; False if that took longer."""
+        return self.worker is None or self.worker.settled(timeout_s)
+
     def wait_ready(self) -> bool:
         """Wait until the model serves, or will not; True if it serves."""
         if self.worker is None:
@@ -180,9 +189,13 @@ def worker_pid(worker: Worker | None) -> int:
     return process.pid if process else 0
 
 
+def _callers(section: ModelSettings, feeds: int) -> int:
+    return section.callers or max(1, min(feeds, cores()))
+
+
 def _request(path: Path, section: ModelSettings, feeds: int) -> LoadRequest:
     """What to load and how: as many callers as there are cameras for, and cores."""
-    callers = section.callers or max(1, min(feeds, cores()))
+    callers = _callers(section, feeds)
     return LoadRequest(
         path=str(path),
         providers=section.providers,

@@ -68,8 +68,12 @@ class Outbox(Protocol):
         """Entries given up since the start: over the bound, or too old."""
         ...
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called after each append, from the appending thread; it must not block."""
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have ``wake`` called after each append, from the appending thread; it must not block.
+
+        Returns:
+            What ends that.
+        """
         ...
 
 
@@ -146,9 +150,19 @@ class MemoryOutbox:
         """Entries given up since the start."""
         return self._dropped
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called after each append."""
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have ``wake`` called after each append, until what is returned is called."""
         self._wakes = (*self._wakes, wake)
+
+        def end() -> None:
+            self._wakes = tuple(other for other in self._wakes if other != wake)
+
+        return end
+
+    def rebound(self, max_bytes: int, max_age_s: float) -> None:
+        """Put other bounds in force; what is over them goes with the next message."""
+        with self._lock:
+            self._max_bytes, self._max_age_s = max_bytes, max_age_s
 
     def _trim(self) -> bool:
         """Drop what is over a bound, oldest first; True where a spell of dropping begins (one log line)."""

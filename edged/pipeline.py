@@ -146,7 +146,7 @@ class Turns:
         """
         feed._busy = False
         feed._attempts += 1
-        if feed._attempts >= MAX_ATTEMPTS:
+        if feed._attempts >= MAX_ATTEMPTS or feed.closed:
             feed.counts["lost"] += 1
             return False
         if feed._frame is not None and not feed.lossless:

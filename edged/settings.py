@@ -64,13 +64,25 @@ def _topic_part(name: str) -> str:
     return name
 
 
+def _camera(url: str) -> str:
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
+    if scheme and not scheme.startswith("${") and scheme not in {"rtsp", "rtsps", "http", "https"}:
+        raise ValueError("rtsp(s)://host/path, http(s)://host/path, v4l2:/dev/video0, a file or a folder")
+    return url
+
+
 def _listen(value: str) -> str:
     if value and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value):
         raise ValueError('"address:port", like "127.0.0.1:9110", or "" for none')
     return value
 
 
-def _provider(value: str) -> str:
+def provider_name(value: str) -> str:
+    """``value``, if it is how a provider is asked for.
+
+    Raises:
+        ValueError: It is not; the text says what is allowed.
+    """
     if not re.fullmatch(r"auto|cpu|(openvino|cuda|tensorrt)(:[A-Za-z0-9_.,:-]+)?", value):
         raise ValueError(
             '"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"'
@@ -92,7 +104,7 @@ Duration = Annotated[
     ),
 ]
 Name = Annotated[str, AfterValidator(_topic_part)]
-Provider = Annotated[str, AfterValidator(_provider)]
+Provider = Annotated[str, AfterValidator(provider_name)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -170,7 +182,7 @@ class ZoneSettings(Section):
 class CameraSettings(Section):
     """One camera: where it is, which models see it, how often."""
 
-    url: Annotated[str, Field(min_length=1)] = Field(
+    url: Annotated[str, Field(min_length=1), AfterValidator(_camera)] = Field(
         description="rtsp(s)://, http(s)://, v4l2:/dev/video0, a video file, a picture, or a folder of pictures."
     )
     models: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -349,6 +361,7 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
         raise ConfigurationError(
             "environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]'
         ) from error
+    _check_environment()
     from_given = {".".join(key): name for key, _ in _leaves(given)}
     from_environment = {
         ".".join(key): "environment EDGED_" + "__".join(key).upper() for key, _ in _leaves(environment)
@@ -362,6 +375,17 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
         raise _explain(first, name=name, origin=origin) from error
     settings = _resolved(settings, path.parent if path else Path())
     return LoadedSettings(settings, origin, path)
+
+
+def _check_environment() -> None:
+    """A misspelled section of the environment would otherwise be ignored."""
+    for variable in os.environ:
+        section, _, rest = variable.removeprefix("EDGED_").partition("__")
+        if not variable.startswith("EDGED_") or not rest or section.lower() in Settings.model_fields:
+            continue
+        near = get_close_matches(section.lower(), Settings.model_fields, n=1)
+        hint = f"did you mean EDGED_{near[0].upper()}__{rest}?" if near else "see docs/configuration.md"
+        raise ConfigurationError("environment", f"unknown section {section.lower()!r} in {variable}", hint)
 
 
 def _leaves(table: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

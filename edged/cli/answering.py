@@ -2,12 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.errors import UsageError
+from edged.settings import provider_name
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest, ModelDescription
 
@@ -42,6 +44,18 @@ class LocalModel:
     def answer(self, _lane: int) -> Answer:
         """What the model finds in it."""
         return self._model.answer(self._tensor)
+
+
+def providers_of(given: Sequence[str] | None) -> tuple[str, ...]:
+    """What ``--provider`` says; ``auto`` where it says nothing.
+
+    Raises:
+        UsageError: No such provider.
+    """
+    try:
+        return tuple(provider_name(name) for name in given or ["auto"])
+    except ValueError as error:
+        raise UsageError("--provider", "names no provider", f"allowed: {error}") from error
 
 
 @contextlib.contextmanager

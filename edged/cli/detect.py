@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edged.cli.answering import Answering, answering
+from edged.cli.answering import Answering, answering, providers_of
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
 from edged.frame import Frame
@@ -54,7 +54,7 @@ def detect(
 ) -> None:
     if save is not None and save.suffix and len(inputs) > 1:
         raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
-    request = LoadRequest(path=str(model), providers=tuple(provider or ["auto"]), min_score=min_score)
+    request = LoadRequest(path=str(model), providers=providers_of(provider), min_score=min_score)
     failed: list[EdgedError] = []
 
     def note(error: EdgedError) -> None:
@@ -63,6 +63,8 @@ def detect(
             print(redacted(f"edged: {error}"), file=sys.stderr)
 
     with answering(request) as (answers, description):
+        for reason in description.provider_refused:
+            print(f"edged: passed over {reason}; {description.provider} is used", file=sys.stderr)
         look = _Look(answers, description)
         printer = _JsonPrinter(description) if as_json else _PagePrinter(description)
         for name in inputs:

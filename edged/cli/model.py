@@ -31,9 +31,9 @@ def inspect(
 
     Example: edged model inspect yolox_nano.onnx
     """
-    from edged.cli.answering import describe
+    from edged.cli.answering import describe, providers_of
 
-    description = describe(LoadRequest(path=str(path), providers=tuple(provider or ["auto"])))
+    description = describe(LoadRequest(path=str(path), providers=providers_of(provider)))
     if as_json:
         typer.echo(json.dumps(description.to_dict(), indent=2, ensure_ascii=False))
     else:

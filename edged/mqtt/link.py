@@ -102,7 +102,7 @@ class Link:
         self._final = b""
         self._said_all = False
         self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
-        outbox.subscribe(self._waker.wake)
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "Link":
         self.start()
@@ -120,6 +120,7 @@ class Link:
             ConfigurationError: A certificate file that cannot be used.
         """
         self._options.tls()
+        self._unsubscribe = self._outbox.subscribe(self._waker.wake)
         self._thread.start()
 
     @property
@@ -179,6 +180,7 @@ class Link:
             True when everything was delivered, ``final`` included, and the thread has ended in time.
         """
         if not self._thread.is_alive():
+            self._unsubscribe()
             self._waker.close()
             return self._said_all
         now_s = time.monotonic()

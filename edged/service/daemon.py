@@ -18,9 +18,9 @@ from pathlib import Path
 
 import structlog
 
-from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError
+from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
-from edged.mqtt.link import Link, LinkState
+from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
 from edged.publisher import Publisher, Sender
@@ -41,6 +41,10 @@ STOP_S = 4.0
 """From the first signal to the end, at most; systemd and people expect five seconds."""
 DELIVER_S = 30.0
 """With ``--once``: how long the outbox may stand still at the end."""
+
+
+class _ToldToEndError(Exception):
+    """A signal came while something was waited for."""
 
 
 class _NothingLeftError(Exception):
@@ -105,6 +109,8 @@ class Service:
             try:
                 self._start()
                 return self._run_once() if self._once else self._run_until_signal()
+            except _ToldToEndError:
+                return 0
             except _NothingLeftError as end:
                 log.error("nothing is left to do", what=end.what)
                 return end.exit_code
@@ -117,9 +123,10 @@ class Service:
     # What is built
 
     def _make_link(self, loaded: LoadedSettings) -> Link:
-        settings, folder = loaded.settings, loaded.path.parent if loaded.path else Path()
-        options = link_options(settings.mqtt, device=settings.device, folder=folder)
-        return Link(options, topics=_topics(settings), outbox=self._outbox, on_change=self._link_changed)
+        settings = loaded.settings
+        return Link(
+            _link_options(loaded), topics=_topics(settings), outbox=self._outbox, on_change=self._link_changed
+        )
 
     def _link_changed(self, state: LinkState) -> None:
         if state.why:
@@ -145,14 +152,26 @@ class Service:
             for name in self._settings.models
             if used[name]
         }
-        served = [model.wait_ready() for model in self._models.values()]
-        if not any(served):
+        if not any(self._await(self._models.values())):
             raise _NothingLeftError(
                 "no model can be served", [model.error for model in self._models.values()]
             )
         for name in self._settings.cameras:
             self._start_camera(name)
         self._publish_info()
+
+    def _await(self, models: Iterable[ServedModel]) -> list[bool]:
+        """Wait until each model serves, or will not, and say which do; a signal to end is heard meanwhile."""
+        served = []
+        for model in models:
+            while not model.settled(TICK_S):
+                self._tick_s = time.monotonic()
+                if self._ending:
+                    raise _ToldToEndError
+            served.append(model.wait_ready())
+        if self._ending:
+            raise _ToldToEndError
+        return served
 
     def _model(self, settings: Settings, name: str, feeds: int) -> ServedModel:
         section, store = settings.models[name], settings.store.path
@@ -285,6 +304,10 @@ class Service:
         while not self._link.drain(TICK_S):
             if self._told_to_end():
                 return
+            if self._link.state.refused:
+                raise NotAllowed(
+                    "broker", f"{len(self._outbox)} results were not delivered", self._link.state.why
+                )
             if len(self._outbox) < left:
                 deadline_s, left = time.monotonic() + DELIVER_S, len(self._outbox)
             if time.monotonic() > deadline_s:
@@ -298,6 +321,9 @@ class Service:
             return
         try:
             changed = self._apply(self._reload())
+        except _ToldToEndError:
+            log.warning("reload given up", reason="told to end")
+            return
         except EdgedError as error:
             self._health.remember(str(error))
             log.error("reload refused, everything goes on as before", error=str(error))
@@ -315,19 +341,17 @@ class Service:
         """
         _require_cameras(loaded)
         old, new = self._settings, loaded.settings
-        link = self._make_link(loaded) if (old.mqtt, old.device) != (new.mqtt, new.device) else None
+        _link_options(loaded)  # wrong ones are found before anything is touched
         fresh = self._fresh_models(old, new)
         for line in loaded.warnings():
             log.warning(line)
         if old.http != new.http:
             log.warning("http.listen takes effect at the next start")
-        if link:
-            self._publisher.redirect(_sender(new))
-            self._link.stop(2.0)
-            self._link = link
-            link.start()
+        changed = []
+        if (old.mqtt, old.device) != (new.mqtt, new.device):
+            self._replace_link(loaded)
+            changed.append("mqtt")
         self._loaded = loaded
-        changed = ["mqtt"] if link else []
         changed += self._swap(old, new, fresh)
         for model in self._models.values():
             self._publish_model(model)
@@ -336,42 +360,68 @@ class Service:
         self._publish_info()
         return changed
 
+    def _replace_link(self, loaded: LoadedSettings) -> None:
+        """Say goodbye under the old names, forget what stands there, and go on under the new ones."""
+        old, before = self._settings, self._link
+        mqtt = loaded.settings.mqtt
+        self._outbox.rebound(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
+        self._publisher.redirect(_sender(loaded.settings))
+        if (_topics(old), old.mqtt.url) != (_topics(loaded.settings), mqtt.url):
+            topics = _topics(old)
+            for topic in (
+                topics.info,
+                *map(topics.camera_state, self._posts),
+                *map(topics.model_state, self._models),
+            ):
+                before.clear_state(topic)
+        link = self._make_link(loaded)
+        before.stop(2.0)
+        self._loaded, self._link = loaded, link
+        link.start()
+
     def _fresh_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
         """Models that are new, changed or were refused, loaded and warm; the old ones serve on meanwhile."""
         used = _uses(new)
 
         def differs(name: str) -> bool:
             model = self._models.get(name)
-            return (
-                model is None
-                or model.error is not None
-                or model.section != new.models[name]
-                or old.store != new.store
-            )
+            return model is None or not model.suits(new.models[name], used[name]) or old.store != new.store
 
         fresh = {
             name: self._model(new, name, used[name]) for name in new.models if used[name] and differs(name)
         }
-        ready = [model.wait_ready() for model in fresh.values()]
-        if not all(ready):
-            for model in fresh.values():
-                model.stop()
-            for model in self._models.values():
-                self._publish_model(model)
-            raise next(model.error for model in fresh.values() if model.error)
-        return fresh
+        try:
+            if all(self._await(fresh.values())):
+                return fresh
+        except _ToldToEndError:
+            self._give_up(fresh)
+            raise
+        self._give_up(fresh)
+        raise next(model.error for model in fresh.values() if model.error)
+
+    def _give_up(self, fresh: dict[str, ServedModel]) -> None:
+        """End models that never came to serve, and let their names say again what they said before."""
+        _join(
+            _in_parallel([partial(model.stop, 0.8) for model in fresh.values()], "stop-model"),
+            time.monotonic() + 2,
+        )
+        for name in fresh:
+            if name in self._models:
+                self._publish_model(self._models[name])
+            else:
+                self._link.clear_state(self._topics.model_state(name))
 
     def _swap(self, old: Settings, new: Settings, fresh: dict[str, ServedModel]) -> list[str]:
         used = _uses(new)
         retired = [model for name, model in self._models.items() if name in fresh or not used[name]]
         self._models = {name: fresh.get(name) or self._models[name] for name in new.models if used[name]}
         changed = [f"models.{name}" for name in dict.fromkeys([*fresh, *(model.name for model in retired)])]
-        for name in list(self._posts):
-            if new.cameras.get(name) != old.cameras.get(name):
-                self._end_camera(self._posts.pop(name))
-                changed.append(f"cameras.{name}")
-                if name not in new.cameras:
-                    self._link.clear_state(self._topics.camera_state(name))
+        gone = [name for name in self._posts if new.cameras.get(name) != old.cameras.get(name)]
+        changed += [f"cameras.{name}" for name in gone]
+        self._end_cameras([self._posts.pop(name) for name in gone])
+        for name in gone:
+            if name not in new.cameras:
+                self._link.clear_state(self._topics.camera_state(name))
         for name, section in new.cameras.items():
             if name not in self._posts:
                 changed += [f"cameras.{name}"] if name not in old.cameras else []
@@ -385,9 +435,11 @@ class Service:
         return changed
 
     @staticmethod
-    def _end_camera(post: CameraPost) -> None:
-        post.disconnect()
-        post.camera.stop(2.0)
+    def _end_cameras(posts: Sequence[CameraPost]) -> None:
+        for post in posts:
+            post.disconnect()
+        stopping = _in_parallel([partial(post.camera.stop, 2.0) for post in posts], "stop-camera")
+        _join(stopping, time.monotonic() + 2.2)
 
     # Ending
 
@@ -399,11 +451,12 @@ class Service:
         cameras = _in_parallel(
             [partial(post.camera.stop, 1.0) for post in self._posts.values()], "stop-camera"
         )
-        for model in self._models.values():
-            if model.pipeline:
-                model.pipeline.stop(1.5)
-        _join(cameras, min(deadline_s, time.monotonic() + 1.2))
+        pipelines = [model.pipeline for model in self._models.values() if model.pipeline]
+        callers = _in_parallel([partial(pipeline.stop, 1.5) for pipeline in pipelines], "stop-pipeline")
+        _join([*callers, *cameras], time.monotonic() + 1.7)
         self._link.stop(max(0.5, deadline_s - time.monotonic() - 1.0))
+        if left := len(self._outbox):
+            log.warning("results were not delivered and are lost", results=left, why=self._link.state.why)
         _join(
             _in_parallel([partial(model.stop, 0.8) for model in self._models.values()], "stop-model"),
             deadline_s,
@@ -432,6 +485,11 @@ def _require_cameras(loaded: LoadedSettings) -> None:
 def _uses(settings: Settings) -> Counter[str]:
     """How many cameras use each model."""
     return Counter(name for camera in settings.cameras.values() for name in dict.fromkeys(camera.models))
+
+
+def _link_options(loaded: LoadedSettings) -> LinkOptions:
+    settings, folder = loaded.settings, loaded.path.parent if loaded.path else Path()
+    return link_options(settings.mqtt, device=settings.device, folder=folder)
 
 
 def _topics(settings: Settings) -> Topics:

@@ -200,6 +200,8 @@ class WorkerProcess:
                 raise self._lost("died")
             _, status, inference_ms, decode_ms, count = REPLY.unpack(head)
             body = receive_exactly(connection, count) if count else b""
+            if len(body) < count:
+                raise self._lost("died")
         except TimeoutError as error:
             self._end_hung()
             raise self._lost("hung") from error
@@ -326,6 +328,11 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def settled(self, timeout_s: float) -> bool:
+        """Wait until the first process serves, or it is known that none will; False if that took longer."""
+        with self._condition:
+            return bool(self._condition.wait_for(lambda: self._description or self.error, timeout_s))
+
     def wait_ready(self, timeout_s: float = LOAD_TIMEOUT_S + 10) -> ModelDescription:
         """Wait for the first process.
 
@@ -381,7 +388,8 @@ class Worker:
                     process.close(0)
                     return
                 description = process.load(timeout_s=timeout_s)
-            except EdgedError as error:
+            except Exception as failure:  # noqa: BLE001  # whatever it is, this thread must not end without a word
+                error = failure if isinstance(failure, EdgedError) else self._puzzle(failure)
                 if process:
                     process.close(0)
                 if self._description is None:
@@ -398,6 +406,11 @@ class Worker:
                 timeout_s = min(
                     MAX_TIMEOUT_S, process.timeout_s * 2
                 )  # a busy machine is slower than the warm-up
+
+    def _puzzle(self, failure: Exception) -> EdgedError:
+        return ModelRejected(
+            self.request.path, f"its process said what nobody understands ({failure!r})", "report this"
+        )
 
     def _announce(self, process: WorkerProcess) -> bool:
         """Let `stop` know of a process; False if that was called before it could."""

@@ -352,3 +352,84 @@ def test_two_models_may_look_at_one_camera_and_one_model_at_two(
         assert seen() == {("front", "coco"), ("front", "people"), ("back", "coco")}
         assert len(daemon.workers()) == 2
         assert daemon.end() == 0
+
+
+def test_a_signal_is_heard_while_a_model_is_still_loading(
+    mosquitto: Brokers, clip: Path, model: Path, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    config = write_config(
+        tmp_path / "edged.toml",
+        broker.url,
+        cameras={"front": {"url": clip, "models": ["m"]}},
+        models={"m": model},
+    )
+    with Listener(broker) as listener, Daemon("-c", str(config)) as daemon:
+        worker = daemon.worker()
+        os.kill(worker, signal.SIGSTOP)
+        assert listener.wait_for(lambda: bool(listener.payloads("edged/box/status")), 10)
+        assert daemon.end() == 0
+        assert listener.wait_for(lambda: listener.payloads("edged/box/status")[-1] == b"stopped", 5)
+        assert not alive(worker)
+        assert not any("camera online" in line for line in daemon.log)
+
+
+def test_results_that_no_broker_took_are_named_at_the_end(clip: Path, model: Path, tmp_path: Path) -> None:
+    config = write_config(
+        tmp_path / "edged.toml",
+        "mqtt://127.0.0.1:9",
+        cameras={"front": {"url": clip, "models": ["m"]}},
+        models={"m": model},
+    )
+    with Daemon("-c", str(config)) as daemon:
+        assert daemon.says("camera online"), daemon.log
+        assert not until(lambda: daemon.process.poll() is not None, 1)
+        assert daemon.end() == 0
+        assert daemon.says("results were not delivered and are lost", 2), daemon.log
+
+
+def test_a_new_name_of_the_device_leaves_nothing_of_the_old_one_on_the_broker(
+    mosquitto: Brokers, clip: Path, model: Path, tmp_path: Path
+) -> None:
+    broker, path = mosquitto(), tmp_path / "edged.toml"
+    write_config(
+        path, broker.url, cameras={"front": {"url": clip, "models": ["m"], "fps": 4}}, models={"m": model}
+    )
+    with Listener(broker) as listener, Daemon("-c", str(path)) as daemon:
+        assert listener.wait_for(lambda: len(detections(listener)) > 2, 20), daemon.log
+        path.write_text(path.read_text().replace('device = "box"', 'device = "crate"'))
+        daemon.send(signal.SIGHUP)
+        assert listener.wait_for(lambda: bool(listener.payloads("edged/crate/camera/front/detections")), 10)
+        assert listener.wait_for(lambda: listener.payloads("edged/box/status")[-1] == b"stopped", 5)
+        for topic in ("info", "camera/front/state", "model/m/state"):
+            assert listener.payloads(f"edged/box/{topic}")[-1] == b"", topic
+        assert listener.objects("edged/crate/info")[-1]["models"]["m"]["provider"]
+        assert daemon.end() == 0
+
+
+def test_reloads_that_are_refused_leave_nothing_behind(
+    mosquitto: Brokers, clip: Path, model: Path, tmp_path: Path
+) -> None:
+    broker, path = mosquitto(), tmp_path / "edged.toml"
+    cameras = {"front": {"url": clip, "models": ["m"], "fps": 4}}
+    write_config(path, broker.url, cameras=cameras, models={"m": model})
+    with Listener(broker) as listener, Daemon("-c", str(path)) as daemon:
+        assert listener.wait_for(lambda: len(detections(listener)) > 2, 20), daemon.log
+        descriptors = Path(f"/proc/{daemon.process.pid}/fd")
+        before = len(list(descriptors.iterdir()))
+        ghost = {"back": {"url": clip, "models": ["ghost"]}}
+        write_config(
+            path,
+            f"{broker.url}",
+            cameras=cameras | ghost,
+            models={"m": model, "ghost": tmp_path / "none.onnx"},
+        )
+        path.write_text(path.read_text().replace("[mqtt]", "[mqtt]\nkeepalive = 20.0"))
+        for number in range(1, 4):
+            daemon.send(signal.SIGHUP)
+            assert daemon.says("reload refused", times=number), daemon.log
+        assert len(list(descriptors.iterdir())) <= before
+        assert listener.wait_for(
+            lambda: listener.payloads("edged/box/model/ghost/state")[-1:] in ([], [b""]), 5
+        )
+        assert daemon.end() == 0

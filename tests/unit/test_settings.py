@@ -377,6 +377,18 @@ def test_settings_cannot_be_changed_after_they_were_checked():
         settings.mqtt.qos = 2  # type: ignore[misc]
 
 
+def test_a_misspelled_section_of_the_environment_is_named(monkeypatch):
+    monkeypatch.setenv("EDGED_MQTTT__URL", "mqtt://broker")
+    with pytest.raises(ConfigurationError, match="did you mean EDGED_MQTT__URL"):
+        check_settings({}, name="command line")
+
+
+def test_a_camera_of_an_unknown_kind_is_refused_with_the_kinds_there_are():
+    given = {"cameras": {"a": {"url": "ftp://host/clip.mp4", "models": ["m"]}}}
+    with pytest.raises(ConfigurationError, match="rtsp"):
+        check_settings(given, name="edged.toml")
+
+
 def test_the_command_line_counts_more_than_the_environment_and_that_more_than_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("EDGED_MQTT__URL", "mqtt://from-environment")
     given = {"mqtt": {"url": "mqtt://given"}}

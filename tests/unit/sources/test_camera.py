@@ -140,10 +140,10 @@ def test_a_missing_file_is_waited_for_and_read_when_it_comes(tmp_path, recorder)
 
 
 def test_an_address_of_nothing_is_a_state_and_not_a_crash(recorder):
-    with recorder.camera("gopher://host/x") as camera:
+    with recorder.camera("rtsp://:554") as camera:
         assert "no address of a camera" in recorder.offline().why
         assert camera.stop(1)
-    with recorder.camera("gopher://host/x", once=True) as camera:
+    with recorder.camera("rtsp://:554", once=True) as camera:
         assert camera.finished.wait(5)
     assert isinstance(camera.error, ConfigurationError)
 
