@@ -6,10 +6,6 @@ The main thread waits for signals and for the end of ``--once``; everything else
 """
 
 import contextlib
-import os
-import queue
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,8 +21,10 @@ from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
 from edged.publisher import Publisher, Sender
 from edged.service.broker import link_options
+from edged.service.endings import in_parallel, join
 from edged.service.posts import CameraPost
 from edged.service.report import Health, info
+from edged.service.signals import Signals
 from edged.settings import LoadedSettings, Settings
 from edged.sources.camera import Camera
 from edged.web import LocalEndpoint
@@ -81,8 +79,7 @@ class Service:
             log.warning(line)
         self._models: dict[str, ServedModel] = {}
         self._posts: dict[str, CameraPost] = {}
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._ending = False
+        self._signals = Signals()
         self._started_at_s, self._tick_s = time.time(), time.monotonic()
         self._health = Health()
         mqtt = loaded.settings.mqtt
@@ -104,7 +101,7 @@ class Service:
         Returns:
             The exit code.
         """
-        with self._signals_caught(), self._endpoint():
+        with self._signals.caught(), self._endpoint():
             self._link.start()
             try:
                 self._start()
@@ -166,10 +163,10 @@ class Service:
         for model in models:
             while not model.settled(TICK_S):
                 self._tick_s = time.monotonic()
-                if self._ending:
+                if self._signals.ending:
                     raise _ToldToEndError
             served.append(model.wait_ready())
-        if self._ending:
+        if self._signals.ending:
             raise _ToldToEndError
         return served
 
@@ -236,37 +233,12 @@ class Service:
 
     # Running
 
-    @contextlib.contextmanager
-    def _signals_caught(self) -> Iterator[None]:
-        wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, self._on_signal) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, usual in before.items():
-                signal.signal(number, usual)
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        if number != signal.SIGHUP:
-            if self._ending:
-                os._exit(128 + number)
-            self._ending = True
-        self._signals.put(number)
-
-    def _next_signal(self, timeout_s: float = TICK_S) -> int | None:
-        self._tick_s = time.monotonic()
-        with contextlib.suppress(queue.Empty):
-            return self._signals.get(timeout=timeout_s)
-        return None
-
     def _told_to_end(self) -> bool:
         """Wait a moment for a signal; a reload is done here."""
-        number = self._next_signal()
-        if number == signal.SIGHUP:
+        self._tick_s = time.monotonic()
+        if self._signals.reload_asked(TICK_S):
             self._handle_reload()
-        elif number is not None:
-            log.info("ending", signal=signal.Signals(number).name)
-        return self._ending
+        return self._signals.ending
 
     def _run_until_signal(self) -> int:
         next_health_s = time.monotonic() + HEALTH_EVERY_S
@@ -401,8 +373,8 @@ class Service:
 
     def _give_up(self, fresh: dict[str, ServedModel]) -> None:
         """End models that never came to serve, and let their names say again what they said before."""
-        _join(
-            _in_parallel([partial(model.stop, 0.8) for model in fresh.values()], "stop-model"),
+        join(
+            in_parallel([partial(model.stop, 0.8) for model in fresh.values()], "stop-model"),
             time.monotonic() + 2,
         )
         for name in fresh:
@@ -438,8 +410,8 @@ class Service:
     def _end_cameras(posts: Sequence[CameraPost]) -> None:
         for post in posts:
             post.disconnect()
-        stopping = _in_parallel([partial(post.camera.stop, 2.0) for post in posts], "stop-camera")
-        _join(stopping, time.monotonic() + 2.2)
+        stopping = in_parallel([partial(post.camera.stop, 2.0) for post in posts], "stop-camera")
+        join(stopping, time.monotonic() + 2.2)
 
     # Ending
 
@@ -448,31 +420,19 @@ class Service:
         deadline_s = time.monotonic() + STOP_S
         for post in self._posts.values():
             post.disconnect()
-        cameras = _in_parallel(
+        cameras = in_parallel(
             [partial(post.camera.stop, 1.0) for post in self._posts.values()], "stop-camera"
         )
         pipelines = [model.pipeline for model in self._models.values() if model.pipeline]
-        callers = _in_parallel([partial(pipeline.stop, 1.5) for pipeline in pipelines], "stop-pipeline")
-        _join([*callers, *cameras], time.monotonic() + 1.7)
+        callers = in_parallel([partial(pipeline.stop, 1.5) for pipeline in pipelines], "stop-pipeline")
+        join([*callers, *cameras], time.monotonic() + 1.7)
         self._link.stop(max(0.5, deadline_s - time.monotonic() - 1.0))
         if left := len(self._outbox):
             log.warning("results were not delivered and are lost", results=left, why=self._link.state.why)
-        _join(
-            _in_parallel([partial(model.stop, 0.8) for model in self._models.values()], "stop-model"),
+        join(
+            in_parallel([partial(model.stop, 0.8) for model in self._models.values()], "stop-model"),
             deadline_s,
         )
-
-
-def _in_parallel(actions: Iterable[Callable[[], object]], name: str) -> list[threading.Thread]:
-    threads = [threading.Thread(target=action, name=name, daemon=True) for action in actions]
-    for thread in threads:
-        thread.start()
-    return threads
-
-
-def _join(threads: Iterable[threading.Thread], deadline_s: float) -> None:
-    for thread in threads:
-        thread.join(max(0.0, deadline_s - time.monotonic()))
 
 
 def _require_cameras(loaded: LoadedSettings) -> None:
