@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any
 
 import paho.mqtt.client as paho
-import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from real_parts import unavailable
 
 READY_WITHIN_S = 10.0
 
@@ -24,10 +24,7 @@ def require_mosquitto() -> str:
     """The path of the program; without it the test is skipped, and fails where CI promises to have it."""
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
-        reason = "mosquitto is not installed (apt-get install mosquitto)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unavailable("mosquitto is not installed (apt-get install mosquitto)")
     return program
 
 
