@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -229,6 +229,9 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, validate_default=True, env_prefix="EDGED_", env_nested_delimiter="__"
     )
 
+    given_first: ClassVar[bool] = False
+    """Whether what the caller passes counts more than the environment."""
+
     device: Name = Field(default_factory=_host_name, description="Default: the host name.")
     mqtt: MqttSettings = MqttSettings()
     store: StoreSettings = StoreSettings()
@@ -246,8 +249,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment before the file."""
-        return env_settings, init_settings
+        """What counts more comes first."""
+        return (init_settings, env_settings) if cls.given_first else (env_settings, init_settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,17 +285,7 @@ class LoadedSettings:
 class CommandLineSettings(Settings):
     """Settings given on the command line, which count more than the environment."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The command line before the environment."""
-        return init_settings, env_settings
+    given_first: ClassVar[bool] = True
 
 
 def find_config(path: Path | None) -> Path:
