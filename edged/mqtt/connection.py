@@ -228,9 +228,7 @@ class Connection:
         while self._noted.accepted is None:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
-                raise BrokerUnreachable(
-                    self._name, "what answers does not speak MQTT (no CONNACK)", "correct mqtt.url"
-                )
+                raise ProtocolRefused(self._name, self.protocol, how="silent")
             if cancelled():
                 raise BrokerUnreachable(self._name, "stopped while connecting")
             try:
@@ -244,7 +242,7 @@ class Connection:
         if code == 0:
             return
         if code == _UNSUPPORTED_PROTOCOL:
-            raise ProtocolRefused(self._name, self.protocol, explicit=True)
+            raise ProtocolRefused(self._name, self.protocol, how="said")
         if code in {0x86, 0x87} and not self._options.address.user:
             raise NotAllowed(
                 self._name,
@@ -264,7 +262,7 @@ class Connection:
         """The connection ended before the broker accepted it."""
         if isinstance(self._trouble.last, ssl.SSLError):
             return tls_failure(self._options.address, self._trouble.last)
-        return ProtocolRefused(self._name, self.protocol, explicit=False)
+        return ProtocolRefused(self._name, self.protocol, how="hung up")
 
     def _ended(self) -> ConnectionEnded:
         if self._noted.goodbye == _SESSION_TAKEN_OVER:

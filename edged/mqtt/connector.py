@@ -37,7 +37,7 @@ class Connector:
                 raise
             other: Protocol = "3.1.1" if self._first == "5" else "5"
             connection = attempt(other)
-            # Hanging up may have had another reason (a broker on its way down): then 5 is asked again.
+            # Hanging up or silence may have had another reason (a broker on its way up or down): 5 is asked again.
             if refusal.explicit:
                 self._first = other
             return connection

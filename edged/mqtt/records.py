@@ -99,12 +99,20 @@ class ConnectionEnded(BrokerUnreachable):
 
 
 class ProtocolRefused(BrokerUnreachable):
-    """The broker does not speak this version of MQTT, or seems not to. Known within ``mqtt`` only."""
+    """The broker does not speak this version of MQTT, or seems not to. Known within ``mqtt`` only.
 
-    def __init__(self, subject: str, version: Protocol, *, explicit: bool) -> None:
-        said = f"refuses MQTT {version}" if explicit else f"hung up on the greeting of MQTT {version}"
-        super().__init__(subject, f"the broker {said}", "try another mqtt.protocol, or the right port")
-        self.explicit = explicit
+    Attributes:
+        explicit: It said so, rather than hanging up or saying nothing.
+    """
+
+    def __init__(self, subject: str, version: Protocol, *, how: Literal["said", "hung up", "silent"]) -> None:
+        problem = {
+            "said": f"the broker refuses MQTT {version}",
+            "hung up": f"the broker hung up on the greeting of MQTT {version}",
+            "silent": f"what answers there does not speak MQTT {version} (no CONNACK)",
+        }[how]
+        super().__init__(subject, problem, "try another mqtt.protocol, or the right port")
+        self.explicit = how == "said"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,11 @@ def test_a_broker_killed_again_and_again_has_recorded_everything_in_order():
 
 @pytest.mark.parametrize(
     ("refusal", "remembered"),
-    [(b"\x20\x02\x00\x01", True), (b"\x20\x03\x00\x84\x00", True), (None, False)],
-    ids=["as 3.1.1 does", "as 5 does", "by hanging up"],
+    [(b"\x20\x02\x00\x01", True), (b"\x20\x03\x00\x84\x00", True), (None, False), (b"", False)],
+    ids=["as 3.1.1 does", "as 5 does", "by hanging up", "by saying nothing"],
 )
-def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(refusal, remembered):
+def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(refusal, remembered, monkeypatch):
+    monkeypatch.setattr("edged.mqtt.connection.CONNECT_TIMEOUT_S", 1.0)
     script = Script(connack=lambda level: refusal if level == 5 else b"\x20\x02\x00\x00")
     box = outbox()
     with ScriptedBroker(script) as broker, Link(options(broker.url), topics=TOPICS, outbox=box) as link:
@@ -107,7 +108,8 @@ def test_a_broker_that_acknowledges_nothing_is_left_and_the_message_delivered_la
     assert json.loads(broker.payloads(FRONT)[-1])["replayed"] is True
 
 
-def test_a_broker_that_never_answers_the_greeting_is_left_and_named():
+def test_a_broker_that_never_answers_a_greeting_is_left_and_named(monkeypatch):
+    monkeypatch.setattr("edged.mqtt.connection.CONNECT_TIMEOUT_S", 2.0)
     with ScriptedBroker(Script(connack=lambda level: b"")) as broker:
         link = Link(options(broker.url), topics=TOPICS, outbox=outbox())
         link.start()
