@@ -53,14 +53,18 @@ class OutputManifest(_Table):
 
 
 class ExpectedObject(_Table):
-    """An object that must be found in a golden picture; ``box`` is x1, y1, x2, y2 in its pixels."""
+    """What must come out for a golden input.
+
+    ``box`` is x1, y1, x2, y2 in the pixels of the picture; without it the label is that of the whole input: of a window
+    of sensor rows, or of a picture of one class.
+    """
 
     label: str
-    box: tuple[float, float, float, float]
+    box: tuple[float, float, float, float] | None = None
 
 
 class Golden(_Table):
-    """A picture and what must come out."""
+    """A picture, or a file of sensor rows, and what must come out."""
 
     input: str
     expect: tuple[ExpectedObject, ...] = ()

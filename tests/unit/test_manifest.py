@@ -54,6 +54,12 @@ def test_the_whole_manifest_of_the_contract_is_read(toml):
     assert manifest.golden[0].expect[0].box == (10, 230, 800, 740)
 
 
+def test_a_golden_file_of_sensor_rows_expects_a_label_without_a_box(toml):
+    text = 'task = "tabular"\n[[golden]]\ninput = "golden/inner.csv"\nexpect = [{ label = "inner" }]'
+    golden = read_manifest(toml(text)).golden[0]
+    assert (golden.input, golden.expect[0].label, golden.expect[0].box) == ("golden/inner.csv", "inner", None)
+
+
 def test_where_there_is_none_nothing_is_said(toml):
     assert read_manifest(None) == Manifest()
     assert read_manifest(toml("")) == Manifest()
@@ -74,6 +80,8 @@ def test_where_there_is_none_nothing_is_said(toml):
         ("[input]\nstd = [1, 0, 1]", r"'input\.std"),
         ("[input]\nstd = 0.0", r"'input\.std"),
         ("[output]\nmin_score = 2", r"'output\.min_score' is 2"),
+        ("[[golden]]\ninput = 'a.csv'\nexpect = [{ box = [1, 2, 3, 4] }]", r"expect\.0\.label' is missing"),
+        ("[[golden]]\ninput = 'a'\nexpect = [{ label = 'a', box = [1] }]", r"expect\.0\.box\.1' is missing"),
         ("task = ", "is not TOML"),
         (b"\xff\xfe", "is not UTF-8"),
     ],
