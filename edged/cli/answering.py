@@ -3,12 +3,16 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.bundle import model_path
 from edged.errors import UsageError
+from edged.modelstore import find_at
 from edged.settings import provider_name
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest, ModelDescription
@@ -62,9 +66,13 @@ def providers_of(given: Sequence[str] | None) -> tuple[str, ...]:
 def answering(request: LoadRequest) -> Iterator[tuple[Answering, ModelDescription]]:
     """A model ready to answer, ended with the context.
 
+    Args:
+        request: Its path may also name a folder of versions, or a bundled model.
+
     Raises:
         EdgedError: It cannot be loaded.
     """
+    request = replace(request, path=str(find_at(model_path(Path(request.path))).path))
     if os.name != "posix":
         local = LocalModel(request)
         yield local, local.description

@@ -43,7 +43,9 @@ def detect(
         list[str], typer.Argument(metavar="INPUT...", help="Picture, folder, video or camera URL.")
     ],
     *,
-    model: Annotated[Path, typer.Option("-m", "--model", help="An ONNX file, or a folder that holds one.")],
+    model: Annotated[
+        Path, typer.Option("-m", "--model", help="An ONNX file, a folder that holds one, or a bundled model.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One detections message a line.")] = False,
     save: Annotated[
         Path | None, typer.Option(help="Write what is seen: a picture, a video, or a folder.")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edged.bundle import model_path
 from edged.errors import UsageError
 from edged.settings import LoadedSettings, check_settings, find_config, load_settings
 
@@ -24,7 +25,9 @@ def run(
     *,
     config: Annotated[Path | None, typer.Option("-c", "--config", help="Configuration file.")] = None,
     camera: Annotated[str | None, typer.Option(help="Without a file: one camera at this URL.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Without a file: the model for it.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Without a file: the model for it, or the name of a bundled one.")
+    ] = None,
     mqtt: Annotated[str | None, typer.Option(help="Without a file: the broker.")] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Read every source once to its end, lose nothing, end.")
@@ -52,6 +55,7 @@ def run(
 
 
 def _without_file(camera: str, model: Path, mqtt: str | None) -> LoadedSettings:
+    model = model_path(model)
     stem = model.resolve().stem if model.suffix == ".onnx" else model.resolve().name
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", stem).lstrip("_.-")[:64] or "model"
     given: dict[str, Any] = {

@@ -16,7 +16,7 @@ import toy_models
 from clips import solid_frame, write_clip, write_picture
 
 import edged
-from edged import cli
+from edged import bundle, cli
 
 SCHEMA = json.loads((Path(edged.__file__).parent / "schema/detections-1.json").read_text())
 TOML = '[cameras.front]\nurl = "rtsp://joe:hidden@cam/1"\nmodels = ["vehicles"]\n'
@@ -253,6 +253,39 @@ def test_with_json_standard_output_holds_messages_of_the_contract_and_nothing_el
     assert bright["device"] == "gate-7"
     assert bright["model"]["name"] == "toy"
     assert dark["detections"] == []
+
+
+def test_a_bundled_model_is_meant_by_its_name(edged_in, tmp_path, model, monkeypatch):
+    version = tmp_path / "site" / "edged" / "bundled" / "models" / "toys" / "3"
+    version.mkdir(parents=True)
+    model.rename(version / "model.onnx")
+    monkeypatch.setattr(bundle, "PACKAGE", tmp_path / "site" / "edged")
+    write_picture(tmp_path / "a.png", (255, 255, 255), width=128, height=128)
+    message = json.loads(edged_in("detect", "a.png", "-m", "toys", "--json").stdout)
+    assert (message["model"]["name"], message["model"]["version"]) == ("toys", 3)
+    assert [found["label"] for found in message["detections"]] == ["cat"]
+    assert "models/toys/3/model.onnx" in edged_in("model", "inspect", "toys").stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["detect", "a.png", "-m", "toy"],
+        ["model", "inspect", "toy"],
+        ["run", "--camera", "a.png", "--model", "toy"],
+    ],
+    ids=["detect", "inspect", "run"],
+)
+def test_a_name_that_is_no_bundled_model_is_answered_with_those_there_are(
+    edged_in, tmp_path, model, monkeypatch, command
+):
+    version = tmp_path / "site" / "edged" / "bundled" / "models" / "toys" / "1"
+    version.mkdir(parents=True)
+    model.rename(version / "model.onnx")
+    monkeypatch.setattr(bundle, "PACKAGE", tmp_path / "site" / "edged")
+    write_picture(tmp_path / "a.png")
+    assert "toy: no such model" in (line := one_line(edged_in(*command), 66))
+    assert line.endswith("or a bundled model: toys\n")
 
 
 def test_a_score_may_be_asked_for(edged_in, tmp_path, model):

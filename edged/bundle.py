@@ -1,0 +1,58 @@
+"""What comes with edged: models that have a name, and the video of the demo.
+
+An installed wheel holds them in ``edged/bundled``; in a source checkout they lie beside the package.
+"""
+
+from pathlib import Path
+
+from edged.errors import InputNotFound
+
+PACKAGE = Path(__file__).parent
+
+
+def model_names() -> list[str]:
+    """The bundled models, sorted; [] where this installation has none."""
+    return sorted({file.parents[1].name for file in _home().glob("models/*/*/model.onnx")})
+
+
+def model(name: str) -> Path:
+    """The folder of a bundled model's versions.
+
+    Raises:
+        InputNotFound: This installation does not have it.
+    """
+    if name not in model_names():
+        raise InputNotFound(f"bundled model {name}", f"is not in {_home()}", "install edged again")
+    return _home() / "models" / name
+
+
+def demo_video() -> Path:
+    """The video of the demo.
+
+    Raises:
+        InputNotFound: This installation does not have it.
+    """
+    video = _home() / "demo" / "conveyor.mp4"
+    if not video.is_file():
+        raise InputNotFound(str(video), "the video of the demo is missing", "install edged again")
+    return video
+
+
+def model_path(path: Path) -> Path:
+    """What a person means by a model: a path that is there, else the bundled model of that name.
+
+    Raises:
+        InputNotFound: Neither.
+    """
+    if path.exists():
+        return path
+    names = model_names()
+    if str(path) in names:
+        return model(str(path))
+    bundled = f", or a bundled model: {', '.join(names)}" if names else ""
+    raise InputNotFound(str(path), "no such model", f"name an .onnx file or a folder that holds one{bundled}")
+
+
+def _home() -> Path:
+    installed = PACKAGE / "bundled"
+    return installed if installed.is_dir() else PACKAGE.parent
