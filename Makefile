@@ -1,4 +1,4 @@
-# Everything a contributor needs: `make check`, `make test`. Each sets up what it needs by itself.
+# Everything a contributor needs: `make demo`, `make check`, `make test`. Each sets up what it needs by itself.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,13 +8,22 @@ RUNTIME ?= $(if $(and $(filter x86_64,$(shell uname -m)),$(filter Linux,$(shell 
 export ORT_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: check test format install parts bench clean
+.PHONY: demo check test format install parts bench clean
 
 install: $(VENV)/installed
 
+demo: $(VENV)/runs  ## the daemon at work on a bundled video, until Ctrl-C; SECONDS=20 ends it
+	@$(BIN)/edged demo $(if $(SECONDS),--seconds $(SECONDS))
+
+$(VENV)/runs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing edged into $(VENV), once"
+	$(BIN)/pip install --quiet --editable '.[$(RUNTIME),demo]'
+	touch $@
+
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[$(RUNTIME),dev]'
+	$(BIN)/pip install --quiet --editable '.[$(RUNTIME),demo,dev]'
 	touch $@
 
 check: install  ## format, lint, types, layers

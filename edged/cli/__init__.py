@@ -10,6 +10,7 @@ import typer
 
 from edged import __version__, logs
 from edged.cli import config, detect, model, run
+from edged.cli.demo import demo
 from edged.cli.watch import watch
 from edged.errors import EdgedError
 from edged.urls import redacted
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command(help=run.HELP)(run.run)
 app.command(help=detect.HELP)(detect.detect)
+app.command()(demo)
 app.command()(watch)
 app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")

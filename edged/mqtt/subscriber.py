@@ -52,6 +52,11 @@ class Subscriber:
     ) -> None:
         self.close()
 
+    @property
+    def protocol(self) -> str:
+        """The version of MQTT that is spoken; empty while the broker is away."""
+        return self._connection.protocol if self._connection else ""
+
     def receive(self, timeout_s: float) -> list[Received]:
         """What came, in order; [] after ``timeout_s`` without anything, or while the broker is away.
 

@@ -83,7 +83,7 @@ class Tally:
                 _count(seen, payload, now_s)
         elif not place.kind and place.leaf == "status":
             if seen := self._at(place.device, ""):
-                seen.row.state = _text(message.payload.decode("utf-8", "replace"))
+                seen.row.state = one_line(message.payload.decode("utf-8", "replace"))
         elif place.leaf == "state" and (seen := self._at(place.device, source)):
             _note_state(seen.row, _object(message.payload))
 
@@ -102,8 +102,14 @@ class Tally:
         if key not in self._seen:
             if len(self._seen) >= MAX_SOURCES:
                 return None
-            self._seen[key] = _Seen(Row(_text(device), _text(source)))
+            self._seen[key] = _Seen(Row(one_line(device), one_line(source)))
         return self._seen[key]
+
+
+def one_line(value: object) -> str:
+    """For a terminal: one short line without control characters."""
+    line = "".join(character if character.isprintable() else " " for character in str(value)[:MAX_TEXT])
+    return line.strip()
 
 
 def _count(seen: _Seen, payload: dict[str, Any], now_s: float) -> None:
@@ -131,23 +137,23 @@ def _note_state(row: Row, payload: dict[str, Any]) -> None:
     if row.source.startswith("model/"):
         active = payload.get("active")
         version = active.get("version", "?") if isinstance(active, dict) else None
-        row.state = _text(f"version {version}" if version is not None else "not served")
-        row.latest = _text(payload.get("provider", ""))
+        row.state = one_line(f"version {version}" if version is not None else "not served")
+        row.latest = one_line(payload.get("provider", ""))
     else:
-        row.state = _text(payload.get("state", ""))
-    row.why = _text(payload.get("why", ""))
+        row.state = one_line(payload.get("state", ""))
+    row.why = one_line(payload.get("why", ""))
 
 
 def _latest(payload: dict[str, Any]) -> str:
     """``2 person, 1 dog``; ``nothing`` where nothing was found; the result itself for a sensor."""
     found = payload.get("detections")
     if not isinstance(found, list):
-        return _text(json.dumps(payload.get("result", {}), ensure_ascii=False))
+        return one_line(json.dumps(payload.get("result", {}), ensure_ascii=False))
     labels: dict[str, int] = {}
     for detection in found:
         label = str(detection.get("label", "?")) if isinstance(detection, dict) else "?"
         labels[label] = labels.get(label, 0) + 1
-    return _text(", ".join(f"{count} {label}" for label, count in labels.items()) or "nothing")
+    return one_line(", ".join(f"{count} {label}" for label, count in labels.items()) or "nothing")
 
 
 def _object(payload: bytes) -> dict[str, Any]:
@@ -156,9 +162,3 @@ def _object(payload: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    """For a terminal: one short line without control characters."""
-    line = "".join(character if character.isprintable() else " " for character in str(value)[:MAX_TEXT])
-    return line.strip()

@@ -39,7 +39,19 @@ def apply(*, max_memory_bytes: int, parent: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
-        # Also when the daemon is killed while this process is stopped or deep in native code.
+    end_with(parent)
+
+
+def end_with(parent: int) -> None:
+    """End this process with the thread that started it, at the latest.
+
+    On Linux also when the parent is killed while this process is stopped or deep in native code; elsewhere only where
+    the parent is gone already.
+
+    Args:
+        parent: Process id of who started this one.
+    """
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)

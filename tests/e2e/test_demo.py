@@ -1,0 +1,315 @@
+"""`edged demo` as a process, looked at from outside only.
+
+Most tests give it a small model and a short clip instead of the bundled ones, in a copy of the package.
+"""
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import toy_models
+from clips import solid_frame, write_clip
+from daemons import alive, children, command
+from mosquitto_broker import Listener, until
+from real_parts import unavailable
+
+import edged
+
+PACKAGE = Path(edged.__file__).parent
+LISTENING = "0A"
+LOOPBACK = "0100007F"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to import edged from, with a bundle of its own: a cat in every bright frame, eight frames of ten."""
+    if find_spec("amqtt") is None:
+        unavailable("amqtt is not installed (pip install 'edged[demo]')")
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(PACKAGE, folder / "edged", ignore=shutil.ignore_patterns("__pycache__", "bundled"))
+    version = folder / "edged" / "bundled" / "models" / "parcel-codes" / "1"
+    version.mkdir(parents=True)
+    toy_models.light_detector(version / "model.onnx")
+    (folder / "edged" / "bundled" / "demo").mkdir()
+    frames = [solid_frame(128, 96, (235 if number % 10 < 8 else 16, 128, 128)) for number in range(40)]
+    write_clip(folder / "edged" / "bundled" / "demo" / "conveyor.mp4", frames, codec="libx264")
+    return folder
+
+
+class Demo:
+    """A running `edged demo` and what it wrote so far."""
+
+    def __init__(self, site: Path, folder: Path, *arguments: str, **environment: str) -> None:
+        self.lines: list[str] = []
+        self.complaints = ""
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self._news = threading.Condition()
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "edged", "demo", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(site), "TMPDIR": str(self.temporary), **environment},
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._out, self._err = self.process.stdout, self.process.stderr
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._hear)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self) -> None:
+        for line in self._out:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+
+    def _hear(self) -> None:
+        self.complaints = self._err.read()
+
+    def says(self, text: str, within_s: float = 40.0) -> bool:
+        """Wait for a line with this text."""
+        with self._news:
+            return self._news.wait_for(lambda: any(text in line for line in self.lines), within_s)
+
+    def line(self, text: str) -> str:
+        return next(line for line in self.lines if text in line)
+
+    def ended(self, within_s: float = 40.0) -> int:
+        """Its exit code; everything it wrote is read then."""
+        code = self.process.wait(within_s)
+        for reader in self._readers:
+            reader.join(10)
+        return code
+
+    def family(self) -> list[int]:
+        """Process ids of what it started, and what those started."""
+        found, left = [], [self.process.pid]
+        while left:
+            left += (below := children(left.pop()))
+            found += below
+        return found
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.ended()
+        self._out.close()
+        self._err.close()
+
+
+@pytest.fixture
+def demo(site: Path, tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Starts demos; ends those that are left."""
+    running: list[Demo] = []
+
+    def start(*arguments: str, **environment: str) -> Demo:
+        running.append(Demo(site, tmp_path, *arguments, **environment))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def test_it_shows_what_a_subscriber_receives_and_ends_by_itself_with_0(demo: Callable[..., Demo]) -> None:
+    """Settings of another daemon on this machine do not reach it."""
+    shown = demo("--seconds", "20", EDGED_MQTT__URL="mqtt://127.0.0.1:1", EDGED_CAMERAS="{}")
+    assert shown.ended() == 0, [*shown.lines, shown.complaints]
+    assert shown.complaints == ""
+    text = "\n".join(shown.lines)
+    for part in ("MQTT 3.1.1", "model parcel-codes: version 1, on ", "camera conveyor: online, 25 frames/s"):
+        assert part in text
+    assert re.fullmatch(r"[\d,]+ results in 2\d s: [\d,]+ cat", shown.lines[-1])
+    assert list(shown.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+def test_a_signal_ends_it_and_leaves_nothing_behind(
+    demo: Callable[..., Demo], number: signal.Signals
+) -> None:
+    shown = demo()
+    assert shown.says("results/s"), shown.complaints
+    figures = r"\d s  [\d.]+ results/s, [\d.]+ ms an inference, age \d+ ms; now (1 cat|nothing)$"
+    assert re.search(figures, shown.line("results/s"))
+    family = shown.family()
+    assert [name for pid in family if (name := command(pid)) and "edged run" in name]
+    shown.process.send_signal(number)
+    shown.process.send_signal(number)
+    assert shown.ended(10) == 0
+    assert shown.complaints == ""
+    assert "cat" in shown.lines[-1]
+    assert not [pid for pid in family if alive(pid)]
+    assert list(shown.temporary.iterdir()) == []
+
+
+def test_a_demo_that_is_killed_takes_all_its_processes_with_it(demo: Callable[..., Demo]) -> None:
+    shown = demo()
+    assert shown.says("results/s"), shown.complaints
+    family = shown.family()
+    assert len(family) >= 3, "broker, daemon, worker"
+    shown.process.kill()
+    assert until(lambda: not [pid for pid in family if alive(pid)], 5)
+
+
+def test_anybody_on_this_machine_can_join_at_the_address_it_prints_and_nobody_else(
+    demo: Callable[..., Demo],
+) -> None:
+    shown = demo()
+    assert shown.says("watch --mqtt"), shown.complaints
+    port = int(re.search(r"mosquitto_sub -h 127\.0\.0\.1 -p (\d+) ", shown.line("mosquitto_sub")).group(1))  # type: ignore[union-attr]
+    assert shown.line("watch --mqtt").endswith(f"edged watch --mqtt mqtt://127.0.0.1:{port}")
+    with Listener(SimpleNamespace(port=port), "edged/#") as listener:
+        found = "edged/demo/camera/conveyor/detections"
+        assert listener.wait_for(lambda: len(listener.payloads(found)) > 5, 40)
+        assert listener.objects(found)[0]["model"]["name"] == "parcel-codes"
+    addresses = [address for pid in [shown.process.pid, *shown.family()] for address in listening(pid)]
+    assert addresses == [f"{LOOPBACK}:{port:04X}"]
+
+
+def listening(pid: int) -> list[str]:
+    """Addresses that a process listens on, as the kernel writes them."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            sockets.add(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    rows = [
+        row.split()
+        for kind in ("tcp", "tcp6")
+        for row in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()
+    ]
+    return [row[1] for row in rows if row[3] == LISTENING and f"socket:[{row[9]}]" in sockets]
+
+
+def test_on_a_terminal_it_draws_in_place_within_80_columns_and_ctrl_c_ends_it(
+    site: Path, tmp_path: Path
+) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        size = {"COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+        os.execve(
+            sys.executable,
+            [sys.executable, "-P", "-m", "edged", "demo"],
+            {**os.environ, **size, "PYTHONPATH": str(site)},
+        )
+    screen = b""
+
+    def read(until_s: float, text: bytes | None) -> None:
+        nonlocal screen
+        while time.monotonic() < until_s and (text is None or text not in screen):
+            if select.select([terminal], [], [], 0.2)[0]:
+                try:
+                    screen += os.read(terminal, 65536)
+                except OSError:  # Linux ends a terminal so
+                    return
+
+    try:
+        read(time.monotonic() + 40, b"latest")
+        os.write(terminal, b"\x03")
+        read(time.monotonic() + 20, None)
+        _, status = os.waitpid(child, 0)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
+    finally:
+        os.close(terminal)
+    text = screen.decode()
+    assert os.waitstatus_to_exitcode(status) == 0, text
+    assert "\x1b[?25l" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is visible again"
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n")
+    for part in ("Ctrl-C ends it", "parcel-codes", "MQTT 3.1.1", "cat", "results/s"):
+        assert part in plain
+    assert "Traceback" not in plain
+    assert max(map(len, plain.split("\n"))) <= 80
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code", "said"), [("0.2", 69, "before its broker was ready"), ("1.2", 69, "")]
+)
+def test_without_a_result_it_ends_with_69_and_one_line(
+    demo: Callable[..., Demo], seconds: str, code: int, said: str
+) -> None:
+    shown = demo("--seconds", seconds)
+    assert shown.ended() == code
+    last = shown.complaints.splitlines()[-1]
+    assert last.startswith("edged: edged demo: ")
+    assert said in last
+    assert "Traceback" not in shown.complaints
+    assert list(shown.temporary.iterdir()) == []
+
+
+@pytest.fixture
+def spoilt(site: Path, tmp_path: Path) -> Path:
+    """A copy of the site to be spoilt."""
+    return Path(shutil.copytree(site, tmp_path / "spoilt"))
+
+
+def test_a_daemon_that_cannot_work_ends_it_with_70_and_its_log(spoilt: Path, tmp_path: Path) -> None:
+    (spoilt / "edged/bundled/models/parcel-codes/1/model.onnx").write_bytes(b"no model, but long enough")
+    shown = Demo(spoilt, tmp_path)
+    try:
+        assert shown.ended() == 70
+    finally:
+        shown.close()
+    *log, last = shown.complaints.splitlines()
+    assert last == "edged: edged demo: the daemon ended with code 65; its last lines say why"
+    assert [line for line in log if "model.onnx" in line]
+    assert list(shown.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("models", "bundled model parcel-codes"), ("demo", "conveyor.mp4: the video of the demo is missing")],
+)
+def test_what_is_missing_in_the_installation_is_one_line(
+    spoilt: Path, tmp_path: Path, part: str, named: str
+) -> None:
+    shutil.rmtree(spoilt / "edged/bundled" / part)
+    shown = Demo(spoilt, tmp_path)
+    try:
+        assert shown.ended() == 66
+    finally:
+        shown.close()
+    assert shown.lines == []
+    assert len(shown.complaints.splitlines()) == 1
+    assert named in shown.complaints
+
+
+@pytest.mark.parametrize(
+    ("absent", "install"),
+    [
+        (["amqtt"], r"pip install 'edged\[demo\]'"),
+        (["onnxruntime"], r"pip install 'edged\[(openvino|cpu)\]'"),
+        (["amqtt", "onnxruntime"], r"pip install 'edged\[(openvino|cpu),demo\]'"),
+    ],
+    ids=" and ".join,
+)
+def test_an_extra_that_is_not_installed_is_one_line_that_names_it(absent: list[str], install: str) -> None:
+    hide = "".join(f"sys.modules[{name!r}] = None; " for name in absent)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {hide}from edged.cli import main; main()", "demo"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (69, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert re.search(install, done.stderr)
