@@ -1,0 +1,179 @@
+"""Train the detector on rendered pictures: first small and many, then at the size it is used at.
+
+    python models/parcel-codes/train/train.py --out build/parcel-codes
+
+An hour and a half on two cores with AVX512: one calculates, the other draws. Pictures, order and initial weights
+follow from ``--seed``; sums of floats in other orders on other machines make other last digits. Every five minutes
+``last.pt`` is written, from which a run goes on.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scenes
+import symbols
+import torch
+from losses import losses
+from network import Detector
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+PHASES = (  # side of the picture, pictures a step, steps
+    (256, 32, 2200),
+    (416, 16, 2600),
+)
+RATE = 2e-3
+WARM_UP = 300  # steps
+SAVE_EVERY_S = 300
+
+
+class Rendered(Dataset):
+    """Pictures that are drawn when asked for; the number of a picture is its seed."""
+
+    def __init__(self, seed: int, size: int, first: int, count: int) -> None:
+        self.seed, self.size, self.first, self.count = seed, size, first, count
+
+    def __len__(self) -> int:
+        """Number of pictures of the phase."""
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Picture uint8 RGB (3, size, size), boxes (N, 4) xyxy, classes (N,)."""
+        picture, boxes, classes = scenes.render((self.seed, self.first + index), self.size)
+        rng = np.random.default_rng((self.seed, self.first + index, 1))
+        if rng.random() < 0.5:  # a code in a mirror is a code
+            picture = picture[:, ::-1]
+            boxes = boxes[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1]) + np.float32(
+                [self.size, 0, self.size, 0]
+            )
+        return np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)), boxes, classes
+
+
+def together(
+    samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pictures, boxes padded to the longest list, classes, and which of them are real."""
+    most = max(1, *(len(boxes) for _, boxes, _ in samples))
+    boxes = torch.zeros(len(samples), most, 4)
+    classes = torch.zeros(len(samples), most, dtype=torch.int64)
+    real = torch.zeros(len(samples), most, dtype=torch.bool)
+    for row, (_, found, kinds) in enumerate(samples):
+        boxes[row, : len(found)] = torch.from_numpy(found)
+        classes[row, : len(found)] = torch.from_numpy(kinds)
+        real[row, : len(found)] = True
+    return torch.from_numpy(np.stack([picture for picture, _, _ in samples])), boxes, classes, real
+
+
+def average(slow: torch.nn.Module, fast: torch.nn.Module, step: int) -> None:
+    """Move the averaged weights, which are the ones exported, a little towards the trained ones."""
+    keep = 0.9985 * (1 - math.exp(-step / 300))
+    with torch.no_grad():
+        state = fast.state_dict()
+        for name, value in slow.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(state[name], 1 - keep)
+            else:
+                value.copy_(state[name])
+
+
+def rate(step: int, steps: int) -> float:
+    """Learning rate: a warm-up, then half a cosine down to a hundredth."""
+    if step < WARM_UP:
+        return RATE * (step + 1) / WARM_UP
+    return RATE * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))))
+
+
+def batches(seed: int, start: int, workers: int) -> Iterator[tuple[int, int, tuple[Tensor, ...]]]:
+    """Step, size and batch, from step ``start`` on."""
+    first_step = first_picture = 0
+    for size, batch, steps in PHASES:
+        skip = max(0, start - first_step)
+        if skip < steps:
+            pictures = Rendered(seed, size, first_picture + skip * batch, (steps - skip) * batch)
+            loader = DataLoader(
+                pictures,
+                batch,
+                collate_fn=together,
+                num_workers=workers,
+                prefetch_factor=8 if workers else None,
+                worker_init_fn=lambda _: cv2.setNumThreads(1),
+            )
+            for number, sample in enumerate(loader):
+                yield first_step + skip + number, size, sample
+        first_step += steps
+        first_picture += steps * batch
+
+
+def train(out: Path, seed: int, workers: int, threads: int) -> None:
+    """Train to the end of the last phase; the averaged weights stand in ``out/last.pt`` as ``average``."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    network = Detector(len(symbols.LABELS)).to(memory_format=torch.channels_last)
+    slow = deepcopy(network)
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}],
+        RATE,
+        betas=(0.9, 0.99),
+    )
+    start, last = 0, out / "last.pt"
+    if last.exists():
+        kept = torch.load(last, weights_only=True)
+        network.load_state_dict(kept["network"])
+        slow.load_state_dict(kept["average"])
+        optimiser.load_state_dict(kept["optimiser"])
+        start = kept["step"]
+    steps = sum(count for _, _, count in PHASES)
+    sums: dict[str, float] = {}
+    reported = saved = time.monotonic()
+    pictures_seen = 0
+    for step, size, (pictures, boxes, classes, real) in batches(seed, start, workers):
+        for group in optimiser.param_groups:
+            group["lr"] = rate(step, steps)
+        values = pictures.to(torch.float32, memory_format=torch.channels_last) / 255
+        with torch.autocast("cpu", torch.bfloat16):
+            heads = network(values)
+        parts = losses(heads, boxes, classes, real, size)
+        optimiser.zero_grad()
+        sum(parts.values()).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+        optimiser.step()
+        average(slow, network, step)
+        pictures_seen += len(pictures)
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        now = time.monotonic()
+        if step % 50 == 49:
+            shown = " ".join(f"{name} {value / 50:.3f}" for name, value in sums.items())
+            print(
+                f"step {step + 1}/{steps} {size}px {shown} {pictures_seen / (now - reported):.0f}/s",
+                flush=True,
+            )
+            sums, reported, pictures_seen = {}, now, 0
+        if now - saved > SAVE_EVERY_S or step == steps - 1:
+            state = {"network": network.state_dict(), "average": slow.state_dict()}
+            torch.save({**state, "optimiser": optimiser.state_dict(), "step": step + 1}, out / "last.pt.part")
+            (out / "last.pt.part").replace(last)
+            saved = now
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--threads", type=int, default=1, help="more wait for each other where cores are shared"
+    )
+    options = parser.parse_args()
+    train(options.out, options.seed, options.workers, options.threads)
