@@ -21,6 +21,8 @@ from edged.mqtt.records import Received
 from edged.mqtt.tally import RATE_OVER_S, Row, Tally
 
 MAX_RECENT = 8
+MAX_PARTS, MAX_LABELS = 50, 500
+"""Devices, cameras and models in all, and names of objects; more are ignored: anybody on this machine may publish."""
 
 _SHAPES: dict[tuple[str, str], type[Shape]] = {
     ("", "info"): InfoMessage,
@@ -55,28 +57,29 @@ class Board:
         self.models: dict[str, ModelStateMessage] = {}
         self.newest: dict[str, DetectionsMessage] = {}
         self._base, self._tally = base, Tally(base)
+        self._parts: set[tuple[str, str, str]] = set()
         self._latest: deque[tuple[float, DetectionsMessage]] = deque(maxlen=10_000)
 
     def feed(self, message: Received, now_s: float) -> None:
         """Take a message that came at ``now_s``."""
-        self._tally.feed(message, now_s)
         place = topics.place(self._base, message.topic)
-        shape = place and _SHAPES.get((place.kind, place.leaf))
-        if not shape:
+        if place is None or not self._has_room(place):
             return
+        self._tally.feed(message, now_s)
+        shape = _SHAPES.get((place.kind, place.leaf))
         try:
-            content = shape.model_validate_json(message.payload)
+            content = shape.model_validate_json(message.payload) if shape else None
         except ValidationError:
             return
         match content:
             case InfoMessage():
-                self.infos[content.device] = content
+                self.infos[place.device] = content
             case CameraStateMessage():
-                self.cameras[content.camera] = content
+                self.cameras[place.name] = content
             case ModelStateMessage():
-                self.models[content.model] = content
+                self.models[place.name] = content
             case DetectionsMessage():
-                self._count(content, now_s)
+                self._count(place.name, content, now_s)
 
     def rows(self, now_s: float) -> list[Row]:
         """All devices, cameras, models: what each says of itself, and its rate."""
@@ -92,15 +95,22 @@ class Board:
             [message.timing_ms.inference for _, message in self._latest if message.model.name == model]
         )
 
-    def _count(self, message: DetectionsMessage, now_s: float) -> None:
+    def _has_room(self, place: topics.Place) -> bool:
+        part = (place.device, place.kind, place.name)
+        if part not in self._parts and len(self._parts) < MAX_PARTS:
+            self._parts.add(part)
+        return part in self._parts
+
+    def _count(self, camera: str, message: DetectionsMessage, now_s: float) -> None:
         self.results += 1
-        self.newest[message.source] = message
+        self.newest[camera] = message
         self._latest.append((now_s, message))
         while self._latest[0][0] < now_s - RATE_OVER_S:
             self._latest.popleft()
         for what in message.detections:
-            self.objects[what.label] += 1
             self.recent.appendleft(what)
+            if what.label in self.objects or len(self.objects) < MAX_LABELS:
+                self.objects[what.label] += 1
 
 
 def _mean(values: list[float]) -> float:

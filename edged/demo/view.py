@@ -53,6 +53,8 @@ def picture(board: Board, moment: Moment) -> RenderableType:
         beside = Table.grid(padding=(0, 3))
         beside.add_row(_sketch(board, message), Group(_labels(board), Text(), _finds(board)))
         parts += [Text(), beside]
+    if not board.newest:
+        parts += [Text(), Text("Waiting for the first result.", "dim")]
     return Padding(Group(*parts), (0, 1))
 
 
@@ -91,7 +93,7 @@ def _sources(board: Board, moment: Moment) -> RenderableType:
         for cell in cells:
             cell.no_wrap, cell.overflow = True, "ellipsis"
         table.add_row(*cells)
-    return table if table.rows else Text("The daemon is starting.", "dim")
+    return table if table.rows else Text("The daemon starts.", "dim")
 
 
 def _named(row: Row) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edged.demo.board import Board
+from edged.demo.board import MAX_LABELS, MAX_PARTS, Board
 from edged.demo.view import Canvas, Moment, counted, line, picture, states
 from edged.mqtt.records import Received
 
@@ -131,8 +131,14 @@ def test_it_fits_a_terminal_of_80_columns_and_24_rows(board):
     assert max(map(len, lines)) <= 80
 
 
-def test_before_the_first_message_it_says_that_the_daemon_starts():
-    assert "starting" in "\n".join(drawn(Board("edged")))
+def test_before_the_first_message_and_the_first_result_it_says_what_is_waited_for():
+    board = Board("edged")
+    assert "The daemon starts." in "\n".join(drawn(board))
+    board.feed(STATES[0], 0.0)
+    assert "The daemon starts." not in "\n".join(drawn(board))
+    assert "Waiting for the first result." in "\n".join(drawn(board))
+    board.feed(result(1), 1.0)
+    assert "Waiting" not in "\n".join(drawn(board))
 
 
 def test_why_a_part_does_not_work_is_shown(board):
@@ -198,3 +204,14 @@ def test_nothing_that_anybody_publishes_breaks_the_picture(leaf, payload):
 def test_no_message_can_move_the_cursor_of_the_terminal(board):
     board.feed(result(11, ("\x1b[2Jqr", 0.9, [0, 0, 640, 360])), 2.0)
     assert "\x1b" not in "\n".join(drawn(board)) + line(board, MOMENT)
+
+
+def test_a_stranger_cannot_fill_the_memory_with_parts_or_labels():
+    board = Board("edged")
+    for number in range(MAX_PARTS + 50):
+        board.feed(Received(f"edged/demo/camera/c{number}/state", b"{}", False), 0.0)
+    assert len(board.rows(0.0)) == MAX_PARTS
+    board = Board("edged")
+    for number in range(MAX_LABELS + 50):
+        board.feed(result(number % 10_000, (f"label {number}", 0.5, [0, 0, 1, 1])), 0.0)
+    assert len(board.objects) == MAX_LABELS
