@@ -55,7 +55,7 @@ def picture(board: Board, moment: Moment) -> RenderableType:
         parts += [Text(), beside]
     if not board.newest:
         parts += [Text(), Text("Waiting for the first result.", "dim")]
-    return Padding(Group(*parts), (0, 1))
+    return Group(Padding(Group(*parts), (0, 1)), Text())  # the terminal writes ^C into the last line
 
 
 def line(board: Board, moment: Moment) -> str:
