@@ -91,6 +91,7 @@ def fetch(url: str, target: Path, *, bounds: Bounds, progress: Progress) -> Fetc
     """A `Download` over HTTP and HTTPS; calls ``progress`` in the caller's thread."""
     shown = redacted(url)
     request = _request(url, shown)
+    asked_for = request.host
     watch = _Watch()
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -116,7 +117,8 @@ def fetch(url: str, target: Path, *, bounds: Bounds, progress: Progress) -> Fetc
             raise Unreachable(
                 shown, f"gives no answer within {bounds.answer_s:g} s", "try again later"
             ) from error
-        raise _explained(error, shown, request) from error
+        proxy = request.host if request.host != asked_for else ""
+        raise _explained(error, shown, proxy) from error
     finally:
         watch.close()
 
@@ -232,10 +234,8 @@ _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
 """The first that fits is said."""
 
 
-def _explained(
-    error: OSError | http.client.HTTPException, shown: str, request: urllib.request.Request
-) -> EdgedError:
-    """What went wrong, in our words."""
+def _explained(error: OSError | http.client.HTTPException, shown: str, proxy: str) -> EdgedError:
+    """What went wrong, in our words; ``proxy`` is empty where there is none."""
     if isinstance(error, urllib.error.HTTPError):
         with error:
             return _refused(error.code, str(error.reason), shown)
@@ -249,8 +249,8 @@ def _explained(
             "check the address and the clock, or name its authority in SSL_CERT_FILE",
         )
     remedy = "check the address and the network, or try again later"
-    if request.has_proxy():
-        remedy = f"it was asked for through the proxy {request.host}: check that, or try again later"
+    if proxy:
+        remedy = f"it was asked for through the proxy {proxy}: check that, or try again later"
     why = next((text for kinds, text in _REASONS if isinstance(reason, kinds)), "")
     said = getattr(reason, "strerror", None) or reason
     return Unreachable(shown, why or f"cannot be reached ({said})", remedy)

@@ -1,4 +1,4 @@
-"""``edged model``: look at a model before it is deployed."""
+"""``edged model``: look at a model before it is deployed, find one, put one into the store."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,23 @@ from typing import Annotated
 
 import typer
 
+from edged.cli import catalog
 from edged.worker.description import LoadRequest, ModelDescription
 
 app = typer.Typer(
-    help="Look at models.\n\nExample: edged model inspect yolox_nano.onnx",
+    help="Look at models and get them.\n\nExample: edged model inspect yolox_nano.onnx",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
+app.command()(catalog.catalog)
+app.command()(catalog.add)
+
+
 @app.callback()
 def models() -> None:
-    """Look at models."""
+    """Look at models and get them."""
 
 
 @app.command()
