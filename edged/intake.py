@@ -83,7 +83,8 @@ class Added:
         new: Whether it was not there before.
         digest: SHA-256 of the model, in hexadecimal digits.
         size_bytes: Of the model.
-        served: The version that is served from now on: a pinned one goes before a newer one.
+        served: The version that is served from now on: a pinned one goes before a newer one. 0 where what is pinned
+            is not there.
     """
 
     stored: StoredModel

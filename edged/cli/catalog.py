@@ -122,8 +122,10 @@ def _what_next(wanted: "Wanted", store: Path, added: "Added") -> str:
     version = added.stored.version
     if wanted.entry and not wanted.entry.served:
         return "this version of edged cannot serve it"
+    pin = store / wanted.name / "pinned"
+    if not added.served:
+        return f"{pin} names a version that is not there: correct it"
     if added.served != version:
-        pin = store / wanted.name / "pinned"
         why = f"{pin} says so" if pin.exists() else "it is newer"
         return f"edged serves version {added.served}: {why}"
     if version == 1:

@@ -127,6 +127,8 @@ def test_an_address_is_fetched_stored_and_told(edged, server, toy, store):
     assert "toy: is now version 2" in newer.stdout
     (store / "toy" / "pinned").write_text("1\n")
     assert "edged serves version 1: " in edged("model", "add", toy, "--store", store).stdout
+    (store / "toy" / "pinned").write_text("7\n")
+    assert "names a version that is not there" in edged("model", "add", toy, "--store", store).stdout
 
 
 @pytest.mark.parametrize(

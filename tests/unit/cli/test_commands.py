@@ -114,7 +114,19 @@ def test_options_that_do_not_go_together_are_named_in_one_line(edged_in, argumen
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "demo", "detect", "watch", "config check", "config show", "model inspect"]
+    "command",
+    [
+        "",
+        "run",
+        "demo",
+        "detect",
+        "watch",
+        "config check",
+        "config show",
+        "model inspect",
+        "model catalog",
+        "model add",
+    ],
 )
 def test_every_command_has_a_help_with_an_example(edged_in, command):
     done = edged_in(*command.split(), "--help")
