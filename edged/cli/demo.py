@@ -80,7 +80,9 @@ def _require_parts() -> None:
 def _signals() -> "Iterator[Callable[[], bool]]":
     """Whether a signal to end has come; one more while things end changes nothing."""
     heard: list[int] = []
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants it
+        wanted.append(signal.SIGHUP)
     before = {number: signal.signal(number, lambda number, _: heard.append(number)) for number in wanted}
     try:
         yield lambda: bool(heard)
