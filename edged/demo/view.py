@@ -200,7 +200,7 @@ class Canvas:
 
         Args:
             corners: x1, y1, x2, y2 as fractions of the picture.
-            label: Cut off where the box ends.
+            label: As many of its words as fit.
             colour: Of the box and its label.
         """
         left, right = _span(corners[0], corners[2], self._columns)
@@ -210,7 +210,10 @@ class Canvas:
         for line in range(top + 1, bottom):
             self._put(line, left, "│", colour)
             self._put(line, right, "│", colour)
-        self._put(top, left + 1, label[: max(0, right - left - 1)], colour)
+        room, words = right - left - 1, label.split(" ")
+        while len(words) > 1 and len(" ".join(words)) > room:
+            words.pop()
+        self._put(top, left + 1, " ".join(words)[:room], colour)
 
     def text(self) -> Text:
         """The picture."""

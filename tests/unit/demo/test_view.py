@@ -175,6 +175,15 @@ def test_frames_of_every_shape_are_sketched_within_the_picture(size):
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize(
+    ("width", "edge"), [(14, "╭barcode 0.87╮"), (10, "╭barcode─╮"), (6, "╭barc╮"), (2, "╭╮")]
+)
+def test_of_a_label_as_much_is_drawn_as_the_box_has_room_for(width, edge):
+    canvas = Canvas(20, 3)
+    canvas.box((0, 0, (width - 0.5) / 20, 1), "barcode 0.87", "red")
+    assert canvas.text().plain.split("\n")[0].rstrip() == edge
+
+
 @settings(deadline=None)  # the first drawing imports what draws
 @given(
     st.integers(2, 40),
