@@ -18,42 +18,55 @@ class Tally:
 
     scores: list[np.ndarray] = field(default_factory=list)
     hits: list[np.ndarray] = field(default_factory=list)
+    counted: list[np.ndarray] = field(default_factory=list)
     wanted: int = 0
 
-    def add(self, found: np.ndarray, scores: np.ndarray, true: np.ndarray) -> None:
-        """Found boxes (N, 4) with scores (N,), and the true boxes (M, 4) of one picture, xyxy."""
+    def add(
+        self, found: np.ndarray, scores: np.ndarray, true: np.ndarray, ignored: np.ndarray | None = None
+    ) -> None:
+        """Found boxes (N, 4) with scores (N,), and the true boxes (M, 4) of one picture, xyxy.
+
+        Of the true ones, ``ignored`` bool (M,) count neither when found nor when missed.
+        """
+        ignored = np.zeros(len(true), bool) if ignored is None else ignored
         order = np.argsort(-scores, kind="stable")
+        overlaps = iou(found[order], true)
+        hits = _match(overlaps[:, ~ignored])
+        beside = (overlaps[:, ignored].max(1, initial=0)[None] >= THRESHOLDS[:, None]) & ~hits
         self.scores.append(scores[order])
-        self.hits.append(_match(iou(found[order], true)))
-        self.wanted += len(true)
+        self.hits.append(hits)
+        self.counted.append(~beside)
+        self.wanted += int((~ignored).sum())
 
     def average_precision(self) -> np.ndarray:
         """(10,) by threshold, 0.50 to 0.95; NaN where there is nothing to find."""
         if not self.wanted:
             return np.full(len(THRESHOLDS), np.nan)
-        _, precision, recall = self.curve()
         values = np.zeros((len(THRESHOLDS), len(RECALLS)))
         for row in range(len(THRESHOLDS)):
-            envelope = np.maximum.accumulate(precision[row, ::-1])[::-1]
-            at = np.searchsorted(recall[row], RECALLS, side="left")
+            _, precision, recall = self.curve(row)
+            envelope = np.maximum.accumulate(precision[::-1])[::-1]
+            at = np.searchsorted(recall, RECALLS, side="left")
             inside = at < len(envelope)
             values[row, inside] = envelope[at[inside]]
         return values.mean(1)
 
-    def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Scores (K,) falling, and precision and recall (10, K) of all detections down to each."""
-        scores = np.concatenate(self.scores) if self.scores else np.zeros(0)
-        hits = np.concatenate(self.hits, 1) if self.hits else np.zeros((len(THRESHOLDS), 0), bool)
+    def curve(self, row: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """At THRESHOLDS[row]: scores (K,) falling, and precision and recall (K,) of all detections down to each."""
+        if not self.scores:
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        counted = np.concatenate(self.counted, 1)[row]
+        scores, hits = np.concatenate(self.scores)[counted], np.concatenate(self.hits, 1)[row, counted]
         order = np.argsort(-scores, kind="stable")
-        found = np.cumsum(hits[:, order], 1)
+        found = np.cumsum(hits[order])
         return scores[order], found / np.arange(1, len(scores) + 1), found / max(1, self.wanted)
 
 
 def recall_at_precision(tally: Tally, precision: float) -> tuple[float, float]:
     """The greatest recall at IoU 0.5 with at least ``precision``, and the score threshold that gives it."""
     scores, precisions, recalls = tally.curve()
-    good = np.flatnonzero(precisions[0] >= precision)
-    return (float(recalls[0, good[-1]]), float(scores[good[-1]])) if len(good) else (0.0, 1.0)
+    good = np.flatnonzero(precisions >= precision)
+    return (float(recalls[good[-1]]), float(scores[good[-1]])) if len(good) else (0.0, 1.0)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

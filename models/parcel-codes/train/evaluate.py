@@ -25,6 +25,7 @@ from edged.worker.model import LoadedModel
 
 SEED = 20_000_000  # training draws from seeds (1, n)
 PRECISION = 0.85
+VISIBLE = 10.0  # grey levels: a code with less contrast in the finished picture is hardly one
 BANDS = ((0, 20), (20, 40), (40, 96), (96, 10_000))
 
 
@@ -41,31 +42,42 @@ def found_in(
 
 
 def measure(path: Path, pictures: int, size: int, provider: str) -> None:
-    """Print a model's table."""
+    """Print a model's table: all codes, and those that can be seen."""
     model = LoadedModel(LoadRequest(path=str(path), providers=(provider,), min_score=0.001))
     preparer = Preparer(model.description.input)
-    tallies = [Tally() for _ in symbols.LABELS]
+    every, visible = [Tally() for _ in symbols.LABELS], [Tally() for _ in symbols.LABELS]
     bands = [[0, 0] for _ in BANDS]
     served = model_score(path)
     for number in range(pictures):
-        picture, boxes, classes = scenes.render((SEED, number), size)
-        xyxy, scores, kinds = found_in(model, preparer, picture)
-        for kind, tally in enumerate(tallies):
-            tally.add(xyxy[kinds == kind], scores[kinds == kind], boxes[classes == kind])
-        _count_by_size(bands, boxes, classes, xyxy[scores >= served], kinds[scores >= served])
+        drawn = scenes.render((SEED, number), size)
+        xyxy, scores, kinds = found_in(model, preparer, drawn.picture)
+        for kind in range(len(symbols.LABELS)):
+            true = drawn.classes == kind
+            found = (xyxy[kinds == kind], scores[kinds == kind], drawn.boxes[true])
+            every[kind].add(*found)
+            visible[kind].add(*found, drawn.contrast[true] < VISIBLE)
+        _count_by_size(bands, drawn.boxes, drawn.classes, xyxy[scores >= served], kinds[scores >= served])
     description = model.description
     print(
         f"{path}: {pictures} pictures of {size} × {size}, provider {description.provider}, {description.digest}"
     )
-    print(f"{'':10}{'codes':>7}{'AP50':>8}{'AP50:95':>9}{f'recall at precision {PRECISION}':>28}{'score':>8}")
-    every = np.array([tally.average_precision() for tally in tallies])
-    for label, tally, values in zip(symbols.LABELS, tallies, every, strict=True):
-        recall, score = recall_at_precision(tally, PRECISION)
-        print(f"{label:10}{tally.wanted:7}{values[0]:8.4f}{values.mean():9.4f}{recall:28.4f}{score:8.3f}")
-    print(f"{'mean':10}{sum(t.wanted for t in tallies):7}{every[:, 0].mean():8.4f}{every.mean():9.4f}")
+    _print_table("all codes", every)
+    _print_table(f"contrast {VISIBLE} and more", visible)
     shares = (f"{low}–{high} px {hit}/{all_}" for (low, high), (hit, all_) in zip(BANDS, bands, strict=True))
-    print(f"found at score {served} by size: {', '.join(shares)}")
+    print(f"of all, found at score {served} by size: {', '.join(shares)}")
     print(f"{description.latency_ms:.1f} ms an inference, {description.threads} thread(s)\n")
+
+
+def _print_table(title: str, tallies: list[Tally]) -> None:
+    print(
+        f"{title:22}{'codes':>7}{'AP50':>8}{'AP50:95':>9}{f'recall at precision {PRECISION}':>28}{'score':>8}"
+    )
+    precisions = np.array([tally.average_precision() for tally in tallies])
+    for label, tally, values in zip(symbols.LABELS, tallies, precisions, strict=True):
+        recall, score = recall_at_precision(tally, PRECISION)
+        print(f"{label:22}{tally.wanted:7}{values[0]:8.4f}{values.mean():9.4f}{recall:28.4f}{score:8.3f}")
+    count = sum(tally.wanted for tally in tallies)
+    print(f"{'mean':22}{count:7}{precisions[:, 0].mean():8.4f}{precisions.mean():9.4f}")
 
 
 def model_score(path: Path) -> float:

@@ -1,6 +1,6 @@
 """Write the trained weights as ONNX in the layout of YOLOv8: [1, 4 + classes, cells], boxes cx cy w h in pixels.
 
-    python models/parcel-codes/train/export.py --weights build/parcel-codes/last.pt --to models/parcel-codes/1
+    python models/parcel-codes/train/export.py --weights models/parcel-codes/train/weights.pt --to models/parcel-codes/1
 
 Batch normalisation is folded into the convolutions, weights are stored in half precision and cast back when the model
 is loaded: half the file, the same arithmetic. Scores are probabilities; overlapping boxes are left to the reader's
@@ -84,7 +84,7 @@ def halve(model: onnx.ModelProto) -> None:
 def export(weights: Path, to: Path) -> None:
     """Write ``to/model.onnx`` and compare ONNX Runtime's answer with PyTorch's on noise."""
     network = Detector(len(symbols.LABELS))
-    network.load_state_dict(torch.load(weights, weights_only=True)["average"])
+    network.load_state_dict(torch.load(weights, weights_only=True))
     network.eval()
     fold(network)
     whole = Exported(network).eval()

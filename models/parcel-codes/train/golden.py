@@ -42,8 +42,9 @@ def choose() -> list[tuple[str, int]]:
     """Names and numbers of four pictures: one for each label, with several codes, and one without any."""
     chosen: dict[str, int] = {}
     for number in range(FIRST, FIRST + 400):
-        _, boxes, classes = scenes.render((SEED, number), SIZE)
-        large = len(boxes) and (boxes[:, 2:] - boxes[:, :2]).min() > 40
+        drawn = scenes.render((SEED, number), SIZE)
+        boxes, classes = drawn.boxes, drawn.classes
+        large = len(boxes) and (boxes[:, 2:] - boxes[:, :2]).min() > 40 and drawn.contrast.min() > 30
         if not len(boxes):
             chosen.setdefault("none", number)
         for kind, label in enumerate(symbols.LABELS):
@@ -61,9 +62,10 @@ def write(folder: Path, score: float) -> None:
     model = LoadedModel(LoadRequest(path=str(folder / "model.onnx"), providers=("cpu",), min_score=score))
     preparer = Preparer(model.description.input)
     for name, number in choose():
-        picture, boxes, classes = scenes.render((SEED, number), SIZE)
+        drawn = scenes.render((SEED, number), SIZE)
+        boxes, classes = drawn.boxes, drawn.classes
         path = folder / "golden" / f"{name}.jpg"
-        cv2.imwrite(str(path), picture, (cv2.IMWRITE_JPEG_QUALITY, 85))
+        cv2.imwrite(str(path), drawn.picture, (cv2.IMWRITE_JPEG_QUALITY, 85))
         found, _, kinds = found_in(model, preparer, cv2.imread(str(path)))
         best = (iou(boxes, found) * (classes[:, None] == kinds[None])).max(1, initial=0.0)
         if len(found) != len(boxes) or (best < CLEAR).any():
@@ -83,7 +85,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folders", type=Path, nargs="+")
-    parser.add_argument("--score", type=float, default=0.35, help="threshold that the model is served with")
+    parser.add_argument("--score", type=float, default=0.4, help="threshold that the model is served with")
     options = parser.parse_args()
     for each in options.folders:
         write(each, options.score)

@@ -35,7 +35,7 @@ class Calibration(CalibrationDataReader):
 
     def __init__(self, name: str, size: int) -> None:
         self._tensors: Iterator[dict[str, np.ndarray]] = (
-            {name: tensor(scenes.render((SEED, number), size)[0])} for number in range(PICTURES)
+            {name: tensor(scenes.render((SEED, number), size).picture)} for number in range(PICTURES)
         )
 
     def get_next(self) -> dict[str, np.ndarray] | None:
@@ -90,6 +90,10 @@ def quantize(source: Path, to: Path) -> None:
     kept = {entry.key: entry.value for entry in original.metadata_props}
     onnx.helper.set_model_props(written, {**kept, "description": f"{kept['description']}; int8 (QDQ)"})
     written.producer_name, written.producer_version = original.producer_name, original.producer_version
+    used = {node.domain for node in written.graph.node}
+    kept_opsets = [opset for opset in written.opset_import if opset.domain in used]
+    del written.opset_import[:]
+    written.opset_import.extend(kept_opsets)
     onnx.checker.check_model(written, full_check=True)
     onnx.save(written, to)
     print(f"{to}: {to.stat().st_size:,} bytes")

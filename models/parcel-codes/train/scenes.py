@@ -28,12 +28,13 @@ _OUTLINE = np.concatenate(  # a walk around the unit square
 
 @dataclass
 class Scene:
-    """A picture under construction: uint8 BGR, boxes xyxy in its pixels, classes, and each code's size."""
+    """A picture under construction: uint8 BGR; of each code the box xyxy in its pixels, class, size and outline."""
 
     picture: np.ndarray
     boxes: list[np.ndarray]
     classes: list[int]
     sizes: list[float]
+    outlines: list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,45 @@ class Print:
     classes: tuple[int, ...]
 
 
-def render(seed: int | tuple[int, ...], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Picture ``seed``: uint8 BGR (size, size, 3), boxes float32 (N, 4) xyxy in pixels, classes int64 (N,), N ≤ 12."""
+@dataclass(frozen=True)
+class Rendered:
+    """A finished picture, uint8 BGR (size, size, 3), and its N ≤ 12 codes.
+
+    ``boxes`` is float32 (N, 4) xyxy in pixels, ``classes`` int64 (N,), and ``contrast`` float32 (N,): the deviation of
+    the grey levels inside the code, after a blur that takes the noise. Where it is small there is no code to be seen.
+    """
+
+    picture: np.ndarray
+    boxes: np.ndarray
+    classes: np.ndarray
+    contrast: np.ndarray
+
+
+def render(seed: int | tuple[int, ...], size: int) -> Rendered:
+    """Picture number ``seed``."""
     rng = np.random.default_rng(seed)
     height, width = _extent(rng, size)
-    scene = Scene(textures.background(rng, height, width), [], [], [])
+    scene = Scene(textures.background(rng, height, width), [], [], [], [])
     for _ in range(int(rng.choice((0, 1, 2, 5), p=(0.3, 0.3, 0.25, 0.15)))):
         _place(scene, rng, _opaque(textures.decoy(rng)), _target(rng, scene, close=False))
     _add_codes(scene, rng)
     _light(scene, rng)
     picture = _photograph(scene, rng)
-    boxes = np.array(scene.boxes, np.float32).reshape(-1, 4)
+    contrast = np.array([_contrast(picture, outline) for outline in scene.outlines], np.float32)
     top, left = (size - height) // 2, (size - width) // 2
     whole = np.full((size, size, 3), PAD, np.uint8)
     whole[top : top + height, left : left + width] = picture
-    return whole, boxes + np.float32([left, top, left, top]), np.array(scene.classes, np.int64)
+    boxes = np.array(scene.boxes, np.float32).reshape(-1, 4) + np.float32([left, top, left, top])
+    return Rendered(whole, boxes, np.array(scene.classes, np.int64), contrast)
+
+
+def _contrast(picture: np.ndarray, outline: np.ndarray) -> float:
+    """Standard deviation of the grey levels in the inner four fifths of a code, 0 to 127."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (0, 0), 0.7)
+    middle = outline.mean(0)
+    inner = cv2.convexHull((middle + (outline - middle) * 0.8).round().astype(np.int32))
+    mask = cv2.fillConvexPoly(np.zeros_like(grey), inner, 255)
+    return float(cv2.meanStdDev(grey, mask=mask)[1].item())
 
 
 def _extent(rng: np.random.Generator, size: int) -> tuple[int, int]:
@@ -364,6 +389,7 @@ def _place(scene: Scene, rng: np.random.Generator, flat: Print, target: float) -
         scene.boxes += inside
         scene.classes += flat.classes
         scene.sizes += sizes
+        scene.outlines += outlines
         for points, size in zip(outlines, sizes, strict=True):
             if rng.random() < 0.13 and size > 20:
                 _cover(scene, rng, points)

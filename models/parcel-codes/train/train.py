@@ -4,7 +4,9 @@
 
 An hour and a half on two cores with AVX512: one calculates, the other draws. Pictures, order and initial weights
 follow from ``--seed``; sums of floats in other orders on other machines make other last digits. Every five minutes
-``last.pt`` is written, from which a run goes on.
+``last.pt`` is written, from which a run goes on. At the end ``weights.pt`` holds the averaged weights in half
+precision; ``--begin models/parcel-codes/train/weights.pt`` trains on from those of the bundled model, and another
+``--seed`` draws other pictures.
 """
 
 import argparse
@@ -45,7 +47,8 @@ class Rendered(Dataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Picture uint8 RGB (3, size, size), boxes (N, 4) xyxy, classes (N,)."""
-        picture, boxes, classes = scenes.render((self.seed, self.first + index), self.size)
+        drawn = scenes.render((self.seed, self.first + index), self.size)
+        picture, boxes, classes = drawn.picture, drawn.boxes, drawn.classes
         rng = np.random.default_rng((self.seed, self.first + index, 1))
         if rng.random() < 0.5:  # a code in a mirror is a code
             picture = picture[:, ::-1]
@@ -110,12 +113,19 @@ def batches(seed: int, start: int, workers: int) -> Iterator[tuple[int, int, tup
         first_picture += steps * batch
 
 
-def train(out: Path, seed: int, workers: int, threads: int) -> None:
+def compact(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state with its large tensors in half precision."""
+    return {name: value.half() if value.numel() > 256 else value for name, value in state.items()}
+
+
+def train(out: Path, begin: Path | None, seed: int, workers: int, threads: int) -> None:
     """Train to the end of the last phase; the averaged weights stand in ``out/last.pt`` as ``average``."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     network = Detector(len(symbols.LABELS)).to(memory_format=torch.channels_last)
+    if begin:
+        network.load_state_dict(torch.load(begin, weights_only=True))
     slow = deepcopy(network)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -163,6 +173,7 @@ def train(out: Path, seed: int, workers: int, threads: int) -> None:
             torch.save({**state, "optimiser": optimiser.state_dict(), "step": step + 1}, out / "last.pt.part")
             (out / "last.pt.part").replace(last)
             saved = now
+    torch.save(compact(slow.state_dict()), out / "weights.pt")
 
 
 if __name__ == "__main__":
@@ -170,10 +181,11 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--begin", type=Path, help="weights to train on from; default: random ones")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--threads", type=int, default=1, help="more wait for each other where cores are shared"
     )
     options = parser.parse_args()
-    train(options.out, options.seed, options.workers, options.threads)
+    train(options.out, options.begin, options.seed, options.workers, options.threads)
