@@ -8,7 +8,7 @@ RUNTIME ?= $(if $(and $(filter x86_64,$(shell uname -m)),$(filter Linux,$(shell 
 export ORT_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo check test format install parts bench clean
+.PHONY: demo check test format install parts bench figures clean
 
 install: $(VENV)/installed
 
@@ -44,6 +44,9 @@ format: install
 
 bench: install
 	$(BIN)/python benchmarks/daemon.py
+
+figures: install  ## what the model cards claim, measured again
+	$(BIN)/python models/parcel-codes/train/evaluate.py models/parcel-codes/1 models/parcel-codes-int8/1
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

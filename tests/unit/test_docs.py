@@ -348,7 +348,7 @@ def test_the_page_about_operations_has_every_exit_code() -> None:
 def test_the_readme_names_every_extra_of_a_runtime_and_no_other() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = set(re.findall(r"`edged\[([\w-]+)\]`", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert named == set(project["optional-dependencies"]) - {"dev"}
+    assert named == set(project["optional-dependencies"]) - {"dev", "train"}
 
 
 def test_the_changelog_has_this_version() -> None:
