@@ -8,6 +8,7 @@ want() { # want PROGRAM-OR-TEST PACKAGE...
     if ! sh -c "$1" >/dev/null 2>&1; then shift; packages="$packages $*"; fi
 }
 want "command -v mosquitto || test -x /usr/sbin/mosquitto" mosquitto
+want "command -v mosquitto_sub" mosquitto-clients
 want "command -v openssl" openssl
 want "command -v strace" strace
 want "command -v unshare" util-linux
