@@ -119,10 +119,11 @@ def _watch(stage: "Stage", board: "Board", over: Callable[[], bool], began_s: fl
             stage.check()
             now_s = time.monotonic()
             screen.show(board, Moment(now_s, now_s - began_s, subscriber.protocol))
-    if not board.results:
+    if not board.objects:
+        found = f"nothing was found in {board.results:,} results" if board.results else "no result came"
         raise Unreachable(
             "edged demo",
-            f"no result came in {time.monotonic() - began_s:.0f} s",
+            f"{found} in {time.monotonic() - began_s:.0f} s",
             "the log above says why, or it needs more time",
         )
 
@@ -135,7 +136,7 @@ def _repeat(stage: "Stage") -> None:
 def _sum_up(board: "Board", elapsed_s: float) -> None:
     from edged.demo.view import counted
 
-    print(f"{board.results:,} results in {elapsed_s:.0f} s: {counted(board.objects) or 'nothing found'}")
+    print(f"{board.results:,} results in {elapsed_s:.0f} s: {counted(board.objects)}")
 
 
 class _Screen(Protocol):

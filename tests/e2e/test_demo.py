@@ -211,6 +211,13 @@ def test_a_time_without_a_result_is_69_and_the_log_however_busy_the_model_is(
     assert not [pid for pid in family if alive(pid)]
 
 
+def test_results_that_found_nothing_are_no_detections(spoilt: Path, tmp_path: Path) -> None:
+    toy_models.toy_detector(spoilt / "edged/bundled/models/parcel-codes/1/model.onnx", objects=())
+    with Demo(spoilt, tmp_path, "--seconds", "6") as shown:
+        assert shown.ended() == 69
+    assert re.search(r"nothing was found in \d+ results in 6 s", shown.complaints)
+
+
 @pytest.mark.parametrize(
     ("part", "named"),
     [("models", "bundled model parcel-codes"), ("demo", "conveyor.mp4: the video of the demo is missing")],
