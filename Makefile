@@ -47,6 +47,7 @@ bench: install
 
 figures: install  ## what the model cards claim, measured again
 	$(BIN)/python models/parcel-codes/train/evaluate.py models/parcel-codes/1 models/parcel-codes-int8/1
+	$(BIN)/python models/bearing-vibration/train/evaluate.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
