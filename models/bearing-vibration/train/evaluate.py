@@ -64,11 +64,11 @@ def main() -> None:
 
     print(f"\nthe same windows, another sensor: windows of {len(few)} of the machines, macro F1")
     plain = [one for one in found if one[0].machine in few]
-    print(f"    {'as they are':<28}{macro_f1(plain):.3f}")
+    print(f"    {'as they are':<32}{macro_f1(plain):.3f}")
     for name, change in changes():
-        print(f"    {name:<28}{macro_f1(judged(session, windows(few), change)):.3f}")
+        print(f"    {name:<32}{macro_f1(judged(session, windows(few), change)):.3f}")
     other = judged(session, windows(few, mount=True))
-    print(f"    {'mounted another way':<28}{macro_f1(other):.3f}")
+    print(f"    {'mounted another way':<32}{macro_f1(other):.3f}")
     print(f"\n{latency_ms(session):.1f} ms a window, CPU provider, {given.threads} thread(s), median of 100")
 
 
