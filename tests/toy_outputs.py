@@ -33,7 +33,10 @@ class Thing:
 class Layout:
     """How a family writes.
 
-    ``write(things, height, width, classes, rng)`` gives the outputs.
+    ``write(things, height, width, classes, rng)`` gives the outputs, called ``names`` (or output0, output1 …).
+    ``inputs(height, width)`` are those that the model declares; ``scores`` are the positions of the outputs that hold
+    them, and ``boxes`` gives the part of the outputs that holds boxes. ``tolerance_px`` is what the family's own
+    arithmetic rounds. A family that is told from another by a person only has ``said``: it must be named.
     """
 
     name: str
@@ -44,19 +47,45 @@ class Layout:
     metadata: dict[str, str] = field(default_factory=dict)
     classes: int = CLASSES
     dtype: str = "float32"
+    names: tuple[str, ...] = ()
+    inputs: Callable[[int, int], tuple[TensorSpec, ...]] | None = None
+    size: tuple[int, int] = (416, 416)
+    sizes: tuple[tuple[int, int], ...] = ((416, 416), (640, 640), (256, 448), (640, 384), (96, 96))
+    tolerance_px: float = 0.01
+    scores: tuple[int, ...] = (0,)
+    boxes: Callable[[list[Array]], list[Array]] = lambda outputs: [
+        outputs[0].reshape(outputs[0].shape[-2:])[:, :4]
+    ]
+    counts_classes: bool = True
+    said: bool = False
 
-    def outputs(self, things: Sequence[Thing], height: int = 416, width: int = 416) -> list[Array]:
-        """What a model of this layout says to a picture of these things."""
+    def declared(self, height: int, width: int) -> tuple[TensorSpec, ...]:
+        """The inputs."""
+        if self.inputs:
+            return self.inputs(height, width)
+        return (TensorSpec("images", (1, 3, height, width), self.dtype),)
+
+    def output_names(self, outputs: Sequence[Array]) -> list[str]:
+        """A name an output."""
+        return list(self.names) or [f"output{n}" for n, _ in enumerate(outputs)]
+
+    def outputs(
+        self, things: Sequence[Thing], height: int | None = None, width: int | None = None
+    ) -> list[Array]:
+        """What a model of this layout says to a picture of these things; whole numbers stay whole."""
+        height, width = height or self.size[0], width or self.size[1]
         made = self.write(things, height, width, self.classes, np.random.default_rng(len(things)))
-        return [array.astype(self.dtype) for array in made]
+        return [array.astype(self.dtype if array.dtype.kind == "f" else array.dtype) for array in made]
 
-    def evidence(self, height: int = 416, width: int = 416, **changes: Any) -> Evidence:
+    def evidence(self, height: int | None = None, width: int | None = None, **changes: Any) -> Evidence:
         """What is known of a model of this layout, its trial a picture of nothing."""
+        height, width = height or self.size[0], width or self.size[1]
         trial = tuple(self.outputs([], height, width))
         known: dict[str, Any] = {
-            "inputs": (TensorSpec("images", (1, 3, height, width), self.dtype),),
+            "inputs": self.declared(height, width),
             "outputs": tuple(
-                TensorSpec(f"output{n}", ("batch", None, None), self.dtype) for n, _ in enumerate(trial)
+                TensorSpec(name, ("batch", *[None] * (one.ndim - 1)), str(one.dtype))
+                for name, one in zip(self.output_names(trial), trial, strict=True)
             ),
             "metadata": self.metadata,
             "labels": self.labels,
@@ -223,6 +252,11 @@ def squeezed(write):  # type: ignore[no-untyped-def]
     return lambda *arguments: [output[0] for output in write(*arguments)]
 
 
+def first_rows(outputs: list[Array]) -> list[Array]:
+    """Where the first output has its boxes in rows of (4 + C, N)."""
+    return [outputs[0].reshape(outputs[0].shape[-2:])[:4]]
+
+
 _POSE = {"task": "pose", "kpt_shape": "[17, 3]", "names": "{0: 'person'}"}
 _ULTRALYTICS = {"task": "detect", "stride": "32"}
 
@@ -241,22 +275,39 @@ LAYOUTS = (
     Layout("yolov5, halves", "yolov5", yolov5, dtype="float16"),
     Layout("yolov5, P6", "yolov5", yolov5_p6),
     Layout("yolov5, segmentation", "yolov5", yolov5_seg),
-    Layout("yolov8", "yolov8", yolov8),
-    Layout("yolov8, with metadata", "yolov8", yolov8, labels=COCO, metadata=_ULTRALYTICS),
-    Layout("yolov8, one class", "yolov8", yolov8, classes=1),
-    Layout("yolov8, halves", "yolov8", yolov8, dtype="float16"),
-    Layout("yolov8, fractions", "yolov8", yolov8_fractions),
-    Layout("yolov8, P2", "yolov8", yolov8_p2),
-    Layout("yolov8, pose", "yolov8", yolov8_pose, classes=1, metadata=_POSE, labels=("person",)),
-    Layout("yolov8, pose without metadata, pixels", "yolov8", yolov8_pose, classes=1),
-    Layout("yolov8, pose, one label", "yolov8", yolov8_pose_fractions, classes=1, labels=("person",)),
-    Layout("yolov8, segmentation", "yolov8", yolov8_seg),
+    Layout("yolov8", "yolov8", yolov8, boxes=first_rows),
+    Layout("yolov8, with metadata", "yolov8", yolov8, boxes=first_rows, labels=COCO, metadata=_ULTRALYTICS),
+    Layout("yolov8, one class", "yolov8", yolov8, boxes=first_rows, classes=1),
+    Layout("yolov8, halves", "yolov8", yolov8, boxes=first_rows, dtype="float16"),
+    Layout("yolov8, fractions", "yolov8", yolov8_fractions, boxes=first_rows),
+    Layout("yolov8, P2", "yolov8", yolov8_p2, boxes=first_rows),
+    Layout(
+        "yolov8, pose", "yolov8", yolov8_pose, boxes=first_rows, classes=1, metadata=_POSE, labels=("person",)
+    ),
+    Layout("yolov8, pose without metadata, pixels", "yolov8", yolov8_pose, boxes=first_rows, classes=1),
+    Layout(
+        "yolov8, pose, one label",
+        "yolov8",
+        yolov8_pose_fractions,
+        boxes=first_rows,
+        classes=1,
+        labels=("person",),
+    ),
+    Layout("yolov8, segmentation", "yolov8", yolov8_seg, boxes=first_rows),
     Layout("yolov8, turned over", "yolov8", yolov8_turned),
     Layout("yolov8, turned, two labels", "yolov8", yolov8_turned, classes=2, labels=("a", "b")),
-    Layout("end2end", "end2end", end2end, overlapping=False),
-    Layout("end2end, fractions", "end2end", end2end_fractions, overlapping=False),
-    Layout("end2end, halves", "end2end", end2end, overlapping=False, dtype="float16"),
-    Layout("end2end, pose", "end2end", end2end_pose, overlapping=False),
-    Layout("end2end, nothing in the trial", "end2end", end2end_padded, overlapping=False),
-    Layout("end2end, nothing, fractions", "end2end", end2end_padded_fractions, overlapping=False),
+    Layout("end2end", "end2end", end2end, overlapping=False, counts_classes=False),
+    Layout("end2end, fractions", "end2end", end2end_fractions, overlapping=False, counts_classes=False),
+    Layout("end2end, halves", "end2end", end2end, overlapping=False, counts_classes=False, dtype="float16"),
+    Layout("end2end, pose", "end2end", end2end_pose, overlapping=False, counts_classes=False),
+    Layout(
+        "end2end, nothing in the trial", "end2end", end2end_padded, overlapping=False, counts_classes=False
+    ),
+    Layout(
+        "end2end, nothing, fractions",
+        "end2end",
+        end2end_padded_fractions,
+        overlapping=False,
+        counts_classes=False,
+    ),
 )

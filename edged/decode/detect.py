@@ -1,14 +1,15 @@
-"""Which family a detector is of, decided once when a model is loaded.
+"""Which family a model is of, decided once when it is loaded.
 
 Every family is asked. One answer is taken; two are a question for a person, as is none. Shapes alone do not
-decide:
-families share them, so each looks at what a trial run gave.
+decide: families share them, so each looks at what a trial run gave.
 """
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 import numpy as np
 
+from edged.decode.classify import Classify
 from edged.decode.end2end import EndToEnd
 from edged.decode.family import Evidence, Family, Recognition
 from edged.decode.labels import resolve_labels
@@ -18,7 +19,14 @@ from edged.decode.yolov8 import YoloV8
 from edged.decode.yolox import YoloX
 from edged.errors import ModelRejected
 
-FAMILIES: tuple[Family, ...] = (YoloX(), YoloV5(), YoloV6(), YoloV8(), EndToEnd())
+FAMILIES: tuple[Family, ...] = (
+    YoloX(),
+    YoloV5(),
+    YoloV6(),
+    YoloV8(),
+    EndToEnd(),
+    Classify(),
+)
 
 _ALIASES = {
     "yolov7": "yolov5",
@@ -33,7 +41,6 @@ _ALIASES = {
 
 _OTHER_TASKS = {
     "obb": "finds oriented boxes, which would be wrong as upright ones",
-    "classify": "classifies whole pictures",
     "semantic": "colours areas",
     "depth": "estimates depth",
 }
@@ -47,11 +54,12 @@ def recognise(evidence: Evidence, family: str | None = None) -> Recognition:
         family: Name from ``model.toml``: only this one is asked.
 
     Raises:
-        ModelRejected: No such family, no detector of one, two that it may be, or labels that do not fit;
-        the error
-            says what settles it. The subject is ``model``: the caller knows the file.
+        ModelRejected: No such family, no model of one, two that it may be, or labels that do not fit; the error says
+            what settles it. The subject is ``model``: the caller knows the file.
     """
     asked = FAMILIES if family is None else (_named(family),)
+    if family is not None:
+        evidence = replace(evidence, named=asked[0].name)
     _refuse_others(evidence)
     answers = [(one, one.recognise(evidence)) for one in asked]
     found = [answer for _, answer in answers if isinstance(answer, Recognition)]
@@ -63,7 +71,7 @@ def recognise(evidence: Evidence, family: str | None = None) -> Recognition:
         )
     if not found:
         raise _unknown(evidence, [answer for _, answer in answers if isinstance(answer, str)], family)
-    resolve_labels(evidence.labels, found[0].class_count)
+    resolve_labels(evidence.labels, found[0].class_count, found[0].usual_labels)
     return found[0]
 
 
@@ -79,17 +87,10 @@ def _named(name: str) -> Family:
 
 def _refuse_others(evidence: Evidence) -> None:
     """What no family needs to look at."""
-    if len(evidence.inputs) != 1:
-        names = ", ".join(spec.name for spec in evidence.inputs) or "none"
-        raise ModelRejected(
-            "model",
-            f"takes {len(evidence.inputs)} inputs ({names})",
-            "a detector of a known family takes one picture",
-        )
     task = evidence.metadata.get("task", "")
     if task in _OTHER_TASKS:
         raise ModelRejected(
-            "model", f"{_OTHER_TASKS[task]} (task {task!r})", "this version serves detectors only"
+            "model", f"{_OTHER_TASKS[task]} (task {task!r})", "this version serves detectors and classifiers"
         )
     for spec, output in zip(evidence.outputs, evidence.trial, strict=False):
         if output.dtype.kind == "f" and not np.isfinite(output).all():

@@ -26,9 +26,13 @@ class Evidence:
         outputs: Declared outputs, in the order of the graph.
         metadata: Custom metadata of the ONNX file.
         labels: From ``model.toml``, ``labels.txt`` or the metadata, in that order; empty where none says them.
+        named: The family that ``model.toml`` names; a family asked by its name need not doubt what only its name tells.
+        task: The task that ``model.toml`` names.
         height: Input pixels of the picture.
         width: Input pixels of the picture.
-        trial: What a trial run on a textured picture (values 0–1) gave, an array an output, as ``outputs`` orders them.
+        trial: What a trial run on a textured picture (values 0–1; 0–255 for uint8) gave, an array an output, as
+            ``outputs`` orders them. Further inputs were filled as `edged.worker.companions` says: the picture is as
+            large as the input.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -38,6 +42,21 @@ class Evidence:
     height: int
     width: int
     trial: tuple[Array, ...]
+    named: str | None = None
+    task: str | None = None
+
+    def input(self, name: str) -> TensorSpec | None:
+        """The declared input of this name."""
+        return next((spec for spec in self.inputs if spec.name == name), None)
+
+    def output(self, *names: str) -> int | None:
+        """The position of the first of these outputs that is there."""
+        known = [spec.name for spec in self.outputs]
+        return next((known.index(name) for name in names if name in known), None)
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the trial's outputs."""
+        return [output.shape for output in self.trial]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +72,18 @@ class InputDefaults:
 
 
 class Decoder(Protocol):
-    """Outputs of one inference to candidates. Pure; called from any thread."""
+    """Outputs of one inference to candidates. Pure; called from any thread.
+
+    Frozen dataclasses implement it, so that what was settled at load stands in fields: positions of outputs, units,
+    grids, anchors.
+    """
 
     def __call__(self, outputs: Sequence[Array], min_score: float) -> Detections:
-        """Candidates with a score of at least ``min_score``, boxes in model pixels, not yet sorted or suppressed."""
+        """Candidates with a score of at least ``min_score``, boxes in model pixels, not yet sorted or suppressed.
+
+        Raises:
+            InferenceFailed: NaN or infinity among scores or chosen boxes (`edged.decode.nms.require_finite`).
+        """
         ...
 
 
@@ -68,10 +95,15 @@ class Recognition:
         family: Its name, as in ``model.toml``.
         why: The evidence in one sentence.
         class_count: How many classes the outputs hold; 0 where they do not say (end-to-end rows without labels).
+            A background class is not one: the decoder leaves it out and counts from 0 behind it.
         input: How the input is filled unless something more specific says otherwise.
         decoder: Outputs to candidates.
         overlapping: True where the candidates overlap and need NMS.
         notes: What a user should know: keypoints ignored, classes without names …
+        task: ``classify`` gives whole pictures their labels: its "boxes" are the whole input.
+        usual_labels: Names of the family's published models, used with a note where nothing else names the classes and
+            their number is this one, or is not known.
+        min_score: Where the family's own demo asks for another than edged's 0.25.
     """
 
     family: str
@@ -81,6 +113,9 @@ class Recognition:
     decoder: Decoder
     overlapping: bool
     notes: tuple[str, ...] = ()
+    task: Literal["detect", "classify"] = "detect"
+    usual_labels: tuple[str, ...] = ()
+    min_score: float | None = None
 
 
 class Family(Protocol):

@@ -23,6 +23,28 @@ COCO = (
 # fmt: on
 """The order of COCO's 80 classes in every detector of these families."""
 
+_NOT_USED = {
+    12: "N/A",
+    26: "N/A",
+    29: "N/A",
+    30: "N/A",
+    45: "N/A",
+    66: "N/A",
+    68: "N/A",
+    69: "N/A",
+    71: "N/A",
+    83: "N/A",
+}
+_REST = iter(COCO)
+COCO_90 = tuple(_NOT_USED.get(number) or next(_REST) for number in range(1, 91))
+"""COCO's own numbers 1 to 90, the first at 0; ten of them were never used (TensorFlow, torchvision, DETR)."""
+
+VOC = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
+    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+"""The 20 classes of PASCAL VOC."""
+
 
 def metadata_labels(metadata: Mapping[str, str]) -> tuple[str, ...]:
     """The names an exporter wrote into the file.
@@ -60,12 +82,15 @@ def _unreadable(problem: str) -> ModelRejected:
     )
 
 
-def resolve_labels(labels: Sequence[str], class_count: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def resolve_labels(
+    labels: Sequence[str], class_count: int, usual: Sequence[str] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names to publish, and notes on where they come from.
 
     Args:
         labels: What the user or the file says; empty where none does.
         class_count: Of the outputs; 0 where they do not say.
+        usual: Names of the family's published models, or empty.
 
     Returns:
         A name a class (empty where the count is not known and nothing names them), and the
@@ -82,6 +107,9 @@ def resolve_labels(labels: Sequence[str], class_count: int) -> tuple[tuple[str, 
                 "correct labels in model.toml or labels.txt",
             )
         return tuple(labels), ()
+    if usual and class_count in {0, len(usual)}:
+        shown = f"{usual[0]}, {usual[1]} …" if len(usual) > 1 else usual[0]
+        return tuple(usual), (f"nothing names its classes: those of the published models are used ({shown})",)
     if class_count == len(COCO):
         return COCO, ("nothing names its 80 classes: COCO's names are used",)
     ids = tuple(str(class_id) for class_id in range(class_count))

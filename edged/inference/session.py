@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
@@ -118,12 +119,12 @@ class Session:
             InferenceFailed: The runtime raised an error.
         """
         try:
-            outputs: list[NDArray[Any]] = self._session.run(self._output_names, dict(feeds))
+            outputs = self._session.run(self._output_names, dict(feeds))
         except Exception as error:  # see above
             raise InferenceFailed(
                 str(self._path), f"inference failed ({_reason(error, self._path)})"
             ) from error
-        return outputs
+        return [output if isinstance(output, np.ndarray) else _objects(output) for output in outputs]
 
     def _report(self, asked: tuple[str, ...], attempt: Attempt, refused: Sequence[str]) -> ProviderReport:
         nodes: Counter[str] = Counter()
@@ -158,6 +159,14 @@ def _create(path: Path, attempt: Attempt, *, threads: int) -> Any:
     )
     session.disable_fallback()
     return session
+
+
+def _objects(sequence: Sequence[Any]) -> NDArray[Any]:
+    """A sequence (of maps, of tensors) as an array of objects (N,)."""
+    objects = np.empty(len(sequence), object)
+    for number, value in enumerate(sequence):
+        objects[number] = value
+    return objects
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -52,7 +52,7 @@ class ModelDescription:
         path: The ONNX file.
         digest: ``sha256:…`` of it.
         size_bytes: Of it.
-        task: ``detect``.
+        task: ``detect`` or ``classify``.
         family: How its outputs are read.
         why: The evidence for that.
         notes: What a user should know.

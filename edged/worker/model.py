@@ -25,6 +25,7 @@ from edged.machine import cores
 from edged.manifest import InputRecipe, Manifest, model_files, read_labels, read_manifest
 from edged.worker.agreement import MAX_DIFFERENCE, difference
 from edged.worker.answer import Answer
+from edged.worker.companions import fill_companions
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.picture import filled, picture_input, recipes, texture
 
@@ -56,8 +57,10 @@ class LoadedModel:
         self._path = files.onnx
         summary = precheck(files.onnx)
         manifest = read_manifest(files.manifest)
-        if manifest.task not in {None, "detect"}:
-            raise self._rejected(f"is for the task {manifest.task!r}", "this version serves detectors only")
+        if manifest.task == "tabular":
+            raise self._rejected(
+                "is for rows of a sensor (task tabular)", "this version serves pictures only"
+            )
         labels = manifest.labels or read_labels(files.labels) or self._named_in(summary)
         self._threads = request.threads or 1
         self._without: dict[str, str] = {}
@@ -65,15 +68,17 @@ class LoadedModel:
         self._session = self._open()
         load_ms = (time.perf_counter() - started) * 1000
         picture = picture_input(self._session.inputs, files.onnx)
-        self._input_name = picture.name
+        self._picture, self._beside = picture, [s for s in self._session.inputs if s is not picture]
+        self._companions: dict[str, NDArray[Any]] = {}
         recipe, trial = self._settle(recipes(picture, manifest.input, summary.metadata, files.onnx))
         self._recognition, names, notes = self._understand(recipe, trial, labels, summary, manifest)
-        recipe = filled(recipe, self._recognition.input, manifest.input)
+        recipe = filled(recipe, self._recognition.input, manifest.input, summary.metadata)
         self._wanted = self._wanted_classes(names)
         if manifest.golden:
             notes = (*notes, "its golden pictures are not tried by this version")
         output = manifest.output
-        self._min_score = next(s for s in (request.min_score, output.min_score, MIN_SCORE) if s is not None)
+        scores = (request.min_score, output.min_score, self._recognition.min_score, MIN_SCORE)
+        self._min_score = next(score for score in scores if score is not None)
         self._iou, self._max_detections = output.iou or IOU, output.max_detections or MAX_DETECTIONS
         latency_ms = self._warm_up(recipe)
         report = self._session.provider
@@ -81,7 +86,7 @@ class LoadedModel:
             path=str(files.onnx),
             digest=summary.digest,
             size_bytes=summary.size_bytes,
-            task="detect",
+            task=self._recognition.task,
             family=self._recognition.family,
             why=self._recognition.why,
             notes=notes,
@@ -118,11 +123,15 @@ class LoadedModel:
             InferenceFailed: The runtime raised an error, or the outputs are not finite.
         """
         started = time.perf_counter()
-        outputs = self._session.run({self._input_name: tensor})
+        outputs = self._session.run(self._feeds(tensor))
         inferred = time.perf_counter()
         detections = self._decoded(outputs)
         decoded = time.perf_counter()
         return Answer(detections, (inferred - started) * 1000, (decoded - inferred) * 1000)
+
+    def _feeds(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """The picture, uint8 or float (1, …), and what stands beside it."""
+        return {self._picture.name: tensor if len(self._picture.shape) == 4 else tensor[0]} | self._companions
 
     def _decoded(self, outputs: Sequence[NDArray[Any]]) -> Detections:
         candidates = self._recognition.decoder(outputs, self._min_score)
@@ -188,7 +197,7 @@ class LoadedModel:
         if self._session.provider.chosen == "cpu":
             return trial
         try:
-            return Session(self._path, providers=["cpu"]).run({self._input_name: texture(recipe)})
+            return Session(self._path, providers=["cpu"]).run(self._feeds(texture(recipe)))
         except (ModelRejected, InferenceFailed):
             return trial
 
@@ -196,8 +205,9 @@ class LoadedModel:
         """The first shape at which the model runs, and what it said to a textured picture there."""
         problem = ""
         for recipe in candidates:
+            self._companions = fill_companions(self._beside, recipe, self._path)
             try:
-                return recipe, self._session.run({self._input_name: texture(recipe)})
+                return recipe, self._session.run(self._feeds(texture(recipe)))
             except InferenceFailed as error:
                 problem = problem or error.problem
                 self._session = self._open()  # a failed run can spoil the session for the next
@@ -222,10 +232,11 @@ class LoadedModel:
             height=recipe.height,
             width=recipe.width,
             trial=tuple(trial),
+            task=manifest.task,
         )
         try:
             recognition = recognise(evidence, manifest.family)
-            names, notes = resolve_labels(labels, recognition.class_count)
+            names, notes = resolve_labels(labels, recognition.class_count, recognition.usual_labels)
         except ModelRejected as error:
             raise self._rejected(error.problem, error.remedy) from error
         return recognition, names, (*recognition.notes, *notes)

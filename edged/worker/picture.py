@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,32 +19,40 @@ MAX_INPUT_VALUES = 64 * 1024**2
 
 
 def picture_input(inputs: Sequence[TensorSpec], path: Path) -> TensorSpec:
-    """The input that takes the picture.
+    """The input that takes the picture; what stands beside it is for `edged.worker.companions`.
 
     Raises:
-        ModelRejected: There are others, or it takes none.
+        ModelRejected: None does, several may, or it takes more than one picture at a time.
     """
-    if len(inputs) != 1:
-        names = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in inputs)
+    pictures = [spec for spec in inputs if _is_picture(spec)]
+    if len(pictures) != 1:
+        names = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in inputs)
+        few = "none of its inputs takes a picture" if not pictures else f"{len(pictures)} of its inputs may"
         raise ModelRejected(
             str(path),
-            f"is no detector of a known family: it wants {len(inputs)} inputs ({names})",
-            "export it with a picture as its only input",
-        )
-    spec = inputs[0]
-    if len(spec.shape) != 4 or spec.dtype not in {"float32", "float16", "uint8"}:
-        raise ModelRejected(
-            str(path),
-            f"is no detector: its input {spec.name!r} is {spec.dtype} {list(spec.shape)}, not a picture",
+            f"is no detector: {few} ({names:.200})",
             "a detector takes float32, float16 or uint8 of [1, 3, height, width] or [1, height, width, 3]",
         )
-    if isinstance(spec.shape[0], int) and spec.shape[0] != 1:
+    spec = pictures[0]
+    if len(spec.shape) == 4 and isinstance(spec.shape[0], int) and spec.shape[0] > 1:
         raise ModelRejected(
             str(path),
             f"takes batches of {spec.shape[0]} pictures",
             "export it with batch 1 or a dynamic batch",
         )
     return spec
+
+
+def _is_picture(spec: TensorSpec) -> bool:
+    """[N, C, H, W] or [N, H, W, C], or one picture without its batch: then the channels must be said."""
+    if spec.dtype not in {"float32", "float16", "uint8"}:
+        return False
+    return len(spec.shape) == 4 or (len(spec.shape) == 3 and (3 in {spec.shape[0], spec.shape[2]}))
+
+
+def _whole(spec: TensorSpec) -> tuple[int | str | None, ...]:
+    """The shape with a batch."""
+    return spec.shape if len(spec.shape) == 4 else (1, *spec.shape)
 
 
 def recipes(
@@ -61,7 +70,7 @@ def recipes(
 
 def _layout(spec: TensorSpec, given: InputManifest, path: Path) -> tuple[Literal["NCHW", "NHWC"], int]:
     """Where the channels stand, and how many there are."""
-    first, last = spec.shape[1], spec.shape[3]
+    first, last = _whole(spec)[1], _whole(spec)[3]
     if given.layout == "NHWC" or (given.layout is None and first not in {1, 3} and last in {1, 3}):
         layout, channels = "NHWC", last
     else:
@@ -81,7 +90,8 @@ def _sizes(
 ) -> list[tuple[int, int]]:
     """Heights and widths to try, best evidence first."""
     layout, _ = _layout(spec, given, path)
-    declared = spec.shape[2:4] if layout == "NCHW" else spec.shape[1:3]
+    shape = _whole(spec)
+    declared = shape[2:4] if layout == "NCHW" else shape[1:3]
     height, width = (side if isinstance(side, int) and side > 0 else None for side in declared)
     if height and width:
         return [(height, width)]
@@ -114,18 +124,19 @@ def _recipe(spec: TensorSpec, given: InputManifest, height: int, width: int, pat
         dtype = "float16"
     elif spec.dtype == "uint8":
         dtype = "uint8"
-    return InputRecipe(height, width, channels=channels, layout=layout, dtype=dtype)
-
-
-def filled(recipe: InputRecipe, usual: InputDefaults, given: InputManifest) -> InputRecipe:
-    """The recipe with the family's way of filling the input, overridden by ``model.toml``."""
-    raw = recipe.dtype == "uint8"
     return InputRecipe(
-        height=recipe.height,
-        width=recipe.width,
-        channels=recipe.channels,
-        layout=recipe.layout,
-        dtype=recipe.dtype,
+        height, width, channels=channels, layout=layout, dtype=dtype, batched=len(spec.shape) == 4
+    )
+
+
+def filled(
+    recipe: InputRecipe, usual: InputDefaults, given: InputManifest, metadata: Mapping[str, str]
+) -> InputRecipe:
+    """The recipe with the family's way of filling the input, overridden by the metadata, then by ``model.toml``."""
+    raw = recipe.dtype == "uint8"
+    usual = _said_in(metadata, usual)
+    return replace(
+        recipe,
         color="GRAY" if recipe.channels == 1 else given.color or usual.color,
         scale=given.scale if given.scale is not None else (1.0 if raw else usual.scale),
         mean=_triple(given.mean, (0.0, 0.0, 0.0) if raw else usual.mean),
@@ -133,6 +144,26 @@ def filled(recipe: InputRecipe, usual: InputDefaults, given: InputManifest) -> I
         fit=given.fit or usual.fit,
         pad=given.pad if given.pad is not None else usual.pad,
     )
+
+
+def _said_in(metadata: Mapping[str, str], usual: InputDefaults) -> InputDefaults:
+    """What Windows ML's image metadata says of colour and range (ONNX, docs/MetadataProps.md)."""
+    order = metadata.get("Image.BitmapPixelFormat", "")[:3].lower()
+    if order in {"rgb", "bgr"}:
+        usual = replace(usual, color="RGB" if order == "rgb" else "BGR")
+    values = _RANGES.get(metadata.get("Image.NominalPixelRange", ""))
+    if values:
+        scale, mean = values
+        usual = replace(usual, scale=scale, mean=(mean, mean, mean), std=(1.0, 1.0, 1.0))
+    return usual
+
+
+_RANGES = {
+    "NominalRange_0_255": (1.0, 0.0),
+    "Normalized_0_1": (1 / 255, 0.0),
+    "Normalized_1_1": (1 / 127.5, 1.0),
+}
+"""Factor, and what is subtracted after it."""
 
 
 def _triple(given: PerChannel | None, usual: tuple[float, float, float]) -> tuple[float, float, float]:

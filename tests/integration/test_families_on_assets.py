@@ -38,7 +38,7 @@ REFUSED = {
     "models/fastestdet_352.onnx": "one map",
     "models/yolo_fastestv2_352.onnx": "no detector of a known family",
     "models/nanodet_m_416.onnx": "no detector of a known family",
-    "models/deimv2_atto_320_dynint8.onnx": "2 inputs",
+    "models/deimv2_atto_320_dynint8.onnx": "no detector of a known family",
     "models/scrfd_2.5g_kps_640.onnx": "no detector of a known family",
     "models/ultraface_rfb_320.onnx": "no detector of a known family",
     "models/ultraface_rfb_320_raw.onnx": "no detector of a known family",

@@ -29,8 +29,8 @@ def noise(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("trial", "says"),
     [
-        ([noise(1, 1000)], "classifier"),
-        ([noise(1, 10)], "classifier"),
+        ([noise(1, 10)], "may be a classifier's answer"),
+        ([noise(1, 512)], "may be a classifier's answer"),
         ([noise(1, 6, 256, 256)], "one map"),
         ([noise(1, 85, 22, 22)], "one map"),
         ([noise(1, 4420, 2), noise(1, 4420, 4)], "its outputs are"),
@@ -48,13 +48,7 @@ def test_what_is_no_detector_of_a_known_family_is_refused_in_a_sentence(
         recognise(evidence_of(*trial))
 
 
-def test_two_inputs_are_refused() -> None:
-    inputs = tuple(TensorSpec(name, ("n", 16), "int32") for name in ("INPUT0", "INPUT1"))
-    with pytest.raises(ModelRejected, match="2 inputs"):
-        recognise(evidence_of(noise(1, 16), inputs=inputs))
-
-
-@pytest.mark.parametrize("task", ["obb", "classify"])
+@pytest.mark.parametrize("task", ["obb", "depth"])
 def test_other_tasks_are_refused_by_name(task: str) -> None:
     with pytest.raises(ModelRejected, match=task):
         recognise(layout("yolov8").evidence(metadata={"task": task}))

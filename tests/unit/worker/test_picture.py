@@ -23,9 +23,9 @@ def sizes(given: TensorSpec, manifest: InputManifest | None = None, **metadata: 
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ([], "wants 0 inputs"),
-        ([spec(1, 3, 8, 8), spec(1, 2)], "wants 2 inputs"),
-        ([spec(1, 3)], "not a picture"),
+        ([], "none of its inputs takes a picture"),
+        ([spec(1, 3, 8, 8), spec(1, 3, 8, 8)], "2 of its inputs may"),
+        ([spec(1, 3)], "none of its inputs takes a picture"),
         ([spec(1, 3, 8, 8, dtype="int64")], "int64"),
         ([spec(8, 3, 64, 64)], "batches of 8 pictures"),
     ],
@@ -33,6 +33,21 @@ def sizes(given: TensorSpec, manifest: InputManifest | None = None, **metadata: 
 def test_a_model_whose_input_is_no_picture_is_rejected_by_name(inputs, said):
     with pytest.raises(ModelRejected, match=rf"m\.onnx.*{said}"):
         picture_input(inputs, PATH)
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 48), (3, "height", "width"), (64, 48, 3)])
+def test_one_picture_without_its_batch_is_taken(shape):
+    given = spec(*shape)
+    assert picture_input([given], PATH) is given
+    recipe = recipes(given, InputManifest(), {}, PATH)[0]
+    assert not recipe.batched
+    assert recipe.layout == ("NHWC" if shape[-1] == 3 else "NCHW")
+    assert (recipe.height, recipe.width) == ((64, 48) if 64 in shape else LIKELY_SIZES[:1] * 2)
+
+
+def test_what_stands_beside_the_picture_is_not_the_picture():
+    beside = [spec(1, 2), spec("n", 3), spec(1, 3, 8, 8, dtype="int64")]
+    assert picture_input([*beside, spec(1, 3, 8, 8)], PATH).shape == (1, 3, 8, 8)
 
 
 @pytest.mark.parametrize("batch", [1, "batch", None])
@@ -98,26 +113,26 @@ USUAL = InputDefaults(color="BGR", scale=1 / 255, mean=(1, 2, 3), std=(4, 5, 6),
 
 
 def test_the_family_says_how_the_input_is_filled():
-    recipe = filled(InputRecipe(32, 32), USUAL, InputManifest())
+    recipe = filled(InputRecipe(32, 32), USUAL, InputManifest(), {})
     assert (recipe.color, recipe.scale, recipe.mean, recipe.std) == ("BGR", 1 / 255, (1, 2, 3), (4, 5, 6))
     assert (recipe.fit, recipe.pad) == (Fit.STRETCH, 0)
 
 
 def test_the_manifest_overrides_it_key_by_key():
     given = InputManifest(color="RGB", scale=2, mean=9.0, std=(1, 1, 2), fit=Fit.CROP, pad=7)
-    recipe = filled(InputRecipe(32, 32), USUAL, given)
+    recipe = filled(InputRecipe(32, 32), USUAL, given, {})
     assert (recipe.color, recipe.scale, recipe.mean, recipe.std) == ("RGB", 2, (9, 9, 9), (1, 1, 2))
     assert (recipe.fit, recipe.pad) == (Fit.CROP, 7)
-    assert filled(InputRecipe(32, 32), USUAL, InputManifest(scale=0.0)).scale == 0
+    assert filled(InputRecipe(32, 32), USUAL, InputManifest(scale=0.0), {}).scale == 0
 
 
 def test_whole_numbers_are_passed_as_they_are():
-    recipe = filled(InputRecipe(32, 32, dtype="uint8"), USUAL, InputManifest())
+    recipe = filled(InputRecipe(32, 32, dtype="uint8"), USUAL, InputManifest(), {})
     assert (recipe.scale, recipe.mean, recipe.std) == (1, (0, 0, 0), (1, 1, 1))
 
 
 def test_a_model_of_one_channel_sees_grey():
-    assert filled(InputRecipe(32, 32, channels=1), USUAL, InputManifest(color="RGB")).color == "GRAY"
+    assert filled(InputRecipe(32, 32, channels=1), USUAL, InputManifest(color="RGB"), {}).color == "GRAY"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
@@ -131,3 +146,24 @@ def test_the_picture_to_try_fits_and_has_something_in_it(dtype, layout):
     assert (1 if dtype != "uint8" else 255) >= picture.max() > picture.mean()
     assert picture.astype(float).std() > (0.1 if dtype != "uint8" else 25)
     assert np.array_equal(picture, texture(recipe))
+
+
+@pytest.mark.parametrize(
+    ("said", "scale", "mean"),
+    [("NominalRange_0_255", 1.0, 0.0), ("Normalized_0_1", 1 / 255, 0.0), ("Normalized_1_1", 1 / 127.5, 1.0)],
+)
+def test_windows_ml_metadata_says_range_and_colour(said, scale, mean):
+    metadata = {"Image.NominalPixelRange": said, "Image.BitmapPixelFormat": "Rgb8"}
+    recipe = filled(InputRecipe(32, 32), USUAL, InputManifest(), metadata)
+    assert (recipe.color, recipe.scale, recipe.mean, recipe.std) == ("RGB", scale, (mean,) * 3, (1,) * 3)
+
+
+def test_the_manifest_goes_before_the_metadata():
+    metadata = {"Image.NominalPixelRange": "Normalized_0_1", "Image.BitmapPixelFormat": "Bgr8"}
+    recipe = filled(InputRecipe(32, 32), USUAL, InputManifest(color="RGB", scale=1.0), metadata)
+    assert (recipe.color, recipe.scale) == ("RGB", 1.0)
+
+
+def test_unknown_metadata_changes_nothing():
+    metadata = {"Image.NominalPixelRange": "Odd", "Image.BitmapPixelFormat": "Gray8"}
+    assert filled(InputRecipe(32, 32), USUAL, InputManifest(), metadata).color == "BGR"
