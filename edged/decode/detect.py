@@ -9,22 +9,74 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from edged.decode.blazeface import BlazeFace
 from edged.decode.classify import Classify
+from edged.decode.customvision import CustomVision
+from edged.decode.detr import Detr
+from edged.decode.efficientdet import EfficientDet
 from edged.decode.end2end import EndToEnd
 from edged.decode.family import Evidence, Family, Recognition
+from edged.decode.fastestdet import FastestDet
 from edged.decode.labels import resolve_labels
+from edged.decode.nanodet import NanoDet
+from edged.decode.ppdet import PicoDet, PPYoloE, PPYoloEPlus
+from edged.decode.rcnn import AutoML, MaskRcnnBenchmark, Torchvision
+from edged.decode.retinanet import RetinaNet
+from edged.decode.rfdetr import RfDetr
+from edged.decode.rtdetr import RtDetr
+from edged.decode.scrfd import Scrfd
+from edged.decode.ssd import Ssd
+from edged.decode.tfod import TensorFlowObjectDetection
+from edged.decode.tinyyolov2 import CustomVisionGrid, TinyYoloV2
+from edged.decode.ultraface import UltraFace
+from edged.decode.yolofastestv2 import YoloFastestV2
+from edged.decode.yolonas import YoloNas
+from edged.decode.yolov3 import YoloV3
+from edged.decode.yolov4 import YoloV4
 from edged.decode.yolov5 import YoloV5
+from edged.decode.yolov5raw import YoloV5Raw, YoloV7Raw
 from edged.decode.yolov6 import YoloV6
 from edged.decode.yolov8 import YoloV8
 from edged.decode.yolox import YoloX
+from edged.decode.yunet import YuNet
+from edged.decode.yunet2021 import YuNet2021
 from edged.errors import ModelRejected
 
 FAMILIES: tuple[Family, ...] = (
     YoloX(),
+    YoloV5Raw(),
+    YoloV7Raw(),
     YoloV5(),
     YoloV6(),
     YoloV8(),
     EndToEnd(),
+    YoloV3(),
+    YoloV4(),
+    TinyYoloV2(),
+    CustomVisionGrid(),
+    FastestDet(),
+    YoloFastestV2(),
+    NanoDet(),
+    PPYoloE(),
+    PPYoloEPlus(),
+    PicoDet(),
+    YoloNas(),
+    EfficientDet(),
+    Ssd(),
+    TensorFlowObjectDetection(),
+    Torchvision(),
+    AutoML(),
+    MaskRcnnBenchmark(),
+    RetinaNet(),
+    Detr(),
+    RtDetr(),
+    RfDetr(),
+    CustomVision(),
+    YuNet(),
+    YuNet2021(),
+    Scrfd(),
+    BlazeFace(),
+    UltraFace(),
     Classify(),
 )
 
@@ -36,6 +88,39 @@ _ALIASES = {
     "yolo12": "yolov8",
     "yolov12": "yolov8",
     "yolov10": "end2end",
+    "yolov5-lite": "yolov5raw",
+    "yolov5lite": "yolov5raw",
+    "yolov3-tiny": "yolov3",
+    "tiny-yolov3": "yolov3",
+    "tiny-yolov2": "tinyyolov2",
+    "yolov2-tiny": "tinyyolov2",
+    "yolofastestv2": "yolo-fastestv2",
+    "nanodet-m": "nanodet",
+    "nanodet-plus": "nanodet",
+    "pp-yoloe": "ppyoloe",
+    "pp-yoloe+": "ppyoloe-plus",
+    "ppyoloe+": "ppyoloe-plus",
+    "ppyolo": "ppyoloe",
+    "pp-yolo": "ppyoloe",
+    "pp-picodet": "picodet",
+    "yolo-nas": "yolonas",
+    "yunet2022": "yunet2021",
+    "yunet2023": "yunet",
+    "insightface": "scrfd",
+    "ultraface-320": "ultraface",
+    "ultraface-640": "ultraface",
+    "ssd-mobilenet": "tfod",
+    "rt-detr": "rtdetr",
+    "rtdetrv2": "rtdetr",
+    "d-fine": "rtdetr",
+    "dfine": "rtdetr",
+    "deim": "rtdetr",
+    "deimv2": "rtdetr",
+    "rf-detr": "rfdetr",
+    "yolos": "detr",
+    "deformable-detr": "detr",
+    "conditional-detr": "detr",
+    "table-transformer": "detr",
 }
 """Names by which people know a layout; YOLO26 has two and is told by its outputs."""
 

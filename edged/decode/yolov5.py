@@ -2,7 +2,7 @@
 
 Rows are centre, size (pixels, or fractions of the input), objectness and classes. Exports that leave the
 decoding to the caller (YOLOv5-Lite, ``--grid`` forgotten) have the same shape; their trial boxes stay
-within their cells, and they are refused, because their anchors are not in the file.
+within their cells, and they are another family's (`edged.decode.yolov5raw`).
 """
 
 from edged.decode.columns import are_probabilities, count_of, describe, share_columns, tables
@@ -32,7 +32,8 @@ class YoloV5:
             if units is Units.CELLS:
                 return (
                     f"{what} has YOLOv5's shape, but its boxes are still relative to cells and anchors; "
-                    "export it with the decoding in the graph (YOLOv5's export.py, YOLOv7's --grid)"
+                    "export it with the decoding in the graph (YOLOv5's export.py, YOLOv7's --grid), "
+                    'or see whether family = "yolov5raw" serves it'
                 )
             if not are_probabilities(table[:, 4]):
                 return f"{what} has YOLOv5's shape, but its fifth column is no objectness of 0-1"

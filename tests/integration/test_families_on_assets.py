@@ -27,24 +27,24 @@ pytestmark = pytest.mark.assets
 SERVED = {
     "yolox_nano_416": "yolox",
     "yolov5n_dyn_fp16": "yolov5",
+    "yolov5lite_e_320_raw": "yolov5raw",
     "yolov8n_640_dynint8": "yolov8",
     "yolov10n_640_e2e_dynint8": "end2end",
     "yolo26n_person_256_qdq": "yolov8",
     "yolo11n_person_640_qdq_w4w8": "yolov8",
     "yolo26n_pose_256_qdq": "yolov8",
+    "fastestdet_352": "fastestdet",
+    "yolo_fastestv2_352": "yolo-fastestv2",
+    "nanodet_m_416": "nanodet",
+    "scrfd_2.5g_kps_640": "scrfd",
+    "ultraface_rfb_320": "ultraface",
+    "ultraface_rfb_320_raw": "ultraface",
+    "yunet_n_320": "yunet",
+    "yunet_n_dynamic": "yunet",
+    "yunet2021_120x160": "yunet2021",
 }
 REFUSED = {
-    "models/yolov5lite_e_320_raw.onnx": "relative to cells and anchors",
-    "models/fastestdet_352.onnx": "one map",
-    "models/yolo_fastestv2_352.onnx": "no detector of a known family",
-    "models/nanodet_m_416.onnx": "no detector of a known family",
     "models/deimv2_atto_320_dynint8.onnx": "no detector of a known family",
-    "models/scrfd_2.5g_kps_640.onnx": "no detector of a known family",
-    "models/ultraface_rfb_320.onnx": "no detector of a known family",
-    "models/ultraface_rfb_320_raw.onnx": "no detector of a known family",
-    "models/yunet_n_320.onnx": "no detector of a known family",
-    "models/yunet_n_dynamic.onnx": "no detector of a known family",
-    "models/yunet2021_120x160.onnx": "no detector of a known family",
     "hostile/mnist_classifier.onnx": "classifier",
     "hostile/segmentation_not_detector.onnx": "one map",
 }
@@ -108,6 +108,7 @@ def test_a_real_model_finds_what_the_reference_found(
     recipe = InputRecipe(
         model.evidence.height, model.evidence.width, dtype=model.evidence.inputs[0].dtype,
         color=filled.color, scale=filled.scale, fit=filled.fit, pad=filled.pad,
+        mean=filled.mean, std=filled.std,
     )  # fmt: skip
     preparer, tensor = Preparer(recipe), np.empty(recipe.shape, recipe.dtype)
     tolerance = 0.15 if "int8" in name or "qdq" in name else 0.02
