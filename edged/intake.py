@@ -24,7 +24,8 @@ from edged.manifest import read_labels, read_manifest
 from edged.modelstore import StoredModel, find_at
 from edged.modelstore.adding import find_same, publish
 from edged.modelstore.archives import is_archive, unpack_model
-from edged.modelstore.finding import belongings, model_in, weights
+from edged.modelstore.finding import belongings, is_alone, model_in, weights
+from edged.modelstore.foreign import home_of, told_by_others
 from edged.modelstore.staging import cannot_write, staging
 from edged.settings import Name
 from edged.urls import redacted
@@ -187,9 +188,14 @@ def _name_after_url(url: str) -> str:
 
 
 def _name_after(path: Path) -> str:
-    """A file's or a folder's name; `model.onnx` and a version are called after the folder they are in."""
+    """A file's or a folder's name; `model.onnx` and a version are called after the folder they are in.
+
+    A folder that holds the versions of one model, however deep, is called after the folder of these.
+    """
     if path.is_dir():
         path = path.resolve()
+        with contextlib.suppress(EdgedError, OSError):  # what is wrong with it is said when it is added
+            path = home_of(model_in(path, str(path))) or path
     else:
         path = path.absolute()
         path = path.with_name(_SUFFIXES.sub("", path.name) or "model")
@@ -253,6 +259,9 @@ def _gather(found: _Found, labels: Mapping[str, bytes], version: Path, check: Ch
         version.mkdir()
         onnx = version / "model.onnx"
         members = {} if found.alone else belongings(found.path, shown)
+        told: dict[str, bytes] = {}
+        if not found.alone and is_alone(found.path):
+            told = dict(told_by_others(found.path, shown))
         left = MAX_BYTES - _bring(found.path, onnx, shown, ours=found.ours, left=MAX_BYTES)
         digest = _digest(onnx)
         if found.sha256:
@@ -270,7 +279,7 @@ def _gather(found: _Found, labels: Mapping[str, bytes], version: Path, check: Ch
             target = version / name
             target.parent.mkdir(parents=True, exist_ok=True)
             left -= _bring(source, target, shown, ours=found.ours, left=left)
-        for name, content in labels.items():
+        for name, content in (told | dict(labels)).items():
             if name not in members:
                 (version / name).write_bytes(content)
     except OSError as error:

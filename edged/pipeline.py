@@ -19,11 +19,10 @@ import structlog
 from edged.detection import Detections
 from edged.errors import EdgedError, InferenceFailed, WorkerLost
 from edged.frame import Frame
-from edged.geometry import Transform
 from edged.preprocess import Preparer
-from edged.worker.answer import Answer
 from edged.worker.client import Worker, WorkerProcess
 from edged.worker.description import ModelDescription
+from edged.worker.looking import in_frame
 
 log = structlog.get_logger()
 
@@ -317,11 +316,3 @@ def _look(turn: Turn, process: WorkerProcess, lane: int, preparer: Preparer) -> 
         inference_ms=answer.inference_ms,
         decode_ms=answer.decode_ms,
     )
-
-
-def in_frame(answer: Answer, transform: Transform) -> Detections:
-    """An answer's boxes in frame pixels, inside the frame, without those that have no area there."""
-    found = answer.detections
-    xyxy = transform.to_frame(found.xyxy)
-    keep = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-    return Detections(xyxy[keep], found.score[keep], found.class_id[keep])

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,32 +14,26 @@ from edged.bundle import model_path
 from edged.errors import UsageError
 from edged.modelstore import find_at
 from edged.settings import provider_name
-from edged.worker.answer import Answer
+from edged.worker.answer import Answer, Answering, Candidate
 from edged.worker.description import LoadRequest, ModelDescription
-
-
-class Answering(Protocol):
-    """A loaded model with one lane, whichever process it lives in."""
-
-    def tensor(self, lane: int) -> NDArray[Any]:
-        """The input, to be filled."""
-        ...
-
-    def answer(self, lane: int) -> Answer:
-        """What the model finds in it."""
-        ...
+from edged.worker.journal import Journal
 
 
 class LocalModel:
     """A model in this process, for systems without the means of a worker: nothing bounds or outlives it."""
 
     def __init__(self, request: LoadRequest) -> None:
+        self._request, self._journal = request, Journal()
+        self.progress = self._journal.progress
+
+    def load(self) -> ModelDescription:
+        """Load, try and understand it."""
         from edged.worker.model import LoadedModel
 
-        self._model = LoadedModel(request)
-        self.description = self._model.description
-        recipe = self.description.input
+        self._model = LoadedModel(self._request, self._journal)
+        recipe = self._model.description.input
         self._tensor = np.zeros(recipe.shape, recipe.dtype)
+        return self._model.description
 
     def tensor(self, _lane: int) -> NDArray[Any]:
         """The input, to be filled."""
@@ -62,6 +56,38 @@ def providers_of(given: Sequence[str] | None) -> tuple[str, ...]:
         raise UsageError("--provider", "names no provider", f"allowed: {error}") from error
 
 
+def resolved(request: LoadRequest) -> LoadRequest:
+    """The request for the very version that its path means: a bundled model's, or the one a folder of versions serves.
+
+    Raises:
+        InputNotFound: Nothing there.
+        ConfigurationError: ``pinned`` names a version that is not there.
+    """
+    return replace(request, path=str(find_at(model_path(Path(request.path))).path))
+
+
+@contextlib.contextmanager
+def candidate(request: LoadRequest) -> Iterator[Candidate]:
+    """A model that is still to be loaded, ended with the context.
+
+    Args:
+        request: As `resolved` gives it.
+
+    Raises:
+        WorkerLost: This machine cannot start a process for it.
+    """
+    if os.name != "posix":
+        yield LocalModel(request)
+        return
+    from edged.worker.client import WorkerProcess
+
+    worker = WorkerProcess(request.path, request)
+    try:
+        yield worker
+    finally:
+        worker.close()
+
+
 @contextlib.contextmanager
 def answering(request: LoadRequest) -> Iterator[tuple[Answering, ModelDescription]]:
     """A model ready to answer, ended with the context.
@@ -72,25 +98,5 @@ def answering(request: LoadRequest) -> Iterator[tuple[Answering, ModelDescriptio
     Raises:
         EdgedError: It cannot be loaded.
     """
-    request = replace(request, path=str(find_at(model_path(Path(request.path))).path))
-    if os.name != "posix":
-        local = LocalModel(request)
-        yield local, local.description
-        return
-    from edged.worker.client import WorkerProcess
-
-    worker = WorkerProcess(request.path, request)
-    try:
-        yield worker, worker.load()
-    finally:
-        worker.close()
-
-
-def describe(request: LoadRequest) -> ModelDescription:
-    """What a model is.
-
-    Raises:
-        EdgedError: It cannot be loaded.
-    """
-    with answering(request) as (_, description):
-        return description
+    with candidate(resolved(request)) as model:
+        yield model, model.load()

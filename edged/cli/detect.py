@@ -5,18 +5,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from edged.cli.answering import Answering, answering, providers_of
+from edged.cli.answering import answering, providers_of
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
-from edged.frame import Frame
 from edged.urls import redacted
 from edged.worker.description import LoadRequest, ModelDescription
+
+if TYPE_CHECKING:
+    from edged.worker.looking import Look, Seen
 
 HELP = """Find objects in pictures, folders, videos or camera streams.
 
@@ -25,17 +26,6 @@ Examples:
   edged detect clip.mp4 -m yolox_nano.onnx --json --every 5
   edged detect pictures/ -m yolox_nano.onnx --save seen/
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One frame and what was found in it, in frame pixels."""
-
-    frame: Frame
-    detections: Detections
-    prepare_ms: float
-    inference_ms: float
-    decode_ms: float
 
 
 def detect(
@@ -54,6 +44,8 @@ def detect(
     provider: Annotated[list[str] | None, typer.Option(help="Provider in order; may be repeated.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Look at every N-th frame of a video.")] = 1,
 ) -> None:
+    from edged.worker.looking import Look
+
     if save is not None and save.suffix and len(inputs) > 1:
         raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
     request = LoadRequest(path=str(model), providers=providers_of(provider), min_score=min_score)
@@ -67,11 +59,11 @@ def detect(
     with answering(request) as (answers, description):
         for reason in description.provider_refused:
             print(f"edged: passed over {reason}; {description.provider} is used", file=sys.stderr)
-        look = _Look(answers, description)
-        printer = _JsonPrinter(description) if as_json else _PagePrinter(description)
+        look = Look(answers, description.input)
+        printer = JsonPrinter(description) if as_json else PagePrinter(description)
         for name in inputs:
             try:
-                _look_at(name, look, printer, save=save, every=every, note=note)
+                look_at(name, look, printer, save=save, every=every, note=note)
             except EdgedError as error:
                 note(error)
         printer.close()
@@ -79,35 +71,30 @@ def detect(
         raise typer.Exit(failed[0].exit_code)
 
 
-class _Look:
-    """Frames through one model."""
+class Printer(Protocol):
+    """Where what was seen goes."""
 
-    def __init__(self, answers: Answering, description: ModelDescription) -> None:
-        from edged.preprocess import Preparer
+    labels: tuple[str, ...]
 
-        self._answers, self.labels = answers, description.labels
-        self._preparer = Preparer(description.input)
-
-    def see(self, frame: Frame) -> Seen:
-        from edged.pipeline import in_frame
-
-        started = time.perf_counter()
-        transform = self._preparer.prepare(frame, self._answers.tensor(0))
-        prepare_ms = (time.perf_counter() - started) * 1000
-        answer = self._answers.answer(0)
-        found = in_frame(answer, transform)
-        return Seen(frame, found, prepare_ms, answer.inference_ms, answer.decode_ms)
+    def show(self, seen: "Seen") -> None:
+        """Take one frame."""
+        ...
 
 
-def _look_at(
+def look_at(
     name: str,
-    look: _Look,
-    printer: "_JsonPrinter | _PagePrinter",
+    look: "Look",
+    printer: Printer,
     *,
     save: Path | None,
     every: int,
     note: Callable[[EdgedError], None],
 ) -> None:
+    """Show each frame of an input to a model and hand what it found to a printer, and to a file.
+
+    Raises:
+        EdgedError: The input cannot be read to its end, the model does not answer, or nothing can be written.
+    """
     from edged.annotated import Saver
     from edged.sources.stream import read_frames
 
@@ -116,10 +103,10 @@ def _look_at(
             seen = look.see(frame)
             printer.show(seen)
             if saver:
-                saver.add(seen.frame, seen.detections, look.labels)
+                saver.add(seen.frame, seen.detections, printer.labels)
 
 
-class _JsonPrinter:
+class JsonPrinter:
     """One detections message of the contract a line, on standard output."""
 
     def __init__(self, description: ModelDescription) -> None:
@@ -132,14 +119,20 @@ class _JsonPrinter:
         stem = name.parent.parent.name if name.parent.name.isdecimal() else name.stem
         version = int(name.parent.name) if name.parent.name.isdecimal() else 1
         self._model = ModelInfo(stem, max(1, version), description.digest, description.provider)
-        self._labels = description.labels
+        self.labels = description.labels
         self._ids = MessageIds(clock=time.time, randomness=os.urandom)
 
-    def show(self, seen: Seen) -> None:
+    def show(self, seen: "Seen") -> None:
+        """Print one."""
+        sys.stdout.write(self.message(seen).decode() + "\n")
+        sys.stdout.flush()
+
+    def message(self, seen: "Seen") -> bytes:
+        """The message of one frame."""
         from edged.mqtt.payloads import TimingMs, detections_message
 
         frame = seen.frame
-        message = detections_message(
+        return detections_message(
             message_id=self._ids(),
             device=self._device,
             frame_source=frame.source,
@@ -156,23 +149,22 @@ class _JsonPrinter:
                 age=max(0.0, (time.monotonic() - frame.captured_monotonic_s) * 1000),
             ),
             detections=seen.detections,
-            labels=self._labels,
+            labels=self.labels,
         )
-        sys.stdout.write(message.decode() + "\n")
-        sys.stdout.flush()
 
     def close(self) -> None:
         """Nothing to add."""
 
 
-class _PagePrinter:
+class PagePrinter:
     """For people: a line a frame, a row an object."""
 
     def __init__(self, description: ModelDescription) -> None:
-        self._labels, self._frames, self._inference_ms = description.labels, 0, 0.0
+        self.labels, self._frames, self._inference_ms = description.labels, 0, 0.0
         self._provider = description.provider
 
-    def show(self, seen: Seen) -> None:
+    def show(self, seen: "Seen") -> None:
+        """Print one frame and what was found in it."""
         frame, found = seen.frame, seen.detections
         self._frames += 1
         self._inference_ms += seen.inference_ms
@@ -185,11 +177,12 @@ class _PagePrinter:
 
     def _rows(self, found: Detections) -> Iterator[str]:
         for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True):
-            label = label_of(self._labels, int(class_id))
+            label = label_of(self.labels, int(class_id))
             corners = "  ".join(f"{value:7.1f}" for value in box)
             yield f"    {label:<20} {score:5.3f}  {corners}"
 
     def close(self) -> None:
+        """Print how long a frame took, where there were several."""
         if self._frames > 1:
             typer.echo(
                 f"{self._frames} frames, {self._inference_ms / self._frames:.1f} ms a frame on {self._provider}"

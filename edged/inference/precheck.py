@@ -20,6 +20,8 @@ MAX_NODES = 1_000_000
 MAX_DEPTH = 8
 """Of graphs in graphs (If, Loop, Scan); real models use one or two."""
 MAX_METADATA = 1000
+MAX_METADATA_BYTES = 2 * 1024**2
+"""Keys and values together; what is beyond is not looked at."""
 MAX_TEXT_BYTES = 1024**2
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -42,8 +44,8 @@ class ModelSummary:
         node_count: Nodes in all graphs.
     """
 
-    digest: str
-    size_bytes: int
+    digest: str = ""
+    size_bytes: int = 0
     node_count: int = 0
     ir_version: int = 0
     producer: str = ""
@@ -57,26 +59,33 @@ class _Malformed(Exception):
     """The bytes are not such a message; the text says why."""
 
 
-def precheck(path: Path) -> ModelSummary:
+def precheck(path: Path, summary: ModelSummary | None = None) -> ModelSummary:
     """Read what a model file says of itself.
+
+    Args:
+        path: The file.
+        summary: An empty one to fill, which holds what was read until then where this raises.
 
     Raises:
         InputNotFound: No such file.
         ModelRejected: Not an ONNX model, cut short, or with something that no runtime should be shown.
     """
+    summary = summary or ModelSummary()
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
             raise ModelRejected(str(path), "is no file", "name an .onnx file or a folder that holds one")
         with path.open("rb") as file:
-            size = file.seek(0, 2)
+            summary.size_bytes = file.seek(0, 2)
+            if summary.size_bytes > MAX_FILE_BYTES:
+                raise ModelRejected(
+                    str(path), f"is larger than {MAX_FILE_BYTES} bytes", "use a smaller model"
+                )
             file.seek(0)
-            head = file.read(64)
-            _check_head(path, head, size)
+            summary.digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
             file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            _check_head(path, file.read(64), summary.size_bytes)
             # Not closed by hand: an error's traceback still holds slices of it.
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        summary = ModelSummary(digest=f"sha256:{digest}", size_bytes=size)
         _read_model(view, summary)
     except FileNotFoundError as error:
         raise InputNotFound(
@@ -101,8 +110,6 @@ def _check_head(path: Path, head: bytes, size: int) -> None:
         )
     if size < 16:
         raise ModelRejected(str(path), f"is only {size} bytes long", "export or copy it again")
-    if size > MAX_FILE_BYTES:
-        raise ModelRejected(str(path), f"is larger than {MAX_FILE_BYTES} bytes", "use a smaller model")
 
 
 def _check_summary(path: Path, summary: ModelSummary) -> None:
@@ -178,22 +185,24 @@ def _message(value: int | memoryview) -> memoryview:
 
 
 def _read_model(view: memoryview, summary: ModelSummary) -> None:
-    producer = ["", ""]
+    producer, metadata_bytes = ["", ""], 0
     for number, value in _fields(view):
         if number == 1 and isinstance(value, int):
             summary.ir_version = value
         elif number in {2, 3}:
             producer[number - 2] = _text(value)
+            summary.producer = " ".join(filter(None, producer))
         elif number == 7:
             _read_graph(_message(value), summary, depth=1)
         elif number == 8:
             _read_opset(_message(value), summary)
         elif number == 14 and len(summary.metadata) < MAX_METADATA:
             pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
-            summary.metadata[pair.get(1, "")] = pair.get(2, "")
+            metadata_bytes += len(_message(value))
+            if metadata_bytes <= MAX_METADATA_BYTES:
+                summary.metadata[pair.get(1, "")] = pair.get(2, "")
         elif number == 25:
             _read_function(_message(value), summary)
-    summary.producer = " ".join(filter(None, producer))
 
 
 def _read_opset(view: memoryview, summary: ModelSummary) -> None:

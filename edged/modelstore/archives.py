@@ -1,7 +1,8 @@
 """Takes a model out of a zip or a tar that a stranger made.
 
 Names are checked before anything is written, only plain files are, and bytes are counted as they come out, whatever
-the archive says of itself. Of the archive only the folder of its one model is unpacked.
+the archive says of itself. Of the archive only the folder of its one model is unpacked, and the files beside it if that
+is the folder of a version.
 """
 
 import bz2
@@ -20,6 +21,7 @@ from typing import IO, Any, cast
 
 from edged.errors import BadInput, InputNotFound
 from edged.modelstore.finding import MAX_FILES, only_model
+from edged.modelstore.foreign import home_of
 from edged.modelstore.staging import cannot_write
 
 MAX_RATIO = 200
@@ -90,9 +92,10 @@ def unpack_model(archive: Path, into: Path, *, max_bytes: int, subject: str) -> 
             if any(parent in names for name in names for parent in name.parents):
                 raise BadInput(subject, "holds a file and a folder of one name", "pack it again")
             model = only_model(names, subject)
+            home = home_of(model)  # beside its versions lies what is said of all of them
             left = limit
             for member in members:
-                if member.name.is_relative_to(model.parent):
+                if member.name.is_relative_to(model.parent) or member.name.parent == home:
                     left -= _write(member, into / member.name, left)
     except _TooMuch as error:
         raise BadInput(

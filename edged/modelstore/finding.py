@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from edged.errors import InputNotFound, ModelRejected
 from edged.manifest import model_files
+from edged.modelstore.foreign import mlflow_model, newest_versions
 
 MAX_FILES = 10_000
 MAX_GOLDEN_FILES = 1000
@@ -15,12 +16,14 @@ _SHOWN = 5
 def only_model(names: Collection[PurePosixPath], subject: str) -> PurePosixPath:
     """Which of some files is the model: the one ``model.onnx``, or the one that ends in ``.onnx``.
 
-    What a name with a dot or ``__MACOSX`` holds is not looked at: it is what other programs leave behind.
+    Of models in folders of versions (``NAME/1/model.onnx``) only those of the greatest version are looked at, and never
+    at what a name with a dot or ``__MACOSX`` holds: it is what other programs leave behind.
 
     Raises:
         ModelRejected: None is, or several may be; they are listed.
     """
     models = sorted(name for name in names if name.suffix == ".onnx" and not _left_behind(name))
+    models = newest_versions(models)
     named = [name for name in models if name.name == "model.onnx"]
     found = named or models
     if len(found) == 1:
@@ -33,7 +36,9 @@ def only_model(names: Collection[PurePosixPath], subject: str) -> PurePosixPath:
 
 
 def model_in(folder: Path, subject: str) -> Path:
-    """The model of a folder, at any depth; folders that are links are not entered.
+    """The model of a folder, at any depth, or the one that its ``MLmodel`` names.
+
+    Folders that are links are not entered.
 
     Raises:
         ModelRejected: There is none, there are several, or there is too much to look at.
@@ -43,7 +48,7 @@ def model_in(folder: Path, subject: str) -> Path:
         if count >= MAX_FILES:
             raise ModelRejected(subject, f"holds more than {MAX_FILES} files", "name the folder of the model")
         names.append(name)
-    return folder / only_model(names, subject)
+    return folder / (mlflow_model(folder, names) or only_model(names, subject))
 
 
 def belongings(onnx: Path, subject: str) -> dict[str, Path]:
@@ -60,8 +65,7 @@ def belongings(onnx: Path, subject: str) -> dict[str, Path]:
         name: path for name, path in (("model.toml", files.manifest), ("labels.txt", files.labels)) if path
     }
     golden = onnx.parent / "golden"
-    alone = onnx.name == "model.onnx" or sum(1 for _ in onnx.parent.glob("*.onnx")) == 1
-    if alone and golden.is_dir():
+    if is_alone(onnx) and golden.is_dir():
         names = [name for name in _walk(golden) if not _left_behind(name)]
         if len(names) > MAX_GOLDEN_FILES:
             raise ModelRejected(
@@ -69,6 +73,11 @@ def belongings(onnx: Path, subject: str) -> dict[str, Path]:
             )
         found |= {f"golden/{name}": golden / name for name in names}
     return found
+
+
+def is_alone(onnx: Path) -> bool:
+    """Whether what lies beside a model can only be about it: it is the only one there, or called ``model.onnx``."""
+    return onnx.name == "model.onnx" or sum(1 for _ in onnx.parent.glob("*.onnx")) == 1
 
 
 def weights(folder: Path, external: Collection[str], subject: str) -> dict[str, Path]:

@@ -1,8 +1,13 @@
-"""What a model said to one tensor."""
+"""What a model said to one tensor, and what is asked for it."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from edged.detection import Detections
+from edged.worker.description import ModelDescription
+from edged.worker.journal import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +23,29 @@ class Answer:
     detections: Detections
     inference_ms: float
     decode_ms: float
+
+
+class Answering(Protocol):
+    """A loaded model with one lane, whichever process it lives in."""
+
+    def tensor(self, lane: int) -> NDArray[Any]:
+        """The input, to be filled."""
+        ...
+
+    def answer(self, lane: int) -> Answer:
+        """What the model finds in it."""
+        ...
+
+
+class Candidate(Answering, Protocol):
+    """A model that is still to be loaded.
+
+    Attributes:
+        progress: How far it came.
+    """
+
+    progress: Progress
+
+    def load(self) -> ModelDescription:
+        """Load, try and understand it; to be called once, before it answers."""
+        ...

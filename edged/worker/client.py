@@ -27,6 +27,7 @@ from edged.errors import EdgedError, InferenceFailed, ModelRejected, WorkerLost
 from edged.worker import limits
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest, ModelDescription
+from edged.worker.journal import Progress
 from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_exactly, send_control
 from edged.worker.ring import Ring
 
@@ -52,6 +53,7 @@ class WorkerProcess:
     Attributes:
         name: Of the model.
         description: Of the model, once it was loaded.
+        progress: How far the model came, and what is known of it; also where `load` raises.
     """
 
     description: ModelDescription
@@ -69,6 +71,7 @@ class WorkerProcess:
             WorkerLost: This machine cannot start one now.
         """
         self.name, self._request = name, request
+        self.progress = Progress()
         self._lock = threading.Lock()
         self._hung = self._end = ""
         self._closed = False
@@ -146,10 +149,11 @@ class WorkerProcess:
 
     def _await_description(self) -> ModelDescription:
         path = self._request.path
+        deadline_s = time.monotonic() + LOAD_TIMEOUT_S
         self._control.settimeout(LOAD_TIMEOUT_S)
         try:
             send_control(self._control, self._request.to_json())
-            reply = receive_control(self._control)
+            values = self._receive_reply(deadline_s)
             self._control.settimeout(None)
         except TimeoutError as error:
             raise ModelRejected(
@@ -157,13 +161,22 @@ class WorkerProcess:
             ) from error
         except OSError as error:
             raise self._died_loading() from error
-        if not reply:
+        if not values:
             raise self._died_loading()
-        values: dict[str, Any] = json.loads(reply)
         if "error" in values:
             leaf = getattr(errors, values["error"], ModelRejected)
             raise leaf(values["subject"], values["problem"], values["remedy"])
         return ModelDescription.from_dict(values["ready"])
+
+    def _receive_reply(self, deadline_s: float) -> dict[str, Any]:
+        """The description or the error, with the journal taken down that comes before it; empty if it died."""
+        while reply := receive_control(self._control):
+            values: dict[str, Any] = json.loads(reply)
+            if "ready" in values or "error" in values:
+                return values
+            self.progress.take(values)
+            self._control.settimeout(max(0.001, deadline_s - time.monotonic()))
+        return {}
 
     def _died_loading(self) -> EdgedError:
         problem = f"killed the process that loaded it ({self._how_it_ended()})"

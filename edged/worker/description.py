@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from edged.geometry import Fit
@@ -44,6 +44,19 @@ class LoadRequest:
         return cls(**{**values, "providers": tuple(values["providers"]), "labels": tuple(values["labels"])})
 
 
+def plain(value: Any) -> Any:
+    """A value as JSON has it, dataclasses and all."""
+    if isinstance(value, Fit):
+        return value.value
+    if isinstance(value, TensorSpec | InputRecipe):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(inner) for inner in value]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
     """A model that was loaded, tried and understood.
@@ -61,6 +74,7 @@ class ModelDescription:
         input_name: Of the tensor that takes the picture.
         inputs: Declared.
         outputs: Declared.
+        trial: What the outputs were on a trial run.
         min_score: Candidates below are dropped.
         iou: Overlap above which the weaker box of a class is dropped.
         max_detections: Kept of one frame.
@@ -68,6 +82,8 @@ class ModelDescription:
         ir_version: Of the ONNX format.
         producer: Program that wrote it.
         metadata: Custom metadata of the file.
+        node_count: Nodes in all its graphs.
+        operators: Nodes by ``domain:type``, the most frequent; the standard domain without prefix.
         provider_asked: As configured.
         provider: What most of it really runs on.
         provider_nodes: Nodes by provider.
@@ -75,6 +91,7 @@ class ModelDescription:
         providers_available: What this installation offers on this machine.
         runtime: Version by package.
         threads: Of one inference.
+        step_ms: How long each step of the gate took that the worker goes through.
         load_ms: To make the session.
         latency_ms: Of one inference, warm.
     """
@@ -91,6 +108,7 @@ class ModelDescription:
     input_name: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    trial: tuple[TensorSpec, ...]
     min_score: float
     iou: float
     max_detections: int
@@ -98,6 +116,8 @@ class ModelDescription:
     ir_version: int
     producer: str
     metadata: Mapping[str, str]
+    node_count: int
+    operators: Mapping[str, int]
     provider_asked: tuple[str, ...]
     provider: str
     provider_nodes: Mapping[str, int]
@@ -105,14 +125,13 @@ class ModelDescription:
     providers_available: tuple[str, ...]
     runtime: Mapping[str, str]
     threads: int
+    step_ms: Mapping[str, float]
     load_ms: float
     latency_ms: float
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        values = asdict(self)
-        values["input"]["fit"] = self.input.fit.value
-        return values
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelDescription":
@@ -121,7 +140,7 @@ class ModelDescription:
         recipe |= {"fit": Fit(recipe["fit"]), "mean": tuple(recipe["mean"]), "std": tuple(recipe["std"])}
         specs = {
             key: tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in values[key])
-            for key in ("inputs", "outputs")
+            for key in ("inputs", "outputs", "trial")
         }
         tuples = {
             key: tuple(values[key])

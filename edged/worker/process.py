@@ -1,6 +1,6 @@
 """The program of a worker process; its arguments are CONTROL MEMORY_LIMIT PARENT LANE...
 
-    daemon ── control (JSON, once) ──→ load ──→ description or error ──→ daemon hands over the ring
+    daemon ── control (JSON, once) ──→ load ──→ journal … ──→ description or error ──→ daemon hands over the ring
     daemon ── lane k: request number ──→ slot k is read, inferred, decoded ──→ header and boxes ──→ daemon
 
 A lane is a socket and a slot, used by one caller at a time and served by one thread. When the control socket closes the
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edged.errors import EdgedError
 from edged.worker import limits
 from edged.worker.description import LoadRequest
+from edged.worker.journal import Journal
 
 REQUEST = struct.Struct("<Q")
 """Number of the request."""
@@ -73,8 +74,9 @@ def main(arguments: list[str]) -> None:
 def _load(request: LoadRequest, control: socket.socket) -> Any:
     from edged.worker.model import LoadedModel  # noqa: PLC0415  # after the limits: this is where native code begins
 
+    journal = Journal(lambda message: send_control(control, json.dumps(message).encode()))
     try:
-        model = LoadedModel(request)
+        model = LoadedModel(request, journal)
     except EdgedError as error:
         reply: dict[str, Any] = {"error": type(error).__name__, "subject": error.subject}
         reply |= {"problem": error.problem, "remedy": error.remedy}

@@ -131,7 +131,7 @@ def test_the_files_say_what_a_user_of_other_tools_expects(folder):
     assert read_labels(folder / "labels.txt") == LABELS
     model = onnx.load(file)
     assert sum(int(np.prod(t.dims)) for t in model.graph.initializer if len(t.dims) >= 2) <= 1_500_000
-    assert [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim] == [1, 7, 3549]
+    assert [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim] == [1, 7, 14365]
 
 
 def test_golden_pictures_come_out(folder):

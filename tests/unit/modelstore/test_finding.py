@@ -44,7 +44,7 @@ def test_the_one_model_is_found(files, model):
         ([], "m.zip: holds no .onnx file"),
         (["yolo.pt", "yolo.ONNX.txt"], "m.zip: holds no .onnx file"),
         (["b.onnx", "a.onnx"], r"holds 2 models \(a.onnx, b.onnx\)"),
-        (["1/model.onnx", "2/model.onnx", "c.onnx"], r"holds 2 models \(1/model.onnx, 2/model.onnx\)"),
+        (["a/model.onnx", "b/model.onnx", "c.onnx"], r"holds 2 models \(a/model.onnx, b/model.onnx\)"),
         ([f"{n}.onnx" for n in range(8)], "holds 8 models .* and 3 more"),
     ],
 )
