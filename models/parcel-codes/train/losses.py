@@ -11,6 +11,10 @@ from torch.nn import functional
 
 TOP = 10  # cells that may learn one box
 SMALLEST_REACH = 4.6  # pixels: a box thinner than a cell of stride 8 still gets one
+FINEST_ONLY, FINEST_TOO = (
+    20.0,
+    40.0,
+)  # pixels, square root of the area: who learns at the finest stride, alone or also
 BOX, SCORE, DISTRIBUTION = 7.5, 0.5, 1.5
 
 
@@ -29,7 +33,10 @@ def losses(heads: Tensor, boxes: Tensor, classes: Tensor, real: Tensor, size: in
     centres, strides = cells(size, size)
     predicted = decode(sides, centres, strides)
     with torch.no_grad():
-        chosen, which, weight = _assign(predicted, logits.sigmoid(), centres * strides, boxes, classes, real)
+        finest = strides[:, 0] == strides.min()
+        chosen, which, weight = _assign(
+            predicted, logits.sigmoid(), centres * strides, finest, boxes, classes, real
+        )
         targets = torch.zeros_like(logits)
         found = classes.gather(1, which)
         targets.scatter_(2, found[..., None], (weight * chosen)[..., None])
@@ -50,12 +57,20 @@ def losses(heads: Tensor, boxes: Tensor, classes: Tensor, real: Tensor, size: in
 
 
 def _assign(
-    predicted: Tensor, scores: Tensor, centres_px: Tensor, boxes: Tensor, classes: Tensor, real: Tensor
+    predicted: Tensor,
+    scores: Tensor,
+    centres_px: Tensor,
+    finest: Tensor,
+    boxes: Tensor,
+    classes: Tensor,
+    real: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """For each cell: whether it learns a box (N, cells), which one, and with what target score."""
     middle, reach = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2
     away = (centres_px[None, None] - middle[:, :, None]).abs()
     inside = (away < reach.clamp(min=SMALLEST_REACH)[:, :, None]).all(-1) & real[..., None]  # (N, M, cells)
+    extent = (4 * reach.prod(-1)).sqrt()[..., None]
+    inside &= torch.where(finest, extent < FINEST_TOO, extent >= FINEST_ONLY)
     overlap = _iou(boxes[:, :, None], predicted[:, None]).clamp(min=0) * inside
     own = scores.transpose(1, 2).gather(1, classes[..., None].expand(-1, -1, scores.shape[1]))
     align = own.sqrt() * overlap.pow(6) * inside + 1e-9 * inside

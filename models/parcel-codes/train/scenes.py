@@ -3,6 +3,9 @@
 A picture is a function of its seed. Codes are printed (with the printer's faults), bent, tilted, put into a scene,
 lit, covered a little, and photographed (with the camera's faults). A box is the smallest upright rectangle around the
 modules, without the quiet zone and the digits printed below.
+
+Every code can be seen: its modules are at least SMALLEST_MODULE_PX wide, and a photograph that leaves one of the codes
+with less contrast than FAINTEST, or than its noise, is taken again. A box around nothing would teach guessing.
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,10 @@ import textures
 
 MOST_CODES = 12
 SMALLEST_PX = 14.0  # square root of a code's area, in a picture of any size
+SMALLEST_MODULE_PX = 0.35  # mean width of a module; below it a code is an even grey
+SMALLEST_CELL_PX = 1.8  # of a decoy; below it nobody can tell it from a code
+FAINTEST = 10.0  # grey levels, as Rendered.contrast
+TRIES = 4  # photographs of a scene, labels for a place
 PAD = 114
 _EDGE = np.linspace(0, 1, 9)
 _OUTLINE = np.concatenate(  # a walk around the unit square
@@ -39,11 +46,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Print:
-    """A flat thing to put into a scene: uint8 BGRA, and where in it the codes stand (xyxy), with their classes."""
+    """A flat thing to put into a scene: uint8 BGRA, and where in it the codes stand (xyxy), with their classes.
+
+    ``modules_px`` is the width of a module of each code, in pixels of the print; of a decoy, of its one pattern.
+    """
 
     picture: np.ndarray
     boxes: np.ndarray
     classes: tuple[int, ...]
+    modules_px: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Rendered:
     """A finished picture, uint8 BGR (size, size, 3), and its N ≤ 12 codes.
 
     ``boxes`` is float32 (N, 4) xyxy in pixels, ``classes`` int64 (N,), and ``contrast`` float32 (N,): the deviation of
-    the grey levels inside the code, after a blur that takes the noise. Where it is small there is no code to be seen.
+    the grey levels inside the code, noise aside.
     """
 
     picture: np.ndarray
@@ -66,11 +77,12 @@ def render(seed: int | tuple[int, ...], size: int) -> Rendered:
     height, width = _extent(rng, size)
     scene = Scene(textures.background(rng, height, width), [], [], [], [])
     for _ in range(int(rng.choice((0, 1, 2, 5), p=(0.3, 0.3, 0.25, 0.15)))):
-        _place(scene, rng, _opaque(textures.decoy(rng)), _target(rng, scene, close=False))
+        decoy, cell_px = textures.decoy(rng)
+        flat = Print(_opaque(decoy).picture, np.zeros((0, 4)), (), (cell_px,))
+        _place(scene, rng, flat, _target(rng, scene, close=False))
     _add_codes(scene, rng)
     _light(scene, rng)
-    picture = _photograph(scene, rng)
-    contrast = np.array([_contrast(picture, outline) for outline in scene.outlines], np.float32)
+    picture, contrast = _photographed(scene, rng)
     top, left = (size - height) // 2, (size - width) // 2
     whole = np.full((size, size, 3), PAD, np.uint8)
     whole[top : top + height, left : left + width] = picture
@@ -78,13 +90,28 @@ def render(seed: int | tuple[int, ...], size: int) -> Rendered:
     return Rendered(whole, boxes, np.array(scene.classes, np.int64), contrast)
 
 
-def _contrast(picture: np.ndarray, outline: np.ndarray) -> float:
-    """Standard deviation of the grey levels in the inner four fifths of a code, 0 to 127."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (0, 0), 0.7)
-    middle = outline.mean(0)
-    inner = cv2.convexHull((middle + (outline - middle) * 0.8).round().astype(np.int32))
-    mask = cv2.fillConvexPoly(np.zeros_like(grey), inner, 255)
-    return float(cv2.meanStdDev(grey, mask=mask)[1].item())
+def _photographed(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The first photograph in which every code can be seen, the last one with the camera's milder faults only."""
+    for attempt in range(TRIES):
+        picture, clear, noise = _photograph(scene, rng, mild=attempt == TRIES - 1)
+        contrast = _contrasts(clear, scene.outlines)
+        if contrast.min(initial=255) >= max(FAINTEST, noise):
+            break
+    return picture, contrast
+
+
+def _contrasts(picture: np.ndarray, outlines: list[np.ndarray]) -> np.ndarray:
+    """Standard deviation of the grey levels in the inner four fifths of each code, 0 to 127; float32 (N,)."""
+    found = np.zeros(len(outlines), np.float32)
+    for number, outline in enumerate(outlines):
+        middle = outline.mean(0)
+        inner = cv2.convexHull((middle + (outline - middle) * 0.8).round().astype(np.int32))
+        left, top, width, height = cv2.boundingRect(inner)
+        left, right, top, bottom = max(0, left - 3), left + width + 3, max(0, top - 3), top + height + 3
+        grey = cv2.cvtColor(picture[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+        mask = cv2.fillConvexPoly(np.zeros_like(grey), inner - (left, top), 255)
+        found[number] = cv2.meanStdDev(cv2.GaussianBlur(grey, (0, 0), 0.7), mask=mask)[1].item()
+    return found
 
 
 def _extent(rng: np.random.Generator, size: int) -> tuple[int, int]:
@@ -107,8 +134,7 @@ def _add_codes(scene: Scene, rng: np.random.Generator) -> None:
     if mode == "none":
         return
     if mode == "close":
-        target = _target(rng, scene, close=True)
-        _place(scene, rng, _label(rng, _kind(rng), target), target)
+        _place_label(scene, rng, _target(rng, scene, close=True))
         return
     if mode == "board":
         _place(scene, rng, _board(rng), _target(rng, scene, close=False) / 1.5)
@@ -118,8 +144,15 @@ def _add_codes(scene: Scene, rng: np.random.Generator) -> None:
     count = int(rng.integers(1, 4)) if mode in ("few", "sheet") else int(rng.integers(4, MOST_CODES + 1))
     crowd = 1.0 if count < 4 else 0.5
     for _ in range(min(count, MOST_CODES - len(scene.boxes))):
-        target = max(SMALLEST_PX, crowd * _target(rng, scene, close=False))
-        _place(scene, rng, _label(rng, _kind(rng), target), target)
+        _place_label(scene, rng, max(SMALLEST_PX, crowd * _target(rng, scene, close=False)))
+
+
+def _place_label(scene: Scene, rng: np.random.Generator, target: float) -> None:
+    """One code; another one of its kind where it would be too dense or too faint, or no room was found."""
+    kind = _kind(rng)
+    for _ in range(TRIES):
+        if _place(scene, rng, _label(rng, kind, target), target):
+            return
 
 
 def _kind(rng: np.random.Generator) -> int:
@@ -131,7 +164,9 @@ def _kind(rng: np.random.Generator) -> int:
 
 def _label(rng: np.random.Generator, kind: int, target: float) -> Print:
     """One code on its label: paper, quiet zone, print around it. ``target`` is the size it will have in the scene."""
-    ink, box = _ink(rng, symbols.draw(rng, kind), target)
+    symbol = symbols.draw(rng, kind)
+    ink, box = _ink(rng, symbol, target)
+    module_px = (box[2] - box[0]) / symbol.modules.shape[1]
     quiet = rng.uniform(1, 6) if rng.random() < 0.85 else rng.uniform(0, 1)
     quiet_px = int(quiet * (box[3] - box[1]) / (12 if kind == symbols.BARCODE else 25))
     margins = [
@@ -150,7 +185,7 @@ def _label(rng: np.random.Generator, kind: int, target: float) -> Print:
         cv2.rectangle(
             picture, (0, 0), (page.shape[1] - 1, page.shape[0] - 1), textures.colour(rng).tolist(), edge
         )
-    return Print(_opaque(picture).picture, box[None], (kind,))
+    return Print(_opaque(picture).picture, box[None], (kind,), (module_px,))
 
 
 def _printed(ink: np.ndarray, paper: np.ndarray, dark: np.ndarray) -> np.ndarray:
@@ -286,7 +321,7 @@ def _print_around(
 
 
 def _sheet(rng: np.random.Generator) -> Print:
-    """A shipping label: two to five codes on one paper."""
+    """A shipping label: two to five codes on one paper, every second one close beside the one before."""
     paper, dark = _inks(rng, symbols.BARCODE)
     width, height = int(rng.integers(420, 760)), int(rng.integers(420, 760))
     picture = np.empty((height, width, 3), np.uint8)
@@ -294,9 +329,12 @@ def _sheet(rng: np.random.Generator) -> Print:
     textures.write(picture, rng, dark, lines=int(rng.integers(2, 12)), height=rng.uniform(8, 40))
     boxes: list[np.ndarray] = []
     classes: list[int] = []
+    modules_px: list[float] = []
     for _ in range(int(rng.integers(2, 6))):
         kind = int(rng.choice((symbols.QR, symbols.BARCODE, symbols.MARKER), p=(0.4, 0.52, 0.08)))
-        ink, box = _ink(rng, symbols.draw(rng, kind), 180.0)
+        symbol = symbols.draw(rng, kind)
+        ink, box = _ink(rng, symbol, 180.0)
+        module_px = (box[2] - box[0]) / symbol.modules.shape[1]
         shrink = min(1.0, 0.9 * width / ink.shape[1], 0.6 * height / ink.shape[0]) * rng.uniform(0.45, 1.0)
         if kind == symbols.BARCODE and rng.random() < 0.2:
             ink = np.ascontiguousarray(np.rot90(ink))
@@ -307,6 +345,11 @@ def _sheet(rng: np.random.Generator) -> Print:
         if rows + 24 >= height or columns + 24 >= width:
             continue
         top, left = int(rng.integers(12, height - rows - 11)), int(rng.integers(12, width - columns - 11))
+        if boxes and rng.random() < 0.5:
+            beside = boxes[-1][2:] if rng.random() < 0.5 else boxes[-1][[2, 1]]
+            gap = rng.integers(17, 60, 2)
+            left = int(min(beside[0] + gap[0], width - columns - 12))
+            top = int(min(beside[1] + gap[1] * (beside[1] == boxes[-1][3]), height - rows - 12))
         area = np.array([left - 8, top - 8, left + columns + 8, top + rows + 8])
         if any(_overlap(area, other) > 0 for other in boxes):
             continue
@@ -314,9 +357,10 @@ def _sheet(rng: np.random.Generator) -> Print:
         picture[top : top + rows, left : left + columns] = paper + (dark - paper) * ink[..., None]
         boxes.append(np.clip(box * shrink, 0, None) + np.array([left, top] * 2))
         classes.append(kind)
+        modules_px.append(module_px * shrink)
     if not boxes:
         return _label(rng, symbols.BARCODE, 100.0)
-    return Print(_opaque(picture).picture, np.array(boxes), tuple(classes))
+    return Print(_opaque(picture).picture, np.array(boxes), tuple(classes), tuple(modules_px))
 
 
 def _board(rng: np.random.Generator) -> Print:
@@ -331,7 +375,8 @@ def _board(rng: np.random.Generator) -> Print:
         rows, columns = min(rows + 1, 5), min(columns + 1, 5)
     paper, dark = _inks(rng, symbols.MARKER)
     page = np.zeros((rows * cell, columns * cell), np.float32)
-    boxes = []
+    boxes: list[list[int]] = []
+    modules_px: list[float] = []
     for row in range(rows):
         for column in range(columns):
             top, left = row * cell, column * cell
@@ -339,6 +384,7 @@ def _board(rng: np.random.Generator) -> Print:
                 page[top : top + cell, left : left + cell] = 1
                 continue
             drawn = (symbols.marker(rng).modules == 0).astype(np.float32)
+            modules_px.append(side / len(drawn))
             drawn = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_NEAREST)
             page[top + edge : top + edge + side, left + edge : left + edge + side] = drawn
             boxes.append([left + edge, top + edge, left + edge + side, top + edge + side])
@@ -347,7 +393,9 @@ def _board(rng: np.random.Generator) -> Print:
     found = np.array(boxes[:MOST_CODES], np.float64) + margin
     for left, top, right, bottom in (np.array(boxes[MOST_CODES:], np.int64) + margin).tolist():
         picture[top:bottom, left:right] = paper
-    return Print(_opaque(picture).picture, found, (symbols.MARKER,) * len(found))
+    return Print(
+        _opaque(picture).picture, found, (symbols.MARKER,) * len(found), tuple(modules_px[:MOST_CODES])
+    )
 
 
 def _opaque(picture: np.ndarray) -> Print:
@@ -358,11 +406,12 @@ def _opaque(picture: np.ndarray) -> Print:
 # --- placing ----------------------------------------------------------------------------------------------------------
 
 
-def _place(scene: Scene, rng: np.random.Generator, flat: Print, target: float) -> None:
+def _place(scene: Scene, rng: np.random.Generator, flat: Print, target: float) -> bool:
     """Put ``flat`` somewhere into the scene so that its codes (or itself) are about ``target`` pixels in size.
 
-    Three tries to find room beside what is there already; codes that would come out smaller than SMALLEST_PX or less
-    than six tenths inside the frame are not put there at all.
+    Three tries to find room beside what is there already; codes that would come out smaller than SMALLEST_PX, with
+    modules under SMALLEST_MODULE_PX, too faint, or less than six tenths inside the frame are not put there at all.
+    Whether it was put there.
     """
     flat = _bend(rng, flat) if rng.random() < 0.22 else flat
     height, width = scene.picture.shape[:2]
@@ -373,19 +422,28 @@ def _place(scene: Scene, rng: np.random.Generator, flat: Print, target: float) -
         inside = [np.clip(box, 0, (width, height, width, height)) for box in boxes]
         if any(_area(part) < 0.6 * _area(box) for part, box in zip(inside, boxes, strict=True)):
             continue
-        sizes = [
-            float(np.sqrt(abs(cv2.contourArea(cv2.convexHull(points.astype(np.float32))))))
-            for points in outlines
-        ]
+        sizes = [float(np.sqrt(_hull(points))) for points in outlines]
         if sizes and min(sizes) < 0.93 * SMALLEST_PX:
+            continue
+        shrunk = [size / np.sqrt(_area(box)) for size, box in zip(sizes, flat.boxes, strict=True)]
+        if sizes and any(m * s < SMALLEST_MODULE_PX for m, s in zip(flat.modules_px, shrunk, strict=True)):
             continue
         corners = _project(forward, _outline(np.array([0, 0, flat.picture.shape[1], flat.picture.shape[0]])))
         around = np.concatenate((corners.min(0), corners.max(0)))
+        if (
+            not sizes
+            and flat.modules_px[0] * np.sqrt(_hull(corners) / flat.picture[..., 0].size) < SMALLEST_CELL_PX
+        ):
+            continue
         if any(_overlap(around, box) > 0 for box in scene.boxes):
             continue
         if not flat.classes and _area(np.clip(around, 0, (width, height, width, height))) < 25:
-            return
+            return False
+        before = scene.picture.copy()
         _paste(scene, rng, flat.picture, forward, around)
+        if _contrasts(scene.picture, outlines).min(initial=255) < 1.5 * FAINTEST:
+            scene.picture = before
+            continue
         scene.boxes += inside
         scene.classes += flat.classes
         scene.sizes += sizes
@@ -393,7 +451,8 @@ def _place(scene: Scene, rng: np.random.Generator, flat: Print, target: float) -
         for points, size in zip(outlines, sizes, strict=True):
             if rng.random() < 0.13 and size > 20:
                 _cover(scene, rng, points)
-        return
+        return True
+    return False
 
 
 def _bend(rng: np.random.Generator, flat: Print) -> Print:
@@ -427,7 +486,7 @@ def _bend(rng: np.random.Generator, flat: Print) -> Print:
     found = np.array(moved).reshape(-1, 4)
     if picture is not flat.picture:
         bent, found = np.ascontiguousarray(bent.transpose(1, 0, 2)), found[:, [1, 0, 3, 2]]
-    return Print(bent, found, flat.classes)
+    return Print(bent, found, flat.classes, flat.modules_px)
 
 
 def _view(rng: np.random.Generator, flat: Print, target: float, extent: tuple[int, int]) -> np.ndarray:
@@ -445,9 +504,7 @@ def _view(rng: np.random.Generator, flat: Print, target: float, extent: tuple[in
     lens = np.diag((distance, distance, 1.0))
     forward = lens @ plane
     reference = flat.boxes if len(flat.boxes) else np.array([[0, 0, width, height]])
-    areas = [
-        cv2.contourArea(cv2.convexHull(_project(forward, _outline(b)).astype(np.float32))) for b in reference
-    ]
+    areas = [_hull(_project(forward, _outline(box))) for box in reference]
     scale = target / np.sqrt(max(1e-3, float(np.median(areas))))
     forward = np.diag((scale, scale, 1.0)) @ forward
     points = np.concatenate([_project(forward, _outline(box)) for box in reference])
@@ -538,11 +595,17 @@ def _light(scene: Scene, rng: np.random.Generator) -> None:
         scene.picture = np.clip(bright, 0, 255).astype(np.uint8)
 
 
-def _photograph(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Focus, motion, exposure, colour, noise and compression. Blur never exceeds what the smallest code survives."""
+def _photograph(
+    scene: Scene, rng: np.random.Generator, *, mild: bool
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Focus, motion, exposure, colour, noise and compression. Blur never exceeds what the smallest code survives.
+
+    The picture, the picture as it was before noise and compression, and the deviation of the noise in grey levels.
+    ``mild``: no blur, no change of exposure.
+    """
     picture = scene.picture
     smallest = min(scene.sizes, default=60.0)
-    choice = rng.random()
+    choice = 1.0 if mild else rng.random()
     if choice < 0.35:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, min(3.5, 0.3 + 0.035 * smallest)))
     elif choice < 0.5:
@@ -552,16 +615,19 @@ def _photograph(scene: Scene, rng: np.random.Generator) -> np.ndarray:
         small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         picture = cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     values = picture.astype(np.float32)
-    if rng.random() < 0.7:  # exposure, contrast, colour of the light
+    if not mild and rng.random() < 0.7:  # exposure, contrast, colour of the light
         exponent = np.exp(rng.normal(0, 0.3))
         table = 255 * (np.arange(256) / 255) ** exponent
         table = np.clip((table - 128) * rng.uniform(0.45, 1.25) + 128 + rng.normal(0, 22), 0, 255)
         values = table.astype(np.float32)[picture] * rng.normal(1, 0.06, 3).astype(np.float32)
     if rng.random() < 0.2:
         values = np.repeat(values.mean(2, keepdims=True), 3, 2)
+    clear = np.clip(values, 0, 255).astype(np.uint8)
+    noise = 0.0
     if rng.random() < 0.6:
+        noise = float(rng.exponential(2.0 if mild else 5.0) + 1)
         grain = rng.standard_normal((*values.shape[:2], 1 if rng.random() < 0.4 else 3), np.float32)
-        values += grain * float(rng.exponential(5.0) + 1)
+        values += grain * noise
     picture = np.clip(values, 0, 255).astype(np.uint8)
     if rng.random() < 0.25:  # sharpened by the camera
         soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
@@ -569,7 +635,7 @@ def _photograph(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         quality = int(rng.integers(25, 96))
         picture = cv2.imdecode(cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))[1], 1)
-    return picture
+    return picture, clear, noise
 
 
 def _shake(picture: np.ndarray, rng: np.random.Generator, length: float) -> np.ndarray:
@@ -598,6 +664,10 @@ def _outline(box: np.ndarray) -> np.ndarray:
 def _project(forward: np.ndarray, points: np.ndarray) -> np.ndarray:
     seen = np.column_stack((points, np.ones(len(points)))) @ forward.T
     return seen[:, :2] / np.maximum(seen[:, 2:], 1e-6)
+
+
+def _hull(points: np.ndarray) -> float:
+    return float(cv2.contourArea(cv2.convexHull(points.astype(np.float32))))
 
 
 def _area(box: np.ndarray) -> float:

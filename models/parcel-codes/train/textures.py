@@ -276,17 +276,21 @@ def _blend(lower: np.ndarray, upper: np.ndarray, mask: np.ndarray) -> np.ndarray
     return (lower + (upper.astype(np.float32) - lower) * weight).astype(np.uint8)
 
 
-def decoy(rng: np.random.Generator) -> np.ndarray:
+_ROUGH_PX = 8.0  # tufts may be small: they are rough, not regular
+
+
+def decoy(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """A thing that is easily taken for a code and is none: grids, matrices, black squares, text, rough stuff.
 
-    Flat things are BGR; a tuft or a stone has an outline of its own and is BGRA.
+    Flat things are BGR; a tuft or a stone has an outline of its own and is BGRA. With it comes the width of its
+    smallest parts in pixels.
     """
     if rng.random() < 0.3:
-        return _tuft(rng)
+        return _tuft(rng), _ROUGH_PX
     side = int(rng.integers(40, 160))
     light, dark = colour(rng, 160, 256), colour(rng, 0, 100)
     cell = int(rng.integers(3, 14))
-    kind = rng.integers(11)
+    kind = rng.integers(12)
     rows, columns = int(rng.integers(3, 14)), int(rng.integers(3, 14))
     if kind == 0:  # chessboard
         values = np.indices((rows, columns)).sum(0) % 2
@@ -319,14 +323,13 @@ def decoy(rng: np.random.Generator) -> np.ndarray:
     if values is None:
         picture = np.empty((side, int(side * rng.uniform(0.6, 2.2)), 3), np.uint8)
         picture[:] = light
-        _draw_sign(picture, rng, dark, kind)
-        return picture
+        return picture, _draw_sign(picture, rng, dark, kind)
     margin = int(rng.integers(0, 4))
     ink = cv2.resize(values.astype(np.float32), None, fx=cell, fy=cell, interpolation=cv2.INTER_NEAREST)
     if kind in (2, 5) and ink.shape[0] < ink.shape[1] // 2:
         ink = np.repeat(ink, int(rng.integers(4, 20)), axis=0)[:200]
     ink = np.pad(ink, margin * cell)[:400, :400]
-    return (light + (dark - light) * ink[..., None]).astype(np.uint8)
+    return (light + (dark - light) * ink[..., None]).astype(np.uint8), float(cell)
 
 
 def _tuft(rng: np.random.Generator) -> np.ndarray:
@@ -342,7 +345,8 @@ def _tuft(rng: np.random.Generator) -> np.ndarray:
     return np.dstack((stuff, mask))
 
 
-def _draw_sign(picture: np.ndarray, rng: np.random.Generator, dark: np.ndarray, kind: int) -> None:
+def _draw_sign(picture: np.ndarray, rng: np.random.Generator, dark: np.ndarray, kind: int) -> float:
+    """One of the signs in place; the width of its smallest parts in pixels."""
     height, width = picture.shape[:2]
     if kind == 7:  # an empty black square: a window, a screen, a marker without bits
         edge = int(rng.integers(2, 12))
@@ -350,11 +354,31 @@ def _draw_sign(picture: np.ndarray, rng: np.random.Generator, dark: np.ndarray, 
         if rng.random() < 0.5:
             middle = (width // 2, height // 2)
             cv2.circle(picture, middle, int(height * rng.uniform(0.1, 0.3)), (255, 255, 255), -1)
-    elif kind == 8:  # a pictogram: arrows, discs
+        return height / 6
+    if kind == 8:  # a pictogram: arrows, discs
         cv2.circle(
             picture, (width // 2, height // 2), int(height * 0.4), dark.tolist(), int(rng.choice((-1, 3, 6)))
         )
         cv2.line(picture, (width // 4, height // 4), (3 * width // 4, 3 * height // 4), dark.tolist(), 5)
-    else:  # large print, a plate, dense small print
-        size = rng.uniform(0.08, 0.6) * height
-        write(picture, rng, dark, lines=int(rng.integers(1, 9)), height=max(5, size))
+        return height / 6
+    if kind == 9:  # a packing list, a form: ruled rows with a box or a number before each
+        step = int(rng.integers(5, 22))
+        for top in range(2, height - step, step):
+            cv2.rectangle(
+                picture, (3, top), (3 + step // 2, top + step // 2), dark.tolist(), int(rng.choice((-1, 1)))
+            )
+            start = (5 + step, top + step // 2)
+            if rng.random() < 0.5:
+                cv2.line(
+                    picture, start, (int(rng.uniform(0.3, 1) * width), start[1]), dark.tolist(), 1 + step // 8
+                )
+            else:
+                text = words(rng, int(rng.integers(3, 20)))
+                cv2.putText(
+                    picture, text, start, cv2.FONT_HERSHEY_SIMPLEX, step / 34, dark.tolist(), 1, cv2.LINE_AA
+                )
+        return step / 4
+    # large print, a plate, dense small print
+    size = rng.uniform(0.08, 0.6) * height
+    write(picture, rng, dark, lines=int(rng.integers(1, 9)), height=max(5, size))
+    return max(5.0, size) / 5

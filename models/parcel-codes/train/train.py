@@ -5,8 +5,8 @@
 An hour and a half on two cores with AVX512: one calculates, the other draws. Pictures, order and initial weights
 follow from ``--seed``; sums of floats in other orders on other machines make other last digits. Every five minutes
 ``last.pt`` is written, from which a run goes on. At the end ``weights.pt`` holds the averaged weights in half
-precision; ``--begin models/parcel-codes/train/weights.pt`` trains on from those of the bundled model, and another
-``--seed`` draws other pictures.
+precision; ``--begin models/parcel-codes/train/weights.pt`` trains on from those of the bundled model, at half the
+``--rate``, and another ``--seed`` draws other pictures. Each picture is used twice, the second time turned.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -26,12 +27,12 @@ from network import Detector
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-PHASES = (  # side of the picture, pictures a step, steps
-    (256, 32, 2200),
-    (416, 16, 2600),
-)
+PHASES = "256:32:2200,416:16:2600"  # side of the picture, pictures a step, steps
+REUSED_AFTER = 33  # pictures; odd, so that every second one is the turned twin of one drawn before
 RATE = 2e-3
-WARM_UP = 300  # steps
+DECAY = 0.02
+FRESH_SHARE = 3.0  # of the rate, where --begin has no weights for a layer
+WARM_UP = 150  # steps
 SAVE_EVERY_S = 300
 
 
@@ -47,15 +48,27 @@ class Rendered(Dataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Picture uint8 RGB (3, size, size), boxes (N, 4) xyxy, classes (N,)."""
-        drawn = scenes.render((self.seed, self.first + index), self.size)
+        again = index % 2 == 1 and index >= REUSED_AFTER
+        number = self.first + (index - REUSED_AFTER if again else index)
+        drawn = _drawn(self.seed, number, self.size)
         picture, boxes, classes = drawn.picture, drawn.boxes, drawn.classes
         rng = np.random.default_rng((self.seed, self.first + index, 1))
         if rng.random() < 0.5:  # a code in a mirror is a code
-            picture = picture[:, ::-1]
-            boxes = boxes[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1]) + np.float32(
-                [self.size, 0, self.size, 0]
-            )
+            picture, boxes = picture[:, ::-1], _mirrored(boxes, self.size)
+        if again:  # a transposed one is one as well, in another light
+            picture, boxes = picture.transpose(1, 0, 2), boxes[:, [1, 0, 3, 2]]
+            light = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, 0.25))
+            picture = light.astype(np.uint8)[picture]
         return np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)), boxes, classes
+
+
+@lru_cache(maxsize=4 * REUSED_AFTER)
+def _drawn(seed: int, number: int, size: int) -> scenes.Rendered:
+    return scenes.render((seed, number), size)
+
+
+def _mirrored(boxes: np.ndarray, size: int) -> np.ndarray:
+    return boxes[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1]) + np.float32([size, 0, size, 0])
 
 
 def together(
@@ -85,17 +98,24 @@ def average(slow: torch.nn.Module, fast: torch.nn.Module, step: int) -> None:
                 value.copy_(state[name])
 
 
-def rate(step: int, steps: int) -> float:
-    """Learning rate: a warm-up, then half a cosine down to a hundredth."""
+def rate(top: float, step: int, steps: int) -> float:
+    """Learning rate: a warm-up to ``top``, then half a cosine down to a hundredth."""
     if step < WARM_UP:
-        return RATE * (step + 1) / WARM_UP
-    return RATE * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))))
+        return top * (step + 1) / WARM_UP
+    return top * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))))
 
 
-def batches(seed: int, start: int, workers: int) -> Iterator[tuple[int, int, tuple[Tensor, ...]]]:
+def read_phases(text: str) -> list[tuple[int, int, int]]:
+    """Side, pictures a step and steps of each phase of PHASES' form."""
+    return [tuple(int(number) for number in phase.split(":")) for phase in text.split(",")]
+
+
+def batches(
+    phases: list[tuple[int, int, int]], seed: int, start: int, workers: int
+) -> Iterator[tuple[int, int, tuple[Tensor, ...]]]:
     """Step, size and batch, from step ``start`` on."""
     first_step = first_picture = 0
-    for size, batch, steps in PHASES:
+    for size, batch, steps in phases:
         skip = max(0, start - first_step)
         if skip < steps:
             pictures = Rendered(seed, size, first_picture + skip * batch, (steps - skip) * batch)
@@ -118,22 +138,20 @@ def compact(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.half() if value.numel() > 256 else value for name, value in state.items()}
 
 
-def train(out: Path, begin: Path | None, seed: int, workers: int, threads: int) -> None:
+def train(options: argparse.Namespace) -> None:
     """Train to the end of the last phase; the averaged weights stand in ``out/last.pt`` as ``average``."""
+    out, begin, top = options.out, options.begin, options.rate
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    torch.set_num_threads(threads)
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    phases = read_phases(options.phases)
+    half = torch.backends.cpu.get_cpu_capability().startswith("AVX512")  # elsewhere bfloat16 is emulated
     network = Detector(len(symbols.LABELS)).to(memory_format=torch.channels_last)
-    if begin:
-        network.load_state_dict(torch.load(begin, weights_only=True))
+    fresh: set[str] = set()
+    if begin:  # weights of a network without some of the layers do as well
+        fresh = set(network.load_state_dict(torch.load(begin, weights_only=True), strict=False).missing_keys)
     slow = deepcopy(network)
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}],
-        RATE,
-        betas=(0.9, 0.99),
-    )
+    optimiser = torch.optim.AdamW(_groups(network, fresh), top, betas=(0.9, 0.99))
     start, last = 0, out / "last.pt"
     if last.exists():
         kept = torch.load(last, weights_only=True)
@@ -141,15 +159,15 @@ def train(out: Path, begin: Path | None, seed: int, workers: int, threads: int) 
         slow.load_state_dict(kept["average"])
         optimiser.load_state_dict(kept["optimiser"])
         start = kept["step"]
-    steps = sum(count for _, _, count in PHASES)
+    steps = sum(count for _, _, count in phases)
     sums: dict[str, float] = {}
     reported = saved = time.monotonic()
     pictures_seen = 0
-    for step, size, (pictures, boxes, classes, real) in batches(seed, start, workers):
+    for step, size, (pictures, boxes, classes, real) in batches(phases, options.seed, start, options.workers):
         for group in optimiser.param_groups:
-            group["lr"] = rate(step, steps)
+            group["lr"] = group["share"] * rate(top, step, steps)
         values = pictures.to(torch.float32, memory_format=torch.channels_last) / 255
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             heads = network(values)
         parts = losses(heads, boxes, classes, real, size)
         optimiser.zero_grad()
@@ -176,6 +194,16 @@ def train(out: Path, begin: Path | None, seed: int, workers: int, threads: int) 
     torch.save(compact(slow.state_dict()), out / "weights.pt")
 
 
+def _groups(network: torch.nn.Module, fresh: set[str]) -> list[dict[str, object]]:
+    """Parameters by weight decay and by rate: layers that begin from nothing learn faster than trained ones."""
+    groups = {}
+    for name, parameter in network.named_parameters():
+        share, decay = FRESH_SHARE if name in fresh else 1.0, DECAY if parameter.ndim > 1 else 0.0
+        group = groups.setdefault((share, decay), {"params": [], "share": share, "weight_decay": decay})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -187,5 +215,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--threads", type=int, default=1, help="more wait for each other where cores are shared"
     )
-    options = parser.parse_args()
-    train(options.out, options.begin, options.seed, options.workers, options.threads)
+    parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
+    parser.add_argument("--phases", default=PHASES, help="SIDE:PICTURES A STEP:STEPS, one after the other")
+    train(parser.parse_args())
