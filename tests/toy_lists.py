@@ -1,203 +1,535 @@
-"""Outputs of families that list what they found, a query or a row an object."""
+"""Outputs of families that list what they found, or answer query by query, several outputs by name.
 
-from collections.abc import Sequence
-from dataclasses import replace
+Sources are named in the families' files; everything is written here from theirs, not from edged's.
+"""
 
 import numpy as np
-from toy_outputs import Array, Layout, Thing
+from toy_outputs import Layout
 
+from edged.decode.labels import COCO_90
 from edged.manifest import TensorSpec
 
-QUERIES = 50
+ALIKE = ("a", "b", "c")
 
 
-def chosen(
-    things: Sequence[Thing], height: int, width: int, classes: int, rng: np.random.Generator
-) -> tuple[Array, Array, Array]:
-    """Boxes xyxy in pixels (50, 4), scores (50,) and classes (50,); behind the things, weak boxes anywhere."""
-    corner = rng.uniform(0, 0.5, (QUERIES, 2)) * (width, height)
-    boxes = np.concatenate([corner, corner + rng.uniform(0.05, 0.4, (QUERIES, 2)) * (width, height)], axis=1)
-    scores, labels = rng.uniform(0, 0.05, QUERIES), rng.integers(0, classes, QUERIES)
-    for row, thing in enumerate(things):
-        boxes[row], scores[row], labels[row] = thing.box, thing.score, thing.class_id
-    return boxes, scores, labels
+def listed(things, height, width, classes, rng, count=0, first=1, fractions=False, yx=False):  # type: ignore[no-untyped-def]
+    """Boxes (N, 4), labels (N,) and scores (N,): the things, and others of little score."""
+    corner = rng.uniform(0, 0.5, (count, 2)) * (width, height)
+    boxes = np.concatenate([corner, corner + rng.uniform(0.02, 0.5, (count, 2)) * (width, height)], axis=1)
+    boxes = np.concatenate([np.array([thing.box for thing in things]).reshape(-1, 4), boxes])
+    labels = np.array([thing.class_id for thing in things] + list(rng.integers(0, classes, count)), np.int64)
+    scores = np.concatenate([[thing.score for thing in things], rng.uniform(0, 0.1, count)])
+    if fractions:
+        boxes = boxes / (width, height, width, height)
+    if yx:
+        boxes = boxes[:, [1, 0, 3, 2]]
+    return boxes, labels + first, scores
 
 
-def batched(*outputs: Array) -> list[Array]:
-    return [output[None] for output in outputs]
+# --- lists with a batch
 
 
 def ssd(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    boxes, scores, labels = chosen(things, height, width, classes, rng)
-    return batched(boxes / (width, height, width, height), (labels + 1).astype(np.int64), scores)
+    boxes, labels, scores = listed(things, height, width, classes, rng, count=40, fractions=True)
+    return [boxes[None], labels[None], scores[None]]
 
 
-def tfod(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    boxes, scores, labels = chosen(things, height, width, classes, rng)
-    fractions = boxes[:, [1, 0, 3, 2]] / (height, width, height, width)
-    return [*batched(fractions, (labels + 1).astype(np.float32), scores), np.float32([QUERIES])]
+def padded(rows, total):  # type: ignore[no-untyped-def]
+    """The row, filled up with zeros."""
+    filled = np.zeros((total, *rows.shape[1:]), rows.dtype)
+    filled[: len(rows)] = rows
+    return filled[None]
+
+
+def tfod_of(things, height, width, classes, rng, first=1):  # type: ignore[no-untyped-def]
+    boxes, labels, scores = listed(things, height, width, classes, rng, 20, first, fractions=True, yx=True)
+    number = np.array([len(boxes)], np.float32)
+    return number, padded(boxes, 100), padded(scores, 100), padded(labels.astype(np.float32), 100)
+
+
+def tfod(*arguments):  # type: ignore[no-untyped-def]
+    return list(tfod_of(*arguments))
+
+
+def tfod_with_more(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    number, boxes, scores, labels = tfod_of(things, height, width, classes, rng)
+    raw, masks = rng.normal(size=(1, 1917, 4)), rng.uniform(size=(1, 100, 33, 33))
+    return [boxes, labels, masks, rng.uniform(size=(1, 100, classes + 1)), scores, number, raw]
+
+
+def tfod_lite(*arguments):  # type: ignore[no-untyped-def]
+    number, boxes, scores, labels = tfod_of(*arguments, first=0)
+    scores = scores.copy()
+    scores[0, int(number[0]) :] = 0.99  # what stands behind the number means nothing
+    return [boxes, labels, scores, number]
 
 
 def customvision(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    boxes, scores, labels = chosen(things, height, width, classes, rng)
-    return batched(boxes / (width, height, width, height), labels.astype(np.int64), scores)
+    boxes, labels, scores = listed(
+        things, height, width, classes, rng, count=64 - len(things), first=0, fractions=True
+    )
+    return [boxes[None], labels[None], scores[None]]
+
+
+def pictures(dtype, *, name, channels_last=False, open_size=False):  # type: ignore[no-untyped-def]
+    def declared(height, width):  # type: ignore[no-untyped-def]
+        sides = (None, None) if open_size else (height, width)
+        shape = (1, *sides, 3) if channels_last else (1, 3, *sides)
+        return (TensorSpec(name, shape, dtype),)
+
+    return declared
+
+
+# --- lists without a batch
 
 
 def rcnn(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    boxes, scores, labels = chosen(things, height, width, classes, rng)
-    return [boxes, (labels + 1).astype(np.int64), scores]
+    boxes, labels, scores = listed(things, height, width, classes, rng, count=5)
+    return [boxes, labels, scores]
+
+
+def rcnn_found_nothing(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    return list(listed(things, height, width, classes, rng))
+
+
+def retina(*arguments):  # type: ignore[no-untyped-def]
+    boxes, labels, scores = rcnn(*arguments)
+    return [boxes, scores, labels]
 
 
 def mask_rcnn(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    return [*rcnn(things, height, width, classes, rng), rng.random((QUERIES, 1, 28, 28))]
+    found = rcnn(things, height, width, classes, rng)
+    return [*found, rng.uniform(size=(len(found[0]), 1, height, width))]
 
 
-def rtdetr(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    boxes, scores, labels = chosen(things, height, width, classes, rng)
-    return batched(labels.astype(np.int64), boxes, scores)
+def keypoint_rcnn(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    found = rcnn(things, height, width, classes, rng)
+    return [*found, rng.uniform(size=(len(found[0]), 17, 3)), rng.normal(size=(len(found[0]), 17))]
 
 
-def squeezed(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    return [output[0] for output in rtdetr(things, height, width, classes, rng)]
+def zoo_mask_rcnn(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    found = rcnn(things, height, width, classes, rng)
+    return [*found, rng.uniform(size=(len(found[0]), 1, 28, 28))]
 
 
-def queries(things, height, width, classes, rng, columns):  # type: ignore[no-untyped-def]
-    """Probabilities (50, columns) and centres and sizes in fractions (50, 4)."""
-    boxes, scores, labels = chosen(things, height, width, classes, rng)
-    chances = np.full((QUERIES, columns), 1e-3)
-    chances[np.arange(QUERIES), labels] = scores
-    centres = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
-    return chances, centres / (width, height, width, height)
+def without_batch(name):  # type: ignore[no-untyped-def]
+    return lambda height, width: (TensorSpec(name, (3, height, width), "float32"),)
 
 
-def logit(chances: Array) -> Array:
+NAMED, MASKED = ("boxes", "labels", "scores"), ("boxes", "labels", "scores", "masks")
+FASTER, MASK = ("6379", "6381", "6383"), ("6568", "6570", "6572", "6887")
+
+
+# --- queries
+
+
+def queries(things, height, width, classes, rng, count=100):  # type: ignore[no-untyped-def]
+    """Boxes as centre and size in fractions, (Q, 4), and chances (Q, C): things at some of the queries."""
+    boxes = np.concatenate([rng.uniform(0.2, 0.8, (count, 2)), rng.uniform(0.02, 0.4, (count, 2))], axis=1)
+    chances = rng.uniform(1e-4, 0.01, (count, classes)) / 4
+    for row, thing in zip(rng.permutation(count), things, strict=False):
+        x1, y1, x2, y2 = np.array(thing.box) / (width, height, width, height)
+        boxes[row] = ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)
+        chances[row] = 1e-5
+        chances[row, thing.class_id] = thing.score
+    return boxes, chances
+
+
+def coco_columns(chances, first=1):  # type: ignore[no-untyped-def]
+    """A column before them that was never used."""
+    return np.concatenate([np.full((len(chances), first), 1e-6), chances], axis=1)
+
+
+def softmax_logits(chances, rng):  # type: ignore[no-untyped-def]
+    """Logits of these chances, and of no object."""
+    rest = 1 - chances.sum(axis=1, keepdims=True)
+    return np.log(np.concatenate([chances, rest], axis=1)) + rng.normal(size=(len(chances), 1))
+
+
+def logits(chances):  # type: ignore[no-untyped-def]
     return np.log(chances / (1 - chances))
 
 
 def detr(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    """Softmax over COCO's own numbers 0 to 90 and no object; number 0 was never used."""
-    chances, boxes = queries(things, height, width, classes, rng, classes)
-    whole = np.concatenate([np.full((QUERIES, 1), 1e-6), chances, np.zeros((QUERIES, 1))], axis=1)
-    whole[:, -1] = 1 - whole.sum(axis=1)
-    return batched(np.log(np.maximum(whole, 1e-6)), boxes)
+    boxes, chances = queries(things, height, width, classes, rng)
+    return [softmax_logits(coco_columns(chances), rng)[None], boxes[None]]
+
+
+def detr_panoptic(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    return [*detr(things, height, width, classes, rng), rng.normal(size=(1, 100, height // 4, width // 4))]
+
+
+def detr_of_own(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    boxes, chances = queries(things, height, width, classes, rng)
+    return [softmax_logits(chances, rng)[None], boxes[None]]
+
+
+def deformable_detr(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    boxes, chances = queries(things, height, width, classes, rng, count=300)
+    return [logits(coco_columns(chances))[None], boxes[None]]
 
 
 def sigmoid_queries(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    chances, boxes = queries(things, height, width, classes, rng, classes)
-    return batched(logit(chances), boxes)
+    boxes, chances = queries(things, height, width, classes, rng, count=300)
+    return [logits(chances)[None], boxes[None]]
 
 
-def rfdetr(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    """A sigmoid a column, COCO's own numbers 0 to 90."""
-    chances, boxes = queries(things, height, width, classes, rng, classes)
-    return batched(boxes, logit(np.concatenate([np.full((QUERIES, 1), 1e-3), chances], axis=1)))
+def rfdetr(*arguments):  # type: ignore[no-untyped-def]
+    scores, boxes = deformable_detr(*arguments)
+    return [boxes, scores]
 
 
-def retinanet(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
-    """Nine anchors a cell at five strides; a thing is told by the cell and the anchor that are most like it."""
-    strides = (8, 16, 32, 64, 128)
-    extents = [(-(-height // stride), -(-width // stride)) for stride in strides]
-    scores = [rng.uniform(0, 0.02, (9, classes, *extent)) for extent in extents]
-    boxes = [rng.normal(scale=0.1, size=(9, 4, *extent)) for extent in extents]
-    for thing in things:
-        x1, y1, x2, y2 = thing.box
-        middle, size = np.array([(x1 + x2) / 2, (y1 + y2) / 2]), np.array([x2 - x1, y2 - y1])
-        level, anchor, sides = min(
-            (
-                (
-                    level,
-                    3 * scale + shape,
-                    stride * 4 * 2 ** (scale / 3) * np.array([ratio**-0.5, ratio**0.5]) + 1,
-                )
-                for level, stride in enumerate(strides)
-                for scale in range(3)
-                for shape, ratio in enumerate((1.0, 2.0, 0.5))
-            ),
-            key=lambda one: np.abs(np.log(size / one[2])).sum(),
-        )
-        stride = strides[level]
-        column, row = np.minimum(middle // stride, np.array(extents[level][::-1]) - 1).astype(int)
-        away = middle - (np.array([column, row]) * stride + stride / 2 + 0.5)
-        boxes[level][anchor, :, row, column] = [*(away / sides), *np.log(size / sides)]
-        scores[level][anchor, thing.class_id, row, column] = thing.score
-    return [*(one.reshape(1, -1, *one.shape[2:]) for one in (*scores, *boxes))]
+def rfdetr_of_own(*arguments):  # type: ignore[no-untyped-def]
+    scores, boxes = sigmoid_queries(*arguments)
+    return [boxes, scores]
 
 
-def float_input(name: str, *, batch: bool = True):  # type: ignore[no-untyped-def]
+def rfdetr_masks(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    return [*rfdetr(things, height, width, classes, rng), rng.normal(size=(1, 300, height // 4, width // 4))]
+
+
+def hugging_face(height, width):  # type: ignore[no-untyped-def]
+    picture = TensorSpec("pixel_values", (1, 3, height, width), "float32")
+    return (picture, TensorSpec("pixel_mask", (1, height, width), "int64"))
+
+
+def rtdetr(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    boxes, labels, scores = listed(things, height, width, classes, rng, count=300 - len(things), first=0)
+    return [labels[None], boxes[None], scores[None]]
+
+
+def rtdetr_squeezed(*arguments):  # type: ignore[no-untyped-def]
+    return [one[0] for one in rtdetr(*arguments)]
+
+
+def rtdetr_joined(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    boxes, chances = queries(things, height, width, classes, rng, count=300)
+    return [np.concatenate([boxes, chances], axis=1)[None]]
+
+
+def with_sizes(dtype):  # type: ignore[no-untyped-def]
     return lambda height, width: (
-        TensorSpec(name, (1, 3, height, width) if batch else (3, height, width), "float32"),
+        TensorSpec("images", (1, 3, height, width), dtype),
+        TensorSpec("orig_target_sizes", (1, 2), "int64"),
     )
 
 
-def with_sizes(height: int, width: int) -> tuple[TensorSpec, ...]:
-    return (*float_input("images")(height, width), TensorSpec("orig_target_sizes", (1, 2), "int64"))
+# --- maps relative to anchors: retinanet-examples, generate_anchors and box2delta
+
+RETINA_STRIDES = (8, 16, 32, 64, 128)
 
 
-def uint8(height: int, width: int) -> tuple[TensorSpec, ...]:
-    return (TensorSpec("input_tensor", (1, height, width, 3), "uint8"),)
+def anchors_of(stride):  # type: ignore[no-untyped-def]
+    """x1, y1, x2, y2 of the nine anchors of the first cell; the shape changes fastest."""
+    anchors = []
+    for scale in (4.0, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3)):
+        for ratio in (1.0, 2.0, 0.5):
+            wide = np.sqrt(stride * stride / ratio)
+            size = np.array([wide, wide * ratio]) * scale
+            anchors.append([*(0.5 * (stride - size)), *(0.5 * (stride + size))])
+    return np.array(anchors)
 
 
-_LIST = Layout(
-    "list", "", ssd, overlapping=False, size=(320, 320), sizes=((320, 320), (256, 448)), scores=(2,),
-    boxes=lambda outputs: [outputs[0]], counts_classes=False, tolerance_px=0.05,
+def overlap_of(box, others):  # type: ignore[no-untyped-def]
+    corner = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    shared = np.clip(corner, 0, None).prod(axis=1)
+    return shared / ((box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - shared)
+
+
+def retinanet(things, height, width, classes, rng):  # type: ignore[no-untyped-def]
+    levels = []
+    for stride in RETINA_STRIDES:
+        rows, columns = -(-height // stride), -(-width // stride)
+        scores = rng.uniform(0, 0.02, (9, classes, rows, columns))
+        levels.append([scores, rng.normal(scale=0.1, size=(9, 4, rows, columns)), anchors_of(stride)])
+    for thing in things:
+        x1, y1, x2, y2 = thing.box
+        box = np.array([x1, y1, x2 - 1, y2 - 1])  # the last pixel, not the edge behind it
+        best = (0.0, 0, 0, 0, 0)
+        for number, (stride, (scores, _, anchors)) in enumerate(zip(RETINA_STRIDES, levels, strict=True)):
+            for y, x in np.ndindex(*scores.shape[2:]):
+                overlaps = overlap_of(box, anchors + np.array([x, y, x, y]) * stride)
+                anchor = int(overlaps.argmax())
+                best = max(best, (float(overlaps[anchor]), number, anchor, y, x))
+        _, number, anchor, y, x = best
+        scores, boxes, anchors = levels[number]
+        of_cell = anchors[anchor] + np.array([x, y, x, y]) * RETINA_STRIDES[number]
+        sizes, wanted = of_cell[2:] - of_cell[:2] + 1, box[2:] - box[:2] + 1
+        middle, wanted_middle = of_cell[:2] + 0.5 * sizes, box[:2] + 0.5 * wanted
+        scores[anchor, thing.class_id, y, x] = thing.score
+        boxes[anchor, :, y, x] = [*((wanted_middle - middle) / sizes), *np.log(wanted / sizes)]
+    maps = [(scores, boxes) for scores, boxes, _ in levels]
+    scored = [scores.reshape(1, -1, *scores.shape[2:]) for scores, _ in maps]
+    return scored + [boxes.reshape(1, 36, *boxes.shape[2:]) for _, boxes in maps]
+
+
+def second(outputs):  # type: ignore[no-untyped-def]
+    return [outputs[1]]
+
+
+def first(outputs):  # type: ignore[no-untyped-def]
+    return [outputs[0]]
+
+
+_UINT8 = pictures("uint8", name="image_tensor:0", channels_last=True)
+_TFOD = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
+_TFOD_MORE = (
+    "detection_boxes", "detection_classes", "detection_masks", "detection_multiclass_scores", "detection_scores",
+    "num_detections", "raw_detection_boxes",
 )  # fmt: skip
-_QUERY = replace(
-    _LIST, scores=(0,), boxes=lambda outputs: [outputs[1]], counts_classes=True, tolerance_px=0.05
-)
-_TFOD = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
+_TFLITE = "TFLite_Detection_PostProcess"
+_PICTURE = pictures("float32", name="input")
 
-LAYOUTS: tuple[Layout, ...] = (
-    replace(_LIST, name="ssd", family="ssd", names=("bboxes", "labels", "scores"), inputs=float_input("image")),
-    replace(_LIST, name="tfod", family="tfod", write=tfod, names=_TFOD, inputs=uint8),
-    replace(
-        _LIST, name="tfod, of TensorFlow 1", family="tfod", write=tfod, inputs=uint8,
-        names=tuple(f"{name}:0" for name in _TFOD),
+
+def in_order(name, family, write, **more):  # type: ignore[no-untyped-def]
+    """A row whose outputs do not count the classes and need no NMS."""
+    more = {"overlapping": False, "counts_classes": False, "scores": (2,), "boxes": first} | more
+    return Layout(name, family, write, **more)
+
+
+def answered(name, family, write, **more):  # type: ignore[no-untyped-def]
+    """A row of queries, logits first."""
+    more = {"overlapping": False, "boxes": second, "tolerance_px": 0.05} | more
+    return Layout(name, family, write, **more)
+
+
+LAYOUTS = (
+    in_order("ssd", "ssd", ssd, names=("bboxes", "labels", "scores"), size=(1200, 1200)),
+    in_order("ssd, labels", "ssd", ssd, names=("bboxes", "labels", "scores"), classes=3, labels=ALIKE),
+    in_order(
+        "tfod", "tfod", tfod, names=tuple(f"{n}:0" for n in _TFOD), inputs=_UINT8, classes=90, boxes=second
     ),
-    replace(
-        _LIST, name="tfod, three labels", family="tfod", write=tfod, names=_TFOD, inputs=uint8, labels=("a", "b", "c"),
+    in_order(
+        "tfod, no colons", "tfod", tfod, names=_TFOD, inputs=_UINT8, classes=3, labels=ALIKE, boxes=second
+    ),
+    in_order(
+        "tfod, more outputs", "tfod", tfod_with_more, names=_TFOD_MORE, inputs=_UINT8, scores=(4,), classes=90
+    ),
+    in_order(
+        "tfod, TensorFlow Lite",
+        "tfod",
+        tfod_lite,
+        names=(_TFLITE, *(f"{_TFLITE}:{n}" for n in (1, 2, 3))),
+        inputs=pictures("float32", name="normalized_input_image_tensor", channels_last=True),
+        classes=90,
+    ),
+    in_order(
+        "customvision",
+        "customvision",
+        customvision,
+        names=("detected_boxes", "detected_classes", "detected_scores"),
         classes=3,
+        labels=ALIKE,
     ),
-    replace(
-        _LIST, name="customvision", family="customvision", write=customvision, labels=("a", "b", "c"), classes=3,
-        names=("detected_boxes", "detected_classes", "detected_scores"), inputs=float_input("image_tensor"),
+    in_order(
+        "customvision, without labels",
+        "customvision",
+        customvision,
+        names=("detected_boxes", "detected_classes", "detected_scores"),
+        dtype="float16",
     ),
-    replace(
-        _LIST, name="torchvision", family="torchvision", write=rcnn, names=("boxes", "labels", "scores"),
-        inputs=float_input("images", batch=False),
+    in_order("torchvision, a batch of one", "torchvision", rcnn, names=NAMED, classes=90, said=True),
+    in_order(
+        "torchvision, no batch", "torchvision", rcnn, names=NAMED, classes=90, inputs=without_batch("images")
     ),
-    replace(
-        _LIST, name="automl", family="automl", write=rcnn, names=("boxes_0", "labels_0", "scores_0"),
-        inputs=float_input("input"),
+    in_order(
+        "torchvision, nothing in the trial",
+        "torchvision",
+        rcnn_found_nothing,
+        names=NAMED,
+        classes=90,
+        inputs=without_batch("images"),
     ),
-    replace(
-        _LIST, name="faster r-cnn of the zoo", family="maskrcnn-benchmark", write=rcnn, names=("6379", "6381", "6383"),
-        inputs=float_input("image", batch=False),
+    in_order(
+        "torchvision, RetinaNet",
+        "torchvision",
+        retina,
+        names=("boxes", "scores", "labels"),
+        classes=90,
+        scores=(1,),
+        inputs=without_batch("images"),
     ),
-    replace(
-        _LIST, name="mask r-cnn of the zoo", family="maskrcnn-benchmark", write=mask_rcnn,
-        names=("6568", "6570", "6572", "6887"), inputs=float_input("image", batch=False),
+    in_order(
+        "torchvision, three labels",
+        "torchvision",
+        rcnn,
+        names=NAMED,
+        classes=3,
+        labels=ALIKE,
+        inputs=without_batch("images"),
     ),
-    replace(
-        _LIST, name="rtdetr", family="rtdetr", write=rtdetr, names=("labels", "boxes", "scores"), inputs=with_sizes,
-        boxes=lambda outputs: [outputs[1]],
+    in_order("torchvision, without names", "torchvision", rcnn, classes=90),
+    in_order(
+        "torchvision, neither names nor batch", "torchvision", rcnn, inputs=without_batch("image"), said=True
     ),
-    replace(
-        _LIST, name="rtdetr, squeezed", family="rtdetr", write=squeezed, names=("labels", "boxes", "scores"),
-        inputs=with_sizes, boxes=lambda outputs: [outputs[1]],
+    in_order(
+        "torchvision, masks",
+        "torchvision",
+        mask_rcnn,
+        names=MASKED,
+        classes=90,
+        inputs=without_batch("images"),
     ),
-    replace(
-        _QUERY, name="rtdetr of Hugging Face", family="rtdetr", write=sigmoid_queries, names=("logits", "pred_boxes"),
-        inputs=float_input("pixel_values"),
+    in_order("torchvision, masks without names", "torchvision", mask_rcnn, inputs=without_batch("images")),
+    in_order("torchvision, keypoints", "torchvision", keypoint_rcnn, classes=1),
+    in_order("automl, a batch of one", "automl", rcnn, names=NAMED, classes=3, labels=ALIKE, said=True),
+    in_order(
+        "automl, numbered", "automl", rcnn, names=tuple(f"{n}_0" for n in NAMED), classes=3, labels=ALIKE
     ),
-    replace(
-        _QUERY, name="detr", family="detr", write=detr, names=("pred_logits", "pred_boxes"), classes=90,
+    in_order("automl, masks", "automl", mask_rcnn, names=tuple(f"{n}_0" for n in MASKED), inputs=_PICTURE),
+    in_order(
+        "automl, RetinaNet",
+        "automl",
+        retina,
+        names=("boxes_0", "scores_0", "labels_0"),
+        scores=(1,),
+        inputs=_PICTURE,
     ),
-    replace(
-        _QUERY, name="rfdetr", family="rfdetr", write=rfdetr, names=("dets", "labels"), inputs=float_input("input"),
-        classes=90, scores=(1,), boxes=lambda outputs: [outputs[0]],
+    in_order(
+        "Faster R-CNN of the zoo", "maskrcnn-benchmark", rcnn, names=FASTER, inputs=without_batch("image")
+    ),
+    in_order(
+        "Mask R-CNN of the zoo",
+        "maskrcnn-benchmark",
+        zoo_mask_rcnn,
+        names=MASK,
+        inputs=without_batch("image"),
+    ),
+    in_order(
+        "maskrcnn-benchmark, other numbers",
+        "maskrcnn-benchmark",
+        rcnn,
+        names=("1", "2", "3"),
+        inputs=without_batch("image"),
+        said=True,
     ),
     Layout(
-        "retinanet", "retinanet", retinanet, size=(320, 320), sizes=((320, 320), (480, 640)), tolerance_px=0.05,
-        scores=(0, 1, 2, 3, 4), boxes=lambda outputs: outputs[5:],
+        "retinanet",
+        "retinanet",
+        retinanet,
+        names=tuple(f"output{n}" for n in range(1, 11)),
+        size=(480, 640),
+        sizes=((480, 640), (256, 384)),
+        scores=(0, 1, 2, 3, 4),
+        boxes=lambda outputs: outputs[5:],
+        tolerance_px=0.05,
     ),
-)  # fmt: skip
+    Layout(
+        "retinanet, one class",
+        "retinanet",
+        retinanet,
+        classes=1,
+        size=(256, 256),
+        sizes=((256, 256),),
+        scores=(0, 1, 2, 3, 4),
+        boxes=lambda outputs: outputs[5:],
+        tolerance_px=0.05,
+    ),
+    answered("detr", "detr", detr, names=("pred_logits", "pred_boxes"), classes=90),
+    answered(
+        "detr, masks", "detr", detr_panoptic, names=("pred_logits", "pred_boxes", "pred_masks"), classes=90
+    ),
+    answered(
+        "detr, Hugging Face", "detr", detr, names=("logits", "pred_boxes"), inputs=hugging_face, classes=90
+    ),
+    answered(
+        "detr, three labels", "detr", detr_of_own, names=("logits", "pred_boxes"), classes=3, labels=ALIKE
+    ),
+    answered("deformable detr", "detr", deformable_detr, names=("pred_logits", "pred_boxes"), classes=90),
+    answered(
+        "conditional detr, three labels",
+        "detr",
+        sigmoid_queries,
+        names=("logits", "pred_boxes"),
+        inputs=hugging_face,
+        classes=3,
+        labels=ALIKE,
+    ),
+    answered(
+        "deformable detr, three labels",
+        "detr",
+        sigmoid_queries,
+        names=("pred_logits", "pred_boxes"),
+        classes=3,
+        labels=ALIKE,
+        said=True,
+    ),
+    in_order(
+        "rtdetr",
+        "rtdetr",
+        rtdetr,
+        names=("labels", "boxes", "scores"),
+        inputs=with_sizes("float32"),
+        boxes=second,
+    ),
+    in_order(
+        "rtdetr, without the batch",
+        "rtdetr",
+        rtdetr_squeezed,
+        names=("labels", "boxes", "scores"),
+        inputs=with_sizes("float32"),
+        boxes=second,
+    ),
+    in_order(
+        "rtdetr, three labels, halves",
+        "rtdetr",
+        rtdetr,
+        names=("labels", "boxes", "scores"),
+        inputs=with_sizes("float16"),
+        boxes=second,
+        classes=3,
+        labels=ALIKE,
+        dtype="float16",
+    ),
+    answered("rtdetr, Hugging Face", "rtdetr", sigmoid_queries, names=("logits", "pred_boxes")),
+    answered(
+        "rtdetr, three labels, Hugging Face",
+        "rtdetr",
+        sigmoid_queries,
+        names=("logits", "pred_boxes"),
+        classes=3,
+        labels=ALIKE,
+        said=True,
+    ),
+    Layout("rtdetr, Ultralytics", "rtdetr", rtdetr_joined, overlapping=False, tolerance_px=0.05),
+    Layout(
+        "rtdetr, Ultralytics, two labels",
+        "rtdetr",
+        rtdetr_joined,
+        overlapping=False,
+        classes=2,
+        labels=("a", "b"),
+        tolerance_px=0.05,
+        metadata={"task": "detect", "description": "Ultralytics rtdetr-l model"},
+    ),
+    answered(
+        "rfdetr",
+        "rfdetr",
+        rfdetr,
+        names=("dets", "labels"),
+        classes=90,
+        scores=(1,),
+        boxes=first,
+        size=(560, 560),
+    ),
+    answered(
+        "rfdetr, masks",
+        "rfdetr",
+        rfdetr_masks,
+        names=("dets", "labels", "masks"),
+        classes=90,
+        scores=(1,),
+        boxes=first,
+        labels=COCO_90,
+    ),
+    answered(
+        "rfdetr, three labels",
+        "rfdetr",
+        rfdetr_of_own,
+        names=("dets", "labels"),
+        classes=3,
+        labels=ALIKE,
+        scores=(1,),
+        boxes=first,
+    ),
+)

@@ -6,10 +6,11 @@ NMS is done. Names may end in ``:0``. The graph resizes and normalises by itself
 [1, H, W, 3], RGB, 0-255, of any size. Masks and raw predictions that stand beside them are left out.
 
 Exports for TensorFlow Lite end in ``TFLite_Detection_PostProcess`` (boxes), ``:1`` (classes, counted from 0), ``:2``
-(scores) and ``:3`` (their number); a float input takes -1 to 1.
+(scores) and ``:3`` (their number); a float input takes -1 to 1, as MobileNet does.
 
 Source: onnx/models, ``vision/object_detection_segmentation/ssd-mobilenetv1``; tensorflow/models,
-``research/object_detection/exporter.py`` and ``export_tflite_ssd_graph.py``; tensorflow/tensorflow, issue 20962.
+``research/object_detection/exporter.py`` and ``export_tflite_ssd_graph.py``; tensorflow/tensorflow,
+``lite/kernels/detection_postprocess.cc``.
 """
 
 from dataclasses import replace
@@ -29,7 +30,7 @@ from edged.decode.triples import (
 from edged.geometry import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1.0, fit=Fit.STRETCH, pad=0)
-LITE_INPUT = replace(INPUT, scale=1 / 127.5, mean=(1.0, 1.0, 1.0))
+LITE_INPUT = replace(INPUT, scale=1 / 128, mean=(1.0, 1.0, 1.0))
 YXYX = (1, 0, 3, 2)
 """Columns of x1, y1, x2, y2."""
 LITE = "TFLite_Detection_PostProcess"
