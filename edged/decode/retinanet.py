@@ -4,7 +4,7 @@ Scores are ``[1, 9 * C, h, w]``, sigmoid done, boxes ``[1, 36, h, w]`` (an ancho
 strides 8, 16, 32, 64, 128. Anchors have sides of 4, 4 * 2^(1/3) and 4 * 2^(2/3) strides and the shapes 1, 2 and 1/2,
 the shape changing fastest. A box is centre and logarithm of the size relative to its anchor, on pixels counted whole (a
 box from pixel 0 to pixel 7 is 8 wide). NMS is left to edged. RGB with ImageNet's mean and deviation; the picture keeps
-its shape, and lies in the upper left corner with 0 beside it, which is the mean.
+its shape, and lies in the upper left corner with 114 beside it, close to the mean that training pads with.
 
 RetinaNet of torchvision is of the family ``torchvision``.
 
