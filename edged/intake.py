@@ -7,7 +7,6 @@ rename. What reaches the network and what looks into the file are passed in.
 """
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from edged.download import Bounds, Download, Progress
 from edged.errors import BadInput, EdgedError, InputNotFound, ModelRejected, NotAllowed, UsageError
 from edged.manifest import read_labels, read_manifest
 from edged.modelstore import StoredModel, find_at
-from edged.modelstore.adding import find_same, publish
+from edged.modelstore.adding import find_same, publish, sha256_of
 from edged.modelstore.archives import is_archive, unpack_model
 from edged.modelstore.finding import belongings, is_alone, model_in, weights
 from edged.modelstore.foreign import home_of, told_by_others
@@ -243,7 +242,7 @@ def _find(wanted: Wanted, folder: Path, download: Download, progress: Progress) 
             ours = wanted.url is not None
             return _Found(file, ours=ours, alone=ours, sha256=wanted.sha256)
         if wanted.sha256:
-            _compare(_digest(file), wanted.sha256, wanted.shown)
+            _compare(sha256_of(file), wanted.sha256, wanted.shown)
         model = unpack_model(file, folder / "unpacked", max_bytes=MAX_BYTES, subject=wanted.shown)
     except OSError as error:
         raise _unreadable(wanted.shown, error) from error
@@ -263,7 +262,7 @@ def _gather(found: _Found, labels: Mapping[str, bytes], version: Path, check: Ch
         if not found.alone and is_alone(found.path):
             told = dict(told_by_others(found.path, shown))
         left = MAX_BYTES - _bring(found.path, onnx, shown, ours=found.ours, left=MAX_BYTES)
-        digest = _digest(onnx)
+        digest = sha256_of(onnx)
         if found.sha256:
             _compare(digest, found.sha256, shown)
         with _said_of(shown):
@@ -359,11 +358,6 @@ def _compare(found: str, expected: str, shown: str) -> None:
             f"has the digest sha256:{found}, expected sha256:{expected}",
             "it is not the file that was wanted; nothing was stored",
         )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _contents(version: Path) -> dict[str, Path | bytes]:

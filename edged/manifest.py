@@ -106,7 +106,6 @@ class InputRecipe:
         channels: 3, or 1 for a model of grey pictures.
         color: Order of the channels.
         layout: ``NCHW`` or ``NHWC``; the batch is always 1.
-        batched: False where the model takes the one picture without the axis of the batch.
         dtype: ``float32``, ``float16`` or ``uint8``.
         scale: First factor.
         mean: Subtracted after ``scale``, per channel in the order of ``color``.
@@ -126,7 +125,6 @@ class InputRecipe:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     fit: Fit = Fit.LETTERBOX
     pad: int = 114
-    batched: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

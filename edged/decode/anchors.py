@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.decode.activations import sigmoid
 from edged.decode.family import Array, centre_to_corners
-from edged.decode.fastestdet import sigmoid
 from edged.decode.grid import Grid, make_grid
 from edged.decode.nms import require_finite
 from edged.detection import Detections

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.decode.activations import sigmoid
 from edged.decode.columns import are_probabilities
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition, centre_to_corners
 from edged.decode.nms import require_finite
@@ -32,7 +33,6 @@ INPUT = InputDefaults(
 )
 
 _NUMBERS = 4 + 6 * 2
-_SCORE_LIMIT = 80.0  # of a logit; MediaPipe's 100 is beyond what the exponential of a float32 can hold
 
 _LEAST_SIZE_PX = (
     2.0  # of the median box in a trial; 27 to 97 measured, and fractions of the input stay below 1
@@ -87,7 +87,7 @@ class AnchorPointDecoder:
         score = stacked(outputs, self.scores)[:, 0].astype(np.float32)
         require_finite(score, "scores")
         if self.sigmoid:
-            score = (1 / (1 + np.exp(-np.clip(score, -_SCORE_LIMIT, _SCORE_LIMIT)))).astype(np.float32)
+            score = sigmoid(score)
         chosen = np.flatnonzero(score >= min_score)
         rows = stacked(outputs, self.boxes)[chosen, :4].astype(np.float32)
         require_finite(rows, "boxes")

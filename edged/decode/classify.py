@@ -7,28 +7,21 @@ probability instead, beside the best name.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edged.decode.family import Array, Evidence, InputDefaults, Recognition
+from edged.decode.activations import softmax
+from edged.decode.family import IMAGENET, Array, Evidence, InputDefaults, Recognition
 from edged.decode.nms import require_finite
 from edged.detection import Detections
 from edged.geometry import Fit
 
 TOP = 5
 """Labels given to a picture, best first."""
-IMAGENET = 1000
+IMAGENET_CLASSES = 1000
 
-TORCHVISION = InputDefaults(
-    color="RGB",
-    scale=1 / 255,
-    fit=Fit.CROP,
-    pad=114,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-)
+TORCHVISION = replace(IMAGENET, fit=Fit.CROP)
 """``torchvision.transforms`` as in its reference training, and in most of the ONNX Model Zoo."""
 ULTRALYTICS = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.CROP, pad=114)
 CUSTOM_VISION = InputDefaults(color="BGR", scale=1.0, fit=Fit.CROP, pad=114)
@@ -94,13 +87,6 @@ class MapDecoder:
         return ClassDecoder(0, self.height, self.width, softmax=False)([row], min_score)
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Along the last axis, without overflow: (…, C) to (…, C)."""
-    raised: NDArray[np.float32] = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    total: NDArray[np.float32] = raised.sum(axis=-1, keepdims=True)
-    return np.divide(raised, total, dtype=np.float32)
-
-
 class Classify:
     """See the head of this file."""
 
@@ -138,20 +124,20 @@ class Classify:
             min_score=0.0,
         )
 
-    def _of_map(self, evidence: Evidence, output: int) -> Recognition:
+    def _of_map(self, evidence: Evidence, output: int) -> Recognition | str:
         keys = tuple(evidence.trial[output][0])
+        if evidence.labels and set(evidence.labels) != set(keys):
+            return (
+                f"{evidence.outputs[output].name} names its classes itself ({', '.join(keys):.80}), and the labels "
+                "name others; correct labels in model.toml or labels.txt, or leave them out"
+            )
         usual, notes = _usual_input(evidence)
         return Recognition(
             family=self.name,
             why=f"{evidence.outputs[output].name} maps {len(keys)} names to probabilities",
             class_count=len(keys),
             input=usual,
-            decoder=MapDecoder(
-                output,
-                evidence.labels if set(evidence.labels) == set(keys) else keys,
-                evidence.height,
-                evidence.width,
-            ),
+            decoder=MapDecoder(output, evidence.labels or keys, evidence.height, evidence.width),
             overlapping=False,
             notes=notes,
             task="classify",
@@ -185,7 +171,7 @@ def _reason(evidence: Evidence, count: int, *, sure: bool) -> str:
         return f"there are {count} names for it"
     if sure:
         return "they sum to 1"
-    return "as many as ImageNet has" if count in {IMAGENET, IMAGENET + 1} else ""
+    return "as many as ImageNet has" if count in {IMAGENET_CLASSES, IMAGENET_CLASSES + 1} else ""
 
 
 def _usual_input(evidence: Evidence) -> tuple[InputDefaults, tuple[str, ...]]:

@@ -42,6 +42,12 @@ def tables(evidence: Evidence) -> Iterator[tuple[int, NDArray[np.float32]]]:
             yield index, table.astype(np.float32)
 
 
+def is_table(output: Array) -> bool:
+    """Whether a trial's output is [1, A, B] or [A, B] of real numbers, and not empty."""
+    flat = output.ndim in {2, 3} and output.shape[:-2] in {(), (1,)}
+    return output.dtype.kind == "f" and flat and output.size > 0
+
+
 def as_table(output: Array) -> Array:
     """[1, A, B] or [A, B] as (A, B), without a copy."""
     return output[0] if output.ndim == 3 else output

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.columns import are_probabilities, as_table
+from edged.decode.columns import are_probabilities, as_table, is_table
 from edged.decode.family import Array, Evidence
 from edged.decode.grid import STRIDES, Grid, Units, count_rows, fit_grid
 from edged.decode.nms import best_scores, require_finite
@@ -67,7 +67,7 @@ class Corners:
 def corners_of(evidence: Evidence) -> Corners | None:
     """Find boxes of corners with their scores among one or two outputs; None where they are something else."""
     trial = evidence.trial
-    if len(trial) not in {1, 2} or not all(_is_table(one) for one in trial):
+    if len(trial) not in {1, 2} or not all(is_table(one) for one in trial):
         return None
     tables = [as_table(one).astype(np.float32) for one in trial]
     if len(tables) == 1:
@@ -89,11 +89,6 @@ def _in_one(evidence: Evidence, table: NDArray[np.float32]) -> Corners | None:
         return None
     grid = _followed(evidence, table[:, :4])
     return None if grid is None else Corners(CornerDecoder(0, 0), table.shape[1] - 4, grid)
-
-
-def _is_table(output: Array) -> bool:
-    flat = output.ndim in {2, 3} and output.shape[:-2] in {(), (1,)}
-    return output.dtype.kind == "f" and flat and output.size > 0
 
 
 def _followed(evidence: Evidence, xyxy: NDArray[np.float32]) -> Grid | None:

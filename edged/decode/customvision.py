@@ -11,8 +11,7 @@ Source: Azure-Samples/customvision-export-samples, ``samples/python/onnx/object_
 
 from edged.decode.family import Evidence, InputDefaults, Recognition
 from edged.decode.grid import Units
-from edged.decode.rows import pixels_to_unit
-from edged.decode.triples import TripleDecoder, too_few_labels, triple_named
+from edged.decode.triples import listed, triple_named
 from edged.geometry import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.STRETCH, pad=0)
@@ -33,15 +32,6 @@ class CustomVision:
                 f"{found.describe(evidence)} are named as Custom Vision names them, and the boxes are no fractions of "
                 "the input; export it from Custom Vision anew"
             )
-        wrong = too_few_labels(evidence, found, 0)
-        if wrong:
-            return wrong
-        scale = pixels_to_unit(Units.FRACTIONS, evidence.height, evidence.width)
-        return Recognition(
-            family=self.name,
-            why=f"{found.describe(evidence)} list what was found, corners in fractions of the input",
-            class_count=len(evidence.labels),
-            input=INPUT,
-            decoder=TripleDecoder(found, scale, 0),
-            overlapping=False,
+        return listed(
+            evidence, found, self.name, INPUT, units=Units.FRACTIONS, of=" of the input", first_class=0
         )

@@ -42,6 +42,7 @@ from edged.decode.yunet import YuNet
 from edged.decode.yunet2021 import YuNet2021
 from edged.errors import ModelRejected
 
+# Their order decides only which of several sentences a refused model gets: that of the first that has one.
 FAMILIES: tuple[Family, ...] = (
     YoloX(),
     YoloV5Raw(),
@@ -206,8 +207,6 @@ def _names() -> str:
 
 def _looks_like(evidence: Evidence) -> str:
     shapes = [output.shape for output in evidence.trial]
-    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][0] == 1:
-        return f"{_outputs(evidence)} is a classifier's answer, {shapes[0][1]} numbers a picture"
     if len(shapes) == 1 and len(shapes[0]) == 4:
         return f"{_outputs(evidence)} is one map over the picture, as segmentation and undecoded models give"
     return f"its outputs are {_outputs(evidence)}"

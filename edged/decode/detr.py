@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.decode.columns import count_of
-from edged.decode.family import Evidence, Recognition
+from edged.decode.family import IMAGENET, Evidence, Recognition
 from edged.decode.grid import Units
 from edged.decode.labels import COCO, COCO_90
 from edged.decode.queries import (
@@ -30,7 +30,6 @@ from edged.decode.queries import (
     queries_named,
 )
 from edged.decode.rows import pixels_to_unit
-from edged.decode.triples import IMAGENET
 
 LOGITS, BOXES = ("pred_logits", "logits"), ("pred_boxes",)
 COCO_COLUMNS = 91

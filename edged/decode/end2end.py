@@ -22,16 +22,14 @@ from edged.decode.columns import (
 )
 from edged.decode.family import ULTRALYTICS, Array, Evidence, Recognition
 from edged.decode.grid import Units, fit_grid, is_grid
+from edged.decode.listed import DISORDER, MAX_CLASSES
 from edged.decode.nms import require_finite
 from edged.decode.rows import pixels_to_unit
 from edged.detection import Detections
 
 MAX_ROWS = 3000
 """Rows; a hundred to a thousand are usual."""
-MAX_CLASSES = 20_000
-
 _FRACTION = 2.0  # coordinates up to this are fractions of the input: no box ends two pixels from the corner
-_DISORDER = 0.02  # of the rows may have x1 > x2 after integer arithmetic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +121,7 @@ def _are_objects(table: NDArray[np.float32], evidence: Evidence) -> bool:
     )
     if not whole or not are_probabilities(score):
         return False
-    if np.mean((x1 > x2) | (y1 > y2)) > _DISORDER:
+    if np.mean((x1 > x2) | (y1 > y2)) > DISORDER:
         return False
     if not is_grid(len(table), evidence.height, evidence.width, anchors=1):
         return True

@@ -134,6 +134,15 @@ class Family(Protocol):
 
 
 ULTRALYTICS = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.LETTERBOX, pad=114)
+IMAGENET = InputDefaults(
+    color="RGB",
+    scale=1 / 255,
+    fit=Fit.STRETCH,
+    pad=114,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+"""ImageNet's mean and deviation, on a picture resized without regard to its shape."""
 
 
 def centre_to_corners(cxcywh: NDArray[np.float32]) -> NDArray[np.float32]:

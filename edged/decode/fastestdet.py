@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.decode.activations import sigmoid
 from edged.decode.columns import are_probabilities, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition, centre_to_corners
 from edged.decode.nms import best_scores, require_finite
@@ -69,13 +70,6 @@ class FastestDetDecoder:
         centres = (np.column_stack([x, y]).astype(np.float32) + np.tanh(numbers[:, :2])) * np.float32(STRIDE)
         sizes = sigmoid(numbers[:, 2:]) * np.array([self.width, self.height], np.float32)
         return centre_to_corners(np.concatenate([centres, sizes], axis=1))
-
-
-def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 / (1 + exp(-x)), without overflow."""
-    half = np.float32(0.5)
-    result: NDArray[np.float32] = half + half * np.tanh(half * values)
-    return result
 
 
 class FastestDet:

@@ -23,20 +23,9 @@ COCO = (
 # fmt: on
 """The order of COCO's 80 classes in every detector of these families."""
 
-_NOT_USED = {
-    12: "N/A",
-    26: "N/A",
-    29: "N/A",
-    30: "N/A",
-    45: "N/A",
-    66: "N/A",
-    68: "N/A",
-    69: "N/A",
-    71: "N/A",
-    83: "N/A",
-}
+_NOT_USED = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _REST = iter(COCO)
-COCO_90 = tuple(_NOT_USED.get(number) or next(_REST) for number in range(1, 91))
+COCO_90 = tuple("N/A" if number in _NOT_USED else next(_REST) for number in range(1, 91))
 """COCO's own numbers 1 to 90, the first at 0; ten of them were never used (TensorFlow, torchvision, DETR)."""
 
 VOC = (

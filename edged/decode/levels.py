@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.columns import are_probabilities, as_table
-from edged.decode.family import Array, Evidence
+from edged.decode.activations import softmax
+from edged.decode.columns import are_probabilities, as_table, count_of, describe, is_table
+from edged.decode.family import Array, Evidence, InputDefaults, Recognition
 from edged.decode.grid import count_rows, make_grid
 from edged.decode.nms import best_scores, require_finite
 from edged.detection import Detections
@@ -79,10 +80,8 @@ def mean_distances(sides: NDArray[np.float32]) -> NDArray[np.float32]:
     Bins 0, 1, 2 of which the middle one is certain give 1.
     """
     bins = sides.reshape(len(sides), 4, sides.shape[1] // 4)
-    with np.errstate(invalid="ignore"):  # NaN is found and named by the caller
-        raised = np.exp(bins - bins.max(axis=2, keepdims=True))
-        chances = raised / raised.sum(axis=2, keepdims=True)
-    distances: NDArray[np.float32] = chances @ np.arange(bins.shape[2], dtype=np.float32)
+    steps: NDArray[np.float32] = np.arange(bins.shape[2], dtype=np.float32)
+    distances: NDArray[np.float32] = softmax(bins) @ steps
     return distances
 
 
@@ -134,7 +133,7 @@ def pairs_of(evidence: Evidence) -> Pairs | None:
     would be. None where there are other outputs, or the cells are not those of the first three or of all levels.
     """
     trial = evidence.trial
-    if not all(_is_table(one) for one in trial):
+    if not all(is_table(one) for one in trial):
         return None
     rows = [one.shape[-2] for one in trial]
     strides = STRIDES[: len(trial) // 2]
@@ -157,6 +156,30 @@ def pairs_of(evidence: Evidence) -> Pairs | None:
     return Pairs(strides, positions, classes, sides // 4)
 
 
-def _is_table(output: Array) -> bool:
-    flat = output.ndim in {2, 3} and output.shape[:-2] in {(), (1,)}
-    return output.dtype.kind == "f" and flat and output.size > 0
+def recognised_pairs(
+    evidence: Evidence,
+    pairs: Pairs,
+    family: str,
+    filled: InputDefaults,
+    *,
+    within: float,
+    notes: tuple[str, ...] = (),
+) -> Recognition:
+    """A model of two outputs a level; ``within`` is where in its cell a point lies, 0.5 in the middle."""
+    heads = tuple(
+        make_head(evidence, scores, boxes, (stride,), within=within)
+        for stride, (scores, boxes) in zip(pairs.strides, pairs.positions, strict=True)
+    )
+    scores, boxes = pairs.positions[0]
+    return Recognition(
+        family=family,
+        why=(
+            f"{describe(evidence, scores)} and {describe(evidence, boxes)} have {count_of(pairs.class_count)} and "
+            f"{pairs.bins} bins a side for each cell at stride 8, and so on to stride {pairs.strides[-1]}"
+        ),
+        class_count=pairs.class_count,
+        input=filled,
+        decoder=DistributionDecoder(heads, pairs.class_count),
+        overlapping=True,
+        notes=notes,
+    )

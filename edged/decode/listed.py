@@ -12,8 +12,8 @@ from edged.decode.nms import require_finite
 from edged.detection import Detections
 
 MAX_CLASSES = 20_000
-
-_DISORDER = 0.02  # of the rows may have x1 > x2 after integer arithmetic
+DISORDER = 0.02
+"""Of the rows may have x1 > x2 after integer arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class ListDecoder:
         class_id, score = rows[:, 5], rows[:, 4]
         whole = bool((class_id == np.rint(class_id)).all() and class_id.max() < MAX_CLASSES)
         padding = class_id < self.first_class
-        in_order = np.mean((rows[:, :2] > rows[:, 2:4]).any(axis=1)) <= _DISORDER
+        in_order = np.mean((rows[:, :2] > rows[:, 2:4]).any(axis=1)) <= DISORDER
         return whole and class_id.min() >= -1 and bool(in_order) and are_probabilities(score * ~padding)
 
     def greatest_class(self, output: Array) -> int:

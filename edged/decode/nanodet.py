@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from edged.decode.columns import are_probabilities, count_of, describe, tables
 from edged.decode.family import Evidence, InputDefaults, Recognition
-from edged.decode.levels import MIN_BINS, DistributionDecoder, make_head, pairs_of, strides_of
+from edged.decode.levels import (
+    MIN_BINS,
+    DistributionDecoder,
+    make_head,
+    pairs_of,
+    recognised_pairs,
+    strides_of,
+)
 from edged.geometry import Fit
 
 INPUT = InputDefaults(
@@ -53,23 +60,7 @@ class NanoDet:
         named = evidence.named == self.name or evidence.output("cls_pred_stride_8") is not None
         if pairs is None or (len(pairs.strides) == PLUS_LEVELS and not named):
             return None  # two outputs for each of four levels are PicoDet's
-        heads = tuple(
-            make_head(evidence, scores, boxes, (stride,), within=MIDDLE)
-            for stride, (scores, boxes) in zip(pairs.strides, pairs.positions, strict=True)
-        )
-        scores, boxes = pairs.positions[0]
-        return Recognition(
-            family=self.name,
-            why=(
-                f"{describe(evidence, scores)} and {describe(evidence, boxes)} have {count_of(pairs.class_count)} and "
-                f"{pairs.bins} bins a side for each cell at stride 8, and so on to stride {pairs.strides[-1]}"
-            ),
-            class_count=pairs.class_count,
-            input=INPUT,
-            decoder=DistributionDecoder(heads, pairs.class_count),
-            overlapping=True,
-            notes=(_BACKBONE,),
-        )
+        return recognised_pairs(evidence, pairs, self.name, INPUT, within=MIDDLE, notes=(_BACKBONE,))
 
     def _in_one(self, evidence: Evidence) -> Recognition | None:
         for index, table in tables(evidence):

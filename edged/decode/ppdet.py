@@ -19,20 +19,11 @@ from dataclasses import replace
 
 from edged.decode.columns import count_of, describe
 from edged.decode.corners import Corners, corners_of
-from edged.decode.family import Evidence, InputDefaults, Recognition
+from edged.decode.family import IMAGENET, Evidence, InputDefaults, Recognition
 from edged.decode.labels import COCO
-from edged.decode.levels import STRIDES, DistributionDecoder, make_head, pairs_of
+from edged.decode.levels import STRIDES, pairs_of, recognised_pairs
 from edged.decode.listed import ListDecoder
-from edged.geometry import Fit
 
-IMAGENET = InputDefaults(
-    color="RGB",
-    scale=1 / 255,
-    fit=Fit.STRETCH,
-    pad=0,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-)
 PLAIN = replace(IMAGENET, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 ROW = (2, 3, 4, 5, 1, 0)
@@ -136,19 +127,4 @@ class PicoDet:
         pairs = pairs_of(evidence)
         if pairs is None or pairs.strides != STRIDES or evidence.output("cls_pred_stride_8") is not None:
             return None
-        heads = tuple(
-            make_head(evidence, scores, boxes, (stride,), within=0.5)
-            for stride, (scores, boxes) in zip(pairs.strides, pairs.positions, strict=True)
-        )
-        scores, boxes = pairs.positions[0]
-        return Recognition(
-            family=self.name,
-            why=(
-                f"{describe(evidence, scores)} and {describe(evidence, boxes)} have {count_of(pairs.class_count)} and "
-                f"{pairs.bins} bins a side for each cell at stride 8, and so on to stride 64"
-            ),
-            class_count=pairs.class_count,
-            input=IMAGENET,
-            decoder=DistributionDecoder(heads, pairs.class_count),
-            overlapping=True,
-        )
+        return recognised_pairs(evidence, pairs, self.name, IMAGENET, within=0.5)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.classify import softmax
+from edged.decode.activations import sigmoid, softmax
 from edged.decode.columns import as_table, describe
 from edged.decode.family import Array, Evidence, centre_to_corners
-from edged.decode.fastestdet import sigmoid
 from edged.decode.nms import require_finite
 from edged.detection import Detections
 

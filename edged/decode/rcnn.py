@@ -20,21 +20,17 @@ Source: pytorch/vision, ``torchvision/models/detection`` and ``test/test_onnx.py
 ``vision/object_detection_segmentation/faster-rcnn`` and ``mask-rcnn``.
 """
 
-from edged.decode.family import Evidence, InputDefaults, Recognition
+from edged.decode.family import IMAGENET, Evidence, InputDefaults, Recognition
 from edged.decode.grid import Units
 from edged.decode.labels import COCO, COCO_90
-from edged.decode.rows import pixels_to_unit
 from edged.decode.triples import (
-    IMAGENET,
     Triple,
-    TripleDecoder,
     first_number,
     has_whole_classes,
     left_out,
-    too_few_labels,
+    listed,
     triple_named,
     triple_unnamed,
-    usual_or_none,
 )
 from edged.geometry import Fit
 
@@ -150,19 +146,14 @@ def _recognised(
     *,
     min_score: float | None = None,
 ) -> Recognition | str:
-    first = first_number(evidence.labels)
-    wrong = too_few_labels(evidence, found, first)
-    if wrong:
-        return wrong
-    scale = pixels_to_unit(Units.PIXELS, evidence.height, evidence.width)
-    return Recognition(
-        family=family,
-        why=f"{found.describe(evidence)} list what was found, corners in pixels",
-        class_count=len(evidence.labels),
-        input=filled,
-        decoder=TripleDecoder(found, scale, first),
-        overlapping=False,
+    return listed(
+        evidence,
+        found,
+        family,
+        filled,
+        units=Units.PIXELS,
+        first_class=first_number(evidence.labels),
+        usual=usual,
         notes=left_out(evidence, found),
-        usual_labels=usual_or_none(evidence, found, first, usual),
         min_score=min_score,
     )

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.decode.columns import are_probabilities, count_of, describe
-from edged.decode.family import Array, Evidence, Recognition, centre_to_corners
+from edged.decode.family import IMAGENET, Array, Evidence, Recognition, centre_to_corners
 from edged.decode.levels import joined
 from edged.decode.nms import best_scores, require_finite
-from edged.decode.triples import IMAGENET
 from edged.detection import Detections
 from edged.geometry import Fit
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edged.decode.columns import count_of, describe
 from edged.decode.detr import COCO_COLUMNS
-from edged.decode.family import Evidence, Recognition
+from edged.decode.family import IMAGENET, Evidence, Recognition
 from edged.decode.grid import Units
 from edged.decode.labels import COCO_90
 from edged.decode.queries import (
@@ -27,7 +27,7 @@ from edged.decode.queries import (
     queries_named,
 )
 from edged.decode.rows import pixels_to_unit
-from edged.decode.triples import BACKGROUNDS, IMAGENET
+from edged.decode.triples import BACKGROUNDS
 
 MIN_SCORE = 0.5
 ROBOFLOW_BACKGROUND = "background_class83422"

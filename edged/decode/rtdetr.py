@@ -34,12 +34,10 @@ from edged.decode.queries import (
 )
 from edged.decode.rows import pixels_to_unit
 from edged.decode.triples import (
-    TripleDecoder,
     has_whole_classes,
     left_out,
-    too_few_labels,
+    listed,
     triple_named,
-    usual_or_none,
 )
 from edged.decode.yolov8 import ColumnDecoder
 from edged.geometry import Fit
@@ -67,19 +65,16 @@ class RtDetr:
         found = triple_named(evidence, "boxes", "scores", "labels")
         if found is None or evidence.input(SIZES) is None or not has_whole_classes(evidence, found):
             return None
-        wrong = too_few_labels(evidence, found, 0)
-        if wrong:
-            return wrong
-        scale = pixels_to_unit(Units.PIXELS, evidence.height, evidence.width)
-        return Recognition(
-            family=self.name,
-            why=f"{found.describe(evidence)} list what was found, corners in pixels of the size that {SIZES} says",
-            class_count=len(evidence.labels),
-            input=INPUT,
-            decoder=TripleDecoder(found, scale, 0),
-            overlapping=False,
+        return listed(
+            evidence,
+            found,
+            self.name,
+            INPUT,
+            units=Units.PIXELS,
+            of=f" of the size that {SIZES} says",
+            first_class=0,
+            usual=COCO,
             notes=(*left_out(evidence, found), _DEIMV2),
-            usual_labels=usual_or_none(evidence, found, 0, COCO),
         )
 
     def _queries(self, evidence: Evidence) -> Recognition | str | None:

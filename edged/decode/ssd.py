@@ -8,19 +8,10 @@ Source: onnx/models, ``vision/object_detection_segmentation/ssd``; mlcommons/inf
 ``vision/classification_and_detection/python/coco.py`` (PostProcessCocoPt).
 """
 
-from edged.decode.family import Evidence, Recognition
+from edged.decode.family import IMAGENET, Evidence, Recognition
 from edged.decode.grid import Units
 from edged.decode.labels import COCO
-from edged.decode.rows import pixels_to_unit
-from edged.decode.triples import (
-    IMAGENET,
-    TripleDecoder,
-    first_number,
-    has_whole_classes,
-    too_few_labels,
-    triple_named,
-    usual_or_none,
-)
+from edged.decode.triples import first_number, has_whole_classes, listed, triple_named
 
 
 class Ssd:
@@ -38,17 +29,13 @@ class Ssd:
                 f"{found.describe(evidence)} are named as SSD of the ONNX Model Zoo names them, and the boxes are no "
                 "fractions of the input; export it with its boxes in 0-1"
             )
-        first = first_number(evidence.labels)
-        wrong = too_few_labels(evidence, found, first)
-        if wrong:
-            return wrong
-        scale = pixels_to_unit(Units.FRACTIONS, evidence.height, evidence.width)
-        return Recognition(
-            family=self.name,
-            why=f"{found.describe(evidence)} list what was found, corners in fractions of the input",
-            class_count=len(evidence.labels),
-            input=IMAGENET,
-            decoder=TripleDecoder(found, scale, first),
-            overlapping=False,
-            usual_labels=usual_or_none(evidence, found, first, COCO),
+        return listed(
+            evidence,
+            found,
+            self.name,
+            IMAGENET,
+            units=Units.FRACTIONS,
+            of=" of the input",
+            first_class=first_number(evidence.labels),
+            usual=COCO,
         )

@@ -18,14 +18,11 @@ from dataclasses import replace
 from edged.decode.family import Evidence, InputDefaults, Recognition
 from edged.decode.grid import Units
 from edged.decode.labels import COCO_90
-from edged.decode.rows import pixels_to_unit
 from edged.decode.triples import (
     Triple,
-    TripleDecoder,
     first_number,
-    too_few_labels,
+    listed,
     triple_named,
-    usual_or_none,
 )
 from edged.geometry import Fit
 
@@ -66,19 +63,18 @@ class TensorFlowObjectDetection:
                 f"{found.describe(evidence)} are named as the TensorFlow Object Detection API names them, and the "
                 "boxes are no fractions of the picture; export it with exporter_main_v2.py of that project"
             )
-        first = first_number(evidence.labels, background)
-        wrong = too_few_labels(evidence, found, first)
-        if wrong:
-            return wrong
-        scale = pixels_to_unit(Units.FRACTIONS, evidence.height, evidence.width)
         masks = any(spec.name.startswith("detection_masks") for spec in evidence.outputs)
-        return Recognition(
-            family=self.name,
-            why=f"{found.describe(evidence)} list what was found, y before x, in fractions of the picture",
-            class_count=len(evidence.labels),
-            input=filled,
-            decoder=TripleDecoder(found, scale, first, YXYX, count),
-            overlapping=False,
+        return listed(
+            evidence,
+            found,
+            self.name,
+            filled,
+            units=Units.FRACTIONS,
+            of=" of the picture",
+            where="y before x,",
+            first_class=first_number(evidence.labels, background),
+            order=YXYX,
+            count=count,
+            usual=COCO_90,
             notes=("its masks are left out, boxes only",) if masks else (),
-            usual_labels=usual_or_none(evidence, found, first, COCO_90),
         )

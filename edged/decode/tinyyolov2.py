@@ -19,11 +19,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from edged.decode.activations import sigmoid, softmax
 from edged.decode.anchors import AnchorDecoder, Floats, Reading, Sizes, as_given, exponential, lay_rows
-from edged.decode.classify import softmax
 from edged.decode.columns import count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition
-from edged.decode.fastestdet import sigmoid
 from edged.decode.labels import VOC
 from edged.geometry import Fit
 

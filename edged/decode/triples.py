@@ -11,20 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.decode.columns import describe
-from edged.decode.family import Array, Evidence, InputDefaults
+from edged.decode.family import Array, Evidence, InputDefaults, Recognition
+from edged.decode.grid import Units
 from edged.decode.nms import require_finite
+from edged.decode.rows import pixels_to_unit
 from edged.detection import Detections
-from edged.geometry import Fit
-
-IMAGENET = InputDefaults(
-    color="RGB",
-    scale=1 / 255,
-    fit=Fit.STRETCH,
-    pad=114,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-)
-"""ImageNet's mean and deviation, on a picture resized without regard to its shape."""
 
 BACKGROUNDS = {"background", "__background__", "_background_", "--bg--", "bg", "???"}
 """What label files call the class that is none, in small letters."""
@@ -187,6 +178,57 @@ def usual_or_none(
 ) -> tuple[str, ...]:
     """The names of the published models, where the trial found no class beyond them."""
     return usual if found.greatest_class(evidence) - first_class < len(usual) else ()
+
+
+def listed(
+    evidence: Evidence,
+    found: Triple,
+    family: str,
+    filled: InputDefaults,
+    *,
+    units: Units,
+    first_class: int,
+    where: str = "corners",
+    of: str = "",
+    order: tuple[int, int, int, int] = (0, 1, 2, 3),
+    count: int | None = None,
+    usual: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+    min_score: float | None = None,
+) -> Recognition | str:
+    """A model of such outputs, or a sentence where its labels do not fit.
+
+    Args:
+        evidence: Of the model.
+        found: Where the three stand.
+        family: Its name.
+        filled: How its pictures are.
+        units: Of the boxes.
+        first_class: As `TripleDecoder`.
+        where: What a box's numbers are, for a person.
+        of: What the units are those of, for a person.
+        order: As `TripleDecoder`.
+        count: As `TripleDecoder`.
+        usual: Names of the published models.
+        notes: For a person.
+        min_score: Of the family's own demo.
+    """
+    wrong = too_few_labels(evidence, found, first_class)
+    if wrong:
+        return wrong
+    scale = pixels_to_unit(units, evidence.height, evidence.width)
+    measure = "fractions" if units is Units.FRACTIONS else "pixels"
+    return Recognition(
+        family=family,
+        why=f"{found.describe(evidence)} list what was found, {where} in {measure}{of}",
+        class_count=len(evidence.labels),
+        input=filled,
+        decoder=TripleDecoder(found, scale, first_class, order, count),
+        overlapping=False,
+        notes=notes,
+        usual_labels=usual_or_none(evidence, found, first_class, usual),
+        min_score=min_score,
+    )
 
 
 def left_out(evidence: Evidence, found: Triple) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.classify import softmax
+from edged.decode.activations import softmax
 from edged.decode.columns import as_table, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition
 from edged.decode.nms import require_finite

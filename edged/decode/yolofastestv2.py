@@ -17,10 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.decode.classify import softmax
+from edged.decode.activations import sigmoid, softmax
 from edged.decode.columns import are_probabilities, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition, centre_to_corners
-from edged.decode.fastestdet import sigmoid
 from edged.decode.levels import joined
 from edged.decode.nms import require_finite
 from edged.detection import Detections

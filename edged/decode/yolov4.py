@@ -11,10 +11,10 @@ Source: onnx/models, ``vision/object_detection_segmentation/yolov4`` (README, ``
 tensorflow-yolov4-tflite, ``core/yolov4.py`` (``decode``), from which it was exported.
 """
 
+from edged.decode.activations import sigmoid
 from edged.decode.anchors import AnchorDecoder, Reading, as_given, exponential, lay_rows, levels_of
 from edged.decode.columns import are_probabilities, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition
-from edged.decode.fastestdet import sigmoid
 from edged.decode.labels import COCO
 from edged.geometry import Fit
 

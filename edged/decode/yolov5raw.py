@@ -15,6 +15,7 @@ Source: ultralytics/yolov5, ``models/yolo.py`` (Detect) and ``models/hub/anchors
 
 import numpy as np
 
+from edged.decode.activations import sigmoid
 from edged.decode.anchors import (
     AnchorDecoder,
     Floats,
@@ -29,7 +30,6 @@ from edged.decode.anchors import (
 )
 from edged.decode.columns import are_probabilities, as_table, count_of, describe, tables
 from edged.decode.family import ULTRALYTICS, Array, Evidence, Recognition
-from edged.decode.fastestdet import sigmoid
 from edged.decode.grid import Units, count_rows, fit_grid
 from edged.decode.labels import COCO
 

@@ -64,7 +64,7 @@ def find_same(
     for stored in sorted(_stored(store, name), key=lambda stored: stored.version, reverse=True):
         with contextlib.suppress(OSError, EdgedError):
             files = model_files(stored.path)
-            if _digest(files.onnx) == digest and all(
+            if sha256_of(files.onnx) == digest and all(
                 _same(_belonging(stored.path, member), content) for member, content in belongings.items()
             ):
                 return stored
@@ -105,7 +105,12 @@ def _same(path: Path, content: Path | bytes) -> bool:
     return filecmp.cmp(path, content, shallow=False)
 
 
-def _digest(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -7,7 +7,6 @@ The first two look at files from outside. ``readable`` to ``warm-up`` happen in 
 known. ``swap`` and ``probation``, the contract's last two, need a daemon that serves and are not here.
 """
 
-import hashlib
 import os
 import stat
 import time
@@ -22,6 +21,7 @@ import numpy as np
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, ModelRejected
 from edged.manifest import ExpectedObject, Golden, ModelFiles, model_files, read_manifest
+from edged.modelstore.adding import sha256_of
 from edged.worker.answer import Candidate
 from edged.worker.description import ModelDescription
 from edged.worker.looking import Look, picture_frame
@@ -204,8 +204,7 @@ def _states(files: ModelFiles) -> list[tuple[int, int]]:
 
 def _digest(onnx: Path) -> str:
     try:
-        with onnx.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"sha256:{sha256_of(onnx)}"
     except OSError as error:
         raise ModelRejected(
             str(onnx), f"cannot be read ({error.strerror})", "check the file and its permissions"

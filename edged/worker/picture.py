@@ -124,9 +124,7 @@ def _recipe(spec: TensorSpec, given: InputManifest, height: int, width: int, pat
         dtype = "float16"
     elif spec.dtype == "uint8":
         dtype = "uint8"
-    return InputRecipe(
-        height, width, channels=channels, layout=layout, dtype=dtype, batched=len(spec.shape) == 4
-    )
+    return InputRecipe(height, width, channels=channels, layout=layout, dtype=dtype)
 
 
 def filled(

@@ -25,7 +25,6 @@ from edged.worker.model import LoadedModel
 
 SEED = 20_000_000  # training draws from seeds (1, n)
 PRECISION = 0.85
-VISIBLE = 10.0  # grey levels: a code with less contrast in the finished picture is hardly one
 BANDS = ((0, 20), (20, 40), (40, 96), (96, 10_000))
 
 
@@ -55,14 +54,14 @@ def measure(path: Path, pictures: int, size: int, provider: str) -> None:
             true = drawn.classes == kind
             found = (xyxy[kinds == kind], scores[kinds == kind], drawn.boxes[true])
             every[kind].add(*found)
-            visible[kind].add(*found, drawn.contrast[true] < VISIBLE)
+            visible[kind].add(*found, drawn.contrast[true] < scenes.FAINTEST)
         _count_by_size(bands, drawn.boxes, drawn.classes, xyxy[scores >= served], kinds[scores >= served])
     description = model.description
     print(
         f"{path}: {pictures} pictures of {size} × {size}, provider {description.provider}, {description.digest}"
     )
     _print_table("all codes", every)
-    _print_table(f"contrast {VISIBLE} and more", visible)
+    _print_table(f"contrast {scenes.FAINTEST} and more", visible)
     shares = (f"{low}–{high} px {hit}/{all_}" for (low, high), (hit, all_) in zip(BANDS, bands, strict=True))
     print(f"of all, found at score {served} by size: {', '.join(shares)}")
     print(f"{description.latency_ms:.1f} ms an inference, {description.threads} thread(s)\n")

@@ -11,10 +11,8 @@ from torch.nn import functional
 
 TOP = 10  # cells that may learn one box
 SMALLEST_REACH = 4.6  # pixels: a box thinner than a cell of stride 8 still gets one
-FINEST_ONLY, FINEST_TOO = (
-    20.0,
-    40.0,
-)  # pixels, square root of the area: who learns at the finest stride, alone or also
+FINEST_ONLY = 20.0  # pixels, square root of the area: smaller boxes are learned at the finest stride alone
+FINEST_TOO = 40.0  # pixels: larger ones never there
 BOX, SCORE, DISTRIBUTION = 7.5, 0.5, 1.5
 
 

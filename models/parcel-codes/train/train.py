@@ -5,8 +5,9 @@
 An hour and a half on two cores with AVX512: one calculates, the other draws. Pictures, order and initial weights
 follow from ``--seed``; sums of floats in other orders on other machines make other last digits. Every five minutes
 ``last.pt`` is written, from which a run goes on. At the end ``weights.pt`` holds the averaged weights in half
-precision; ``--begin models/parcel-codes/train/weights.pt`` trains on from those of the bundled model, at half the
-``--rate``, and another ``--seed`` draws other pictures. Each picture is used twice, the second time turned.
+precision; ``--begin models/parcel-codes/train/weights.pt`` trains on from those of the bundled model (a third of the
+usual ``--rate`` served well), and another ``--seed`` draws other pictures. Each picture is used twice, the second time
+turned.
 """
 
 import argparse

@@ -66,6 +66,13 @@ def test_custom_vision_maps_names_to_probabilities() -> None:
     assert labelled.decoder([best, mapped], 0.5).class_id.tolist() == [2]
 
 
+def test_labels_that_are_not_the_names_of_the_map_are_refused() -> None:
+    mapped = np.empty(1, object)
+    mapped[0] = {"box": 0.75, "empty": 0.25}
+    with pytest.raises(ModelRejected, match=r"names its classes itself \(box, empty\)"):
+        recognise(evidence_of(mapped, labels=("Kiste", "leer")))
+
+
 def test_numbers_that_are_none_are_an_error() -> None:
     decoder = recognise(evidence_of(LOGITS, labels=SEVEN)).decoder
     with pytest.raises(InferenceFailed, match="NaN or infinity among its scores"):
