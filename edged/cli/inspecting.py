@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,8 @@ _Row = tuple[str, str]
 
 MAX_SHOWN_CHARS = 100
 """Of one value of the metadata."""
+OWN_CONTENT_ONLY = "default-src 'self' 'unsafe-inline' data: blob:"
+"""Content security policy of the graph's page."""
 MAX_SHOWN = 12
 """Labels and operators on the page; all of them are in the JSON."""
 
@@ -172,6 +175,9 @@ def _printable(text: str) -> str:
 def _show_graph(onnx: Path) -> None:
     """Serve a model's graph to a browser of this machine until Ctrl-C.
 
+    Netron's page reports its use to its makers and asks a third party where its user is. The policy that goes with
+    every answer keeps a browser from both: nothing calls home.
+
     Raises:
         RuntimeMissing: Netron is not installed.
     """
@@ -179,6 +185,13 @@ def _show_graph(onnx: Path) -> None:
         netron = import_module("netron")
     except ImportError as error:
         raise RuntimeMissing("--graph", "needs Netron", "pip install 'edged[netron]'") from error
+    plain = BaseHTTPRequestHandler.end_headers
+
+    def end_headers(self: BaseHTTPRequestHandler) -> None:
+        self.send_header("Content-Security-Policy", OWN_CONTENT_ONLY)
+        plain(self)
+
+    BaseHTTPRequestHandler.end_headers = end_headers  # type: ignore[method-assign]  # its handler is not for us to name
     host, port = netron.start(str(onnx), address=("127.0.0.1", None))
     print(f"http://{host}:{port} until Ctrl-C", file=sys.stderr)
     netron.wait()
