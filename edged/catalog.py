@@ -58,11 +58,10 @@ class Entry(_Table):
         name: By which it is asked for, and under which it is stored.
         about: What it finds, in a line.
         task: As in ``model.toml``.
-        family: As edged calls the layout; of one that is not served yet, as others do.
+        family: As edged calls the layout.
         input: Height and width of the picture; None where the model leaves them open.
         labels: ``coco-80``, or the names in the order of the classes. Names go into the store as ``labels.txt``.
-        served: Whether edged can serve it today.
-        tried: Whether edged was run with this very file; else ``served`` follows from its layout.
+        tried: Whether edged was run with this very file; else that it serves it follows from its layout.
         note: What to mind.
         licence: As the publisher states it.
         publisher: The page to read before it is used.
@@ -79,7 +78,6 @@ class Entry(_Table):
     family: Line
     input: tuple[Side, Side] | None = None
     labels: Literal["coco-80"] | Annotated[tuple[Line, ...], Field(min_length=1)]
-    served: bool
     tried: bool = False
     note: str = ""
     licence: Line
@@ -89,12 +87,6 @@ class Entry(_Table):
     sha256: Digest
     digest: Statement
     size: Statement | None = None
-
-    @model_validator(mode="after")
-    def _says_why_not(self) -> Self:
-        if not self.served and not self.note:
-            raise ValueError("an entry that is not served says why in its note")
-        return self
 
     @property
     def labels_txt(self) -> bytes | None:

@@ -32,11 +32,8 @@ def catalog(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")]
         typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     width = max(len(entry.name) for entry in entries)
-    for served, heading in ((True, "Served by edged:"), (False, "Not served by this version:")):
-        typer.echo(heading)
-        for entry in entries:
-            if entry.served is served:
-                _print_entry(entry, width)
+    for entry in entries:
+        _print_entry(entry, width)
     typer.echo("These models are their publishers'. Read a licence before you use it. Get one with:")
     typer.echo(f"  edged model add {entries[0].name}")
 
@@ -90,8 +87,7 @@ def _print_entry(entry: "Entry", width: int) -> None:
     size = f"{entry.input[1]} × {entry.input[0]}" if entry.input else "any size"
     labels = "80 COCO labels" if isinstance(entry.labels, str) else ", ".join(entry.labels)
     facts = [entry.task, entry.family, size, labels, f"{entry.size_bytes:,} bytes", entry.licence]
-    if entry.served:
-        facts.append("tried" if entry.tried else "by its layout")
+    facts.append("tried" if entry.tried else "by its layout")
     indent = " " * (width + 4)
     typer.echo(f"  {entry.name:<{width}}  {entry.about}")
     typer.echo(f"{indent}{' · '.join(facts)}")
@@ -120,8 +116,6 @@ def _print_added(wanted: "Wanted", store: Path, added: "Added") -> None:
 
 def _what_next(wanted: "Wanted", store: Path, added: "Added") -> str:
     version = added.stored.version
-    if wanted.entry and not wanted.entry.served:
-        return "this version of edged cannot serve it"
     pin = store / wanted.name / "pinned"
     if not added.served:
         return f"{pin} names a version that is not there: correct it"

@@ -27,7 +27,6 @@ def test_there_is_something_to_choose_from():
     assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
     assert len({entry.sha256 for entry in ENTRIES}) == len(ENTRIES)
     assert len({entry.url for entry in ENTRIES}) == len(ENTRIES)
-    assert [entry.served for entry in ENTRIES] == sorted((entry.served for entry in ENTRIES), reverse=True)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=named)
@@ -41,9 +40,8 @@ def test_an_entry_is_complete(entry):
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=named)
-def test_an_entry_is_called_served_only_where_a_decoder_of_its_family_is_here(entry):
-    assert entry.served == (entry.task == "detect" and entry.family in SERVED)
-    assert entry.served or not entry.tried
+def test_a_decoder_of_its_family_is_here(entry):
+    assert entry.family in SERVED
 
 
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.digest.says == "file"], ids=named)
@@ -89,7 +87,6 @@ def test_an_entry_that_is_right_is_taken():
         {"labels": []},
         {"labels": "imagenet"},
         {"task": "segment"},
-        {"served": False, "note": None},
         {"licens": "MIT"},
     ],
     ids=str,
