@@ -188,21 +188,13 @@ def _refuse_others(evidence: Evidence) -> None:
 
 
 def _unknown(evidence: Evidence, reasons: list[str], family: str | None) -> ModelRejected:
+    known = f"the {len(FAMILIES)} families served, and how each is known, are in docs/models.md"
     if reasons:
-        problem, _, remedy = reasons[0].partition("; ")
-        return ModelRejected("model", problem, remedy or f"families served: {_names()}")
-    wanted = (
-        f"is not of the family {family!r}" if family else f"is no detector of a known family ({_names()})"
-    )
-    return ModelRejected(
-        "model",
-        f"{wanted}: {_looks_like(evidence)}",
-        "this version serves those families",
-    )
-
-
-def _names() -> str:
-    return ", ".join(one.name for one in FAMILIES)
+        settled_by_hand = [reason for reason in reasons if "model.toml" in reason]
+        problem, _, remedy = (settled_by_hand or reasons)[0].partition("; ")
+        return ModelRejected("model", problem, remedy or known)
+    wanted = f"is not of the family {family!r}" if family else "is no detector of a known family"
+    return ModelRejected("model", f"{wanted}: {_looks_like(evidence)}", known)
 
 
 def _looks_like(evidence: Evidence) -> str:

@@ -2,8 +2,9 @@
 
 NanoDet-m (2020) gives [1, N, C] and [1, N, 4 * bins] for each of strides 8, 16, 32, in an order and under names that
 say little; NanoDet 1.0 and NanoDet-Plus give one ``output`` [1, N, C + 4 * bins]. Distances begin in the middle of the
-cell, in NanoDet-Plus (four levels, to stride 64) at its upper left corner. NanoDet keeps the picture's shape, with
-black beside it; NanoDet-Plus stretches it.
+cell, in NanoDet-Plus (four levels, to stride 64) at its upper left corner, as NanoDet's own heads have it (decoders by
+others begin half a pixel earlier, which costs accuracy). NanoDet keeps the picture's shape, with black beside it;
+NanoDet-Plus stretches it.
 
 Source: RangiLyu/nanodet, ``nanodet/model/head/{gfl_head,nanodet_head,nanodet_plus_head}.py``, ``tools/export_onnx.py``
 and ``config/*.yml`` (``keep_ratio``, ``normalize``; the models on EfficientNet-Lite were given other numbers).

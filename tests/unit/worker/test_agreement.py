@@ -46,3 +46,18 @@ def test_nan_on_one_side_only_and_other_shapes_are_another_answer() -> None:
 def test_numbers_of_classes_and_texts_are_not_compared() -> None:
     assert difference([np.array([1, 2])], [np.array([2, 1])]) == 0
     assert difference([np.array(["a"])], [np.array(["b"])]) == 0
+
+
+def test_a_row_more_at_a_threshold_in_the_graph_is_the_same_answer() -> None:
+    rows = np.random.default_rng(6).random((40, 6)).astype(np.float32) * 300
+    for other in (rows[:-1], rows[3:], np.concatenate([rows, rows[:5]])):
+        assert difference([rows, rows[:, 4]], [other, other[:, 4]]) < MAX_DIFFERENCE
+    few, none = rows[:2], rows[:0]
+    assert difference([few], [none]) == difference([none], [few]) == 0
+
+
+def test_many_rows_more_or_rows_elsewhere_are_another_answer() -> None:
+    rows = np.random.default_rng(7).random((40, 6)).astype(np.float32) * 300
+    assert difference([rows], [rows[:20]]) == float("inf")
+    assert difference([rows], [rows[:0]]) == float("inf")
+    assert difference([rows], [rows[:-1] + 120]) > MAX_DIFFERENCE
