@@ -65,7 +65,6 @@ def catalog(toy) -> Catalog:
         "about": "a toy",
         "task": "detect",
         "family": "yolov8",
-        "served": True,
         "licence": "MIT",
         "publisher": "https://example.org/toys",
         "bytes": toy.stat().st_size,
