@@ -39,6 +39,15 @@ def memory_bytes() -> int:
         return 0
 
 
+def available_bytes() -> int:
+    """Memory that processes could still get without swapping; 0 where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -4,7 +4,8 @@
     camera ─ offer ─→ Feed (newest frame) ─┼─ turn ─→ caller ─ prepare ─→ worker ─→ message ─→ outbox
                                            └─ one frame of a feed in work at a time, so its results stay in order
 
-`Turns` decides and knows no thread; `Pipeline` owns the callers. A caller has a lane of the worker to itself.
+`Turns` decides and knows no thread; `Pipeline` owns the callers. A caller has a lane of the worker to itself, and asks
+before each frame which worker serves now: a swap happens between two frames.
 """
 
 import math
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -20,8 +22,9 @@ from edged.detection import Detections
 from edged.errors import EdgedError, InferenceFailed, WorkerLost
 from edged.frame import Frame
 from edged.preprocess import Preparer
-from edged.worker.client import Worker, WorkerProcess
+from edged.worker.client import WorkerProcess
 from edged.worker.description import ModelDescription
+from edged.worker.keeper import Worker
 from edged.worker.looking import in_frame
 
 log = structlog.get_logger()
@@ -40,6 +43,7 @@ class Result:
     Attributes:
         frame: The frame.
         model: What answered.
+        version: Of it.
         detections: In frame pixels, inside the frame, best first.
         queue_ms: From its arrival in the inbox to its turn.
         preprocess_ms: To prepare the tensor.
@@ -49,11 +53,24 @@ class Result:
 
     frame: Frame
     model: ModelDescription
+    version: int
     detections: Detections
     queue_ms: float
     preprocess_ms: float
     inference_ms: float
     decode_ms: float
+
+
+class Observer(Protocol):
+    """Hears how each frame went, from a caller's thread; must not block."""
+
+    def looked(self, worker: Worker, result: Result) -> None:
+        """A version answered."""
+        ...
+
+    def failed(self, worker: Worker, source: str, problem: str) -> None:
+        """A version gave no answer to a frame of this source."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -137,6 +154,15 @@ class Turns:
         """The feed's frame was dealt with."""
         feed._busy = False
 
+    def hand_back(self, turn: Turn) -> None:
+        """A frame was not looked at after all: it waits on, unless a newer one came."""
+        feed = turn.feed
+        feed._busy = False
+        if feed._frame is None or feed.lossless:
+            feed._again = turn.frame
+        else:
+            feed.counts["full"] += 1
+
     def give_back(self, feed: Feed, frame: Frame) -> bool:
         """The worker died over this frame: it, or the newer one that waits, goes to the next.
 
@@ -166,10 +192,24 @@ class Turns:
 
 
 class Pipeline:
-    """The callers of one model. A context manager that owns its threads ``caller-MODEL-N``."""
+    """The callers of one model. A context manager that owns its threads ``caller-MODEL-N``.
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
+    Attributes:
+        worker: The version that serves; None while there is none, and frames go stale.
+    """
+
+    def __init__(self, name: str, callers: int, observer: Observer | None = None) -> None:
+        """Nothing serves yet; see `serve`.
+
+        Args:
+            name: Of the model.
+            callers: How many frames may be in work at once.
+            observer: Hears how each frame went.
+        """
+        self.name = name
+        self.worker: Worker | None = None
+        self._observer = observer
+        self._in_use: dict[int, Worker] = {}
         self._turns = Turns()
         lock = threading.Lock()
         self._work = threading.Condition(lock)  # callers wait for a frame …
@@ -177,10 +217,8 @@ class Pipeline:
         self._rest = threading.Condition(lock)  # … and who ends everything until nothing is in work
         self._stopping = False
         self._callers = [
-            threading.Thread(
-                target=self._call, args=(lane,), name=f"caller-{worker.name}-{lane}", daemon=True
-            )
-            for lane in range(worker.request.callers)
+            threading.Thread(target=self._call, args=(lane,), name=f"caller-{name}-{lane}", daemon=True)
+            for lane in range(callers)
         ]
 
     def start(self) -> None:
@@ -194,6 +232,25 @@ class Pipeline:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def serve(self, worker: Worker | None) -> Worker | None:
+        """Have another version look at frames from the next one on; those in work end where they are.
+
+        Args:
+            worker: With as many callers as this has; None = nothing serves.
+
+        Returns:
+            What served until now.
+        """
+        with self._work:
+            before, self.worker = self.worker, worker
+            self._work.notify_all()
+        return before
+
+    def wait_left(self, worker: Worker, timeout_s: float) -> bool:
+        """Wait until no frame is in work with a version; False if that took longer."""
+        with self._work:
+            return self._rest.wait_for(lambda: worker not in self._in_use.values(), timeout_s)
 
     def attach(self, feed: Feed) -> None:
         """Serve a feed from now on."""
@@ -240,22 +297,61 @@ class Pipeline:
     def _call(self, lane: int) -> None:
         preparer, prepares_for = None, None
         while not self._stopping:
-            process = self.worker.current(WAIT_S)
+            worker = self.worker
+            if worker is None:
+                self._wait_for_worker()
+                continue
+            process = worker.current(WAIT_S)
             turn = self._next_turn() if process else None
             if not process or not turn:
+                continue
+            if not self._occupy(lane, worker):  # swapped while a frame was waited for
+                self._hand_back(turn)
                 continue
             if preparer is None or prepares_for is not process:  # a successor may have found another file
                 preparer, prepares_for = Preparer(process.description.input), process
             try:
-                self._hand_on(turn, _look(turn, process, lane, preparer))
+                result = _look(turn, worker, process, lane, preparer)
+                self._hand_on(turn, result)
+                if self._observer:
+                    self._observer.looked(worker, result)
             except WorkerLost:
-                self._lost(turn, process)
+                self._lost(turn, worker, process)
             except EdgedError as error:
+                failed = isinstance(error, InferenceFailed)
                 self._warn(turn.feed, "no inference", error=str(error), sequence=turn.frame.sequence)
-                self._finish(turn.feed, "failed" if isinstance(error, InferenceFailed) else "unreadable")
+                self._finish(turn.feed, "failed" if failed else "unreadable")
+                if failed and self._observer:
+                    self._observer.failed(worker, turn.feed.source, error.problem)
             except Exception as error:  # noqa: BLE001  # a bug of ours on one frame must not end the caller in silence
                 self._warn(turn.feed, "a bug: frame dropped", error=repr(error), sequence=turn.frame.sequence)
                 self._finish(turn.feed, "failed")
+            finally:
+                self._leave(lane)
+
+    def _wait_for_worker(self) -> None:
+        with self._work:
+            if self.worker is None and not self._stopping:
+                self._work.wait(WAIT_S)
+
+    def _occupy(self, lane: int, worker: Worker) -> bool:
+        """Use a version's lane from now on; False if it is not the one that serves any more."""
+        with self._work:
+            if worker is not self.worker:
+                return False
+            self._in_use[lane] = worker
+            return True
+
+    def _leave(self, lane: int) -> None:
+        with self._work:
+            self._in_use.pop(lane, None)
+            self._rest.notify_all()
+
+    def _hand_back(self, turn: Turn) -> None:
+        """A frame that no version has seen goes back to where it waited."""
+        with self._work:
+            self._turns.hand_back(turn)
+            self._work.notify()
 
     def _next_turn(self) -> Turn | None:
         with self._work:
@@ -279,8 +375,8 @@ class Pipeline:
         published = turn.feed.emit(result)
         self._finish(turn.feed, "published" if published else "withheld")
 
-    def _lost(self, turn: Turn, process: WorkerProcess) -> None:
-        self.worker.discard(process)
+    def _lost(self, turn: Turn, worker: Worker, process: WorkerProcess) -> None:
+        worker.discard(process)
         with self._work:
             again = self._turns.give_back(turn.feed, turn.frame)
             self._rest.notify_all()
@@ -298,10 +394,10 @@ class Pipeline:
         now_s = time.monotonic()
         if now_s - feed._warned_s > WARN_EVERY_S:
             feed._warned_s = now_s
-            log.warning(event, camera=feed.source, model=self.worker.name, **details)
+            log.warning(event, camera=feed.source, model=self.name, **details)
 
 
-def _look(turn: Turn, process: WorkerProcess, lane: int, preparer: Preparer) -> Result:
+def _look(turn: Turn, worker: Worker, process: WorkerProcess, lane: int, preparer: Preparer) -> Result:
     """One frame through the model."""
     started_s = time.monotonic()
     transform = preparer.prepare(turn.frame, process.tensor(lane))
@@ -310,6 +406,7 @@ def _look(turn: Turn, process: WorkerProcess, lane: int, preparer: Preparer) -> 
     return Result(
         frame=turn.frame,
         model=process.description,
+        version=worker.version,
         detections=in_frame(answer, transform),
         queue_ms=(started_s - turn.arrived_s) * 1000,
         preprocess_ms=(prepared_s - started_s) * 1000,

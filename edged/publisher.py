@@ -12,7 +12,6 @@ from edged.mqtt.topics import Topics
 from edged.outbox import Outbox
 from edged.pipeline import Result
 from edged.settings import CameraSettings
-from edged.worker.description import ModelDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Publisher:
         self._sender = sender
 
     def emitter(
-        self, camera: str, section: CameraSettings, info: Callable[[ModelDescription], ModelInfo]
+        self, camera: str, section: CameraSettings, info: Callable[[Result], ModelInfo]
     ) -> Callable[[Result], bool]:
         """What a feed of this camera calls with each result; it says whether a message was made of it."""
         last: Counter[int] | None = None
@@ -52,7 +51,7 @@ class Publisher:
             last = found
             if unchanged or (section.publish == "found" and not len(result.detections)):
                 return False
-            self._append(camera, info(result.model), result)
+            self._append(camera, info(result), result)
             return True
 
         return emit

@@ -140,6 +140,9 @@ class StoreSettings(Section):
     """The folder of models."""
 
     path: Path = Path("/var/lib/edged/models")
+    keep_versions: int = Field(
+        0, ge=0, description="Of each model, the newest; 0 = all. What serves always stays."
+    )
 
 
 class ModelSettings(Section):
@@ -162,7 +165,21 @@ class ModelSettings(Section):
     )
     timeout: Duration | None = Field(None, description="Of one inference; default: learned while warming up.")
     max_memory: ByteSize | None = Field(
-        None, description="Of the worker process; default: three quarters of the RAM."
+        None,
+        description="Of the worker process; default: three quarters of the RAM, four fifths of what is free.",
+    )
+    swap: Literal["auto", "overlap", "stop-first"] = Field(
+        "auto",
+        description="Whether a new version is tried beside the old one; auto: while memory allows two.",
+    )
+    shadow: Fraction = Field(
+        0.0, description="Share of live frames that a new version sees before it serves; 0 = no shadow run."
+    )
+    probation: Duration = Field(
+        120.0, description="A new version may be rolled back for so long, and for 200 inferences at least."
+    )
+    max_latency: Duration | None = Field(
+        None, description="Of an inference (p95); a new version that takes longer is rolled back."
     )
 
 

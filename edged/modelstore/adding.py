@@ -14,16 +14,18 @@ from pathlib import Path
 from edged.errors import EdgedError
 from edged.manifest import model_files
 from edged.modelstore.reading import StoredModel
+from edged.modelstore.records import flush_folder
 from edged.modelstore.staging import cannot_write, locked
 
 
-def publish(store: Path, name: str, folder: Path) -> StoredModel:
+def publish(store: Path, name: str, folder: Path, *, number: int | None = None) -> StoredModel:
     """Make a complete folder the next version of a model.
 
     Args:
         store: The store.
         name: Of the model.
         folder: With ``model.onnx`` and what belongs to it, within `staging` of the same store.
+        number: Of the version; None = the next.
 
     Raises:
         NotAllowed: This user may not write there.
@@ -32,7 +34,7 @@ def publish(store: Path, name: str, folder: Path) -> StoredModel:
     try:
         _flush_tree(folder)
         with locked(store):
-            version = next_version(store, name)
+            version = number or next_version(store, name)
             target = store / name / str(version)
             if (store / name).is_dir():
                 folder.rename(target)
@@ -40,10 +42,10 @@ def publish(store: Path, name: str, folder: Path) -> StoredModel:
                 parent = folder.with_name(f"{folder.name}-{name}")
                 parent.mkdir()
                 folder.rename(parent / target.name)
-                _flush_folder(parent)
+                flush_folder(parent)
                 parent.rename(store / name)
-                _flush_folder(store)
-            _flush_folder(store / name)
+                flush_folder(store)
+            flush_folder(store / name)
     except OSError as error:
         raise cannot_write(store / name, error) from error
     return StoredModel(target, version)
@@ -118,17 +120,7 @@ def sha256_of(path: Path) -> str:
 def _flush_tree(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         if path.is_dir():
-            _flush_folder(path)
+            flush_folder(path)
         else:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -37,9 +37,14 @@ def find_in_store(store: Path, name: str) -> StoredModel:
         return find_at(store / name)
     if (store / f"{name}.onnx").is_file():
         return StoredModel(store / f"{name}.onnx", 1)
+    raise not_in_store(store, name)
+
+
+def not_in_store(store: Path, name: str) -> ConfigurationError:
+    """The error of a model that the store does not have."""
     near = get_close_matches(name, _names(store), n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"add the model there, or say models.{name}.path"
-    raise ConfigurationError(f"models.{name}", f"is not in the store {store}", hint)
+    return ConfigurationError(f"models.{name}", f"is not in the store {store}", hint)
 
 
 def find_at(path: Path) -> StoredModel:

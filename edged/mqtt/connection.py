@@ -126,7 +126,7 @@ class Connection:
         """
         properties = None
         if self.protocol == "5":
-            properties = _properties(message.content_type, message.schema, message.expiry_s)
+            properties = _properties_for(message)
         self._check_size(message, properties)
         limits = self.limits
         sent = self._client.publish(
@@ -145,18 +145,29 @@ class Connection:
             NotAllowed: The broker refuses the filter.
             ConnectionEnded: It hung up, or did not answer in time.
         """
+        self.ask_for(topic_filter)
+        deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+        while self.granted is None:
+            if (left_s := deadline_s - time.monotonic()) <= 0:
+                raise self.given_up("no answer to the subscription")
+            self.step(left_s)
+        if not self.granted:
+            raise NotAllowed(self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL")
+
+    def ask_for(self, topic_filter: str) -> None:
+        """Ask for what is published under a filter, QoS 1; ``granted`` becomes the answer."""
         self._noted.subscribed.clear()
         if self.protocol == "5":
             self._client.subscribe(topic_filter, options=SubscribeOptions(qos=1, retainAsPublished=False))
         else:
             self._client.subscribe(topic_filter, qos=1)
-        deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
-        while not self._noted.subscribed:
-            if (left_s := deadline_s - time.monotonic()) <= 0:
-                raise self.given_up("no answer to the subscription")
-            self.step(left_s)
-        if any(code >= 0x80 for code in self._noted.subscribed):
-            raise NotAllowed(self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL")
+
+    @property
+    def granted(self) -> bool | None:
+        """Whether the broker takes the subscription; None until it has answered."""
+        if not self._noted.subscribed:
+            return None
+        return all(code < 0x80 for code in self._noted.subscribed)
 
     def step(self, timeout_s: float) -> None:
         """Wait for the socket or the waker, then read and write what there is.
@@ -282,7 +293,7 @@ class Connection:
 
     def _check_size(self, message: Message, properties: Properties | None) -> None:
         limit = self.limits.packet_bytes
-        if len(message.payload) + 65_535 + 512 <= limit:
+        if len(message.payload) + len(message.correlation) + 65_535 + 512 <= limit:
             return  # no topic and no properties of ours can make it too large
         packed = len(properties.pack()) if properties is not None else 0  # type: ignore[no-untyped-call]
         size = 1 + 4 + 2 + len(message.topic.encode()) + 2 + packed + len(message.payload)
@@ -324,7 +335,16 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             return  # no topic that anybody could name
-        self.received.append(Received(topic, bytes(message.payload), message.retain))
+        given = message.properties  # those that did not come are no attributes
+        self.received.append(
+            Received(
+                topic,
+                bytes(message.payload),
+                message.retain,
+                response_topic=getattr(given, "ResponseTopic", ""),
+                correlation=getattr(given, "CorrelationData", b""),
+            )
+        )
 
     def _on_subscribe(
         self, _client: paho.Client, _: Any, _message: int, reasons: list[ReasonCode], _properties: Any
@@ -372,7 +392,19 @@ def _client(options: LinkOptions, protocol: Protocol, sock: socket, will: Messag
     return client
 
 
+def _properties_for(message: Message) -> Properties:
+    if not message.correlation:
+        return _usual_properties(message.content_type, message.schema, message.expiry_s)
+    properties = _properties(message.content_type, message.schema, message.expiry_s)
+    properties.CorrelationData = message.correlation
+    return properties
+
+
 @lru_cache(maxsize=256)
+def _usual_properties(content_type: str, schema: str, expiry_s: int | None) -> Properties:
+    return _properties(content_type, schema, expiry_s)
+
+
 def _properties(content_type: str, schema: str, expiry_s: int | None) -> Properties:
     properties = _properties_of(PacketTypes.PUBLISH)
     if content_type:

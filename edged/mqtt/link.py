@@ -2,34 +2,37 @@
 
     pipeline ─ append → outbox ┐
     set_state → retained states ┼─ thread "mqtt-link" ─→ connection ─→ broker
-    publish → (while connected) ┘        │ lost, silent, refused
-                                         └─ backoff with jitter ─ a new connection
+    publish → (while connected) ┤        │ lost, silent, refused
+    answer → answers ───────────┘        └─ backoff with jitter ─ a new connection
 
 One thread does all of it, so an error cannot hide in a callback. Whether a link is alive is judged by
-acknowledgements that come, not by what the socket believes. After each connect the order is: `online`, all
-retained states, then the outbox from its oldest entry.
+acknowledgements that come, not by what the socket believes. After each connect the order is: the subscription to
+commands, so that who sees `online` may send one; `online`, all retained states, answers, then the outbox from its
+oldest entry.
 """
 
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import structlog
 
 from edged.errors import BadInput, BrokerUnreachable, EdgedError
 from edged.mqtt.backoff import Backoff
+from edged.mqtt.commands import Answer, Answers, Command, Refusal, answer_to, read_command
 from edged.mqtt.connection import Connection
 from edged.mqtt.connector import Connector
 from edged.mqtt.dial import Waker
 from edged.mqtt.payloads import marked_replayed
-from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message
+from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message, Received
 from edged.mqtt.retained import RetainedStates
-from edged.mqtt.topics import OFFLINE, ONLINE, Topics
-from edged.mqtt.window import Outcome, Parcel, Window
+from edged.mqtt.topics import JSON, OFFLINE, ONLINE, Topics
+from edged.mqtt.window import MAX_ENDS, PAUSE_S, Outcome, Parcel, Window
 from edged.outbox import Entry, Outbox
 
 __all__ = ["Link", "LinkOptions", "LinkState"]
@@ -39,6 +42,9 @@ WINDOW = 128
 
 MAX_FLEETING = 64
 """Messages of ``publish`` that wait for the thread."""
+
+ANSWER_EXPIRY_S = 3600
+"""For how long a broker keeps an answer for somebody who is away (MQTT 5)."""
 
 _MARGIN_S = 0.4  # before the time to stop is over: to notice that, and to close
 _FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
@@ -73,6 +79,8 @@ class Link:
         topics: Of this device.
         outbox: What is to be delivered.
         on_change: Called with each new state, from the link's thread; must not block.
+        on_command: Called with each command, from the link's thread; must not block. ``answer`` may be called later
+            and from any thread; an exception is answered as a failure. Without it nothing is subscribed to.
     """
 
     def __init__(
@@ -82,14 +90,20 @@ class Link:
         topics: Topics,
         outbox: Outbox,
         on_change: Callable[[LinkState], None] | None = None,
+        on_command: Callable[[Command], None] | None = None,
     ) -> None:
-        self._options, self._topics, self._outbox, self._on_change = options, topics, outbox, on_change
+        self._options, self._topics, self._outbox = options, topics, outbox
+        self._on_change, self._on_command = on_change, on_command
         will = Message(topics.status, OFFLINE, qos=1, retain=True)
         self._connector = Connector(options, will=will)
         self._window = Window(outbox)
         self._retained = RetainedStates()
         self._retained.set(topics.status, ONLINE)
         self._fleeting: deque[tuple[str, bytes, int]] = deque(maxlen=MAX_FLEETING)
+        self._answers = Answers(_log_dropped)
+        self._subscribing = False
+        self._ends_at_subscription = 0
+        self._deaf = False
         self._waker = Waker()
         self._state = LinkState(False, "not connected yet", "", time.time())
         self._connected_once = False
@@ -159,6 +173,16 @@ class Link:
             self._fleeting.append((topic, payload, qos))
             self._waker.wake()
 
+    def answer(self, command: Command, answer: Mapping[str, Any]) -> None:
+        """Answer a command (QoS 1) now, or once the broker is back; of more than 64 that wait the oldest are dropped.
+
+        Raises:
+            TypeError: It holds something that JSON does not know.
+            ValueError: It holds a number that is not finite, or itself.
+        """
+        self._answers.put(answer_to(command, answer))
+        self._waker.wake()
+
     def drain(self, timeout_s: float) -> bool:
         """Wait until everything is delivered and acknowledged.
 
@@ -197,7 +221,12 @@ class Link:
 
     @property
     def _idle(self) -> bool:
-        return not len(self._outbox) and not len(self._window) and not len(self._retained)
+        return not len(self._outbox) and not len(self._answers) and self._nothing_told
+
+    @property
+    def _nothing_told(self) -> bool:
+        """Nothing is in flight, and no state is due."""
+        return not len(self._window) and not len(self._retained)
 
     def _run(self) -> None:
         backoff = Backoff(self._options.client_id)
@@ -247,7 +276,9 @@ class Link:
         self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
         self._proven = False
         self._retained.all_again()
+        self._answers.all_again()
         self._fleeting.clear()
+        self._subscribe(connection)
         self._changed(LinkState(True, "", connection.protocol, time.time()))
 
     def _serve(self, connection: Connection) -> None:
@@ -255,7 +286,10 @@ class Link:
             self._send(connection)
             # A message of QoS 0 is settled by being written, which makes room for the next ones at once.
             written = self._settle(connection)
-            connection.step(0.0 if written else self._next_look_s())
+            try:
+                connection.step(0.0 if written else self._next_look_s())
+            finally:
+                self._receive(connection)  # also at its end: the broker was told that we have it
             self._settle(connection)
             if problem := self._window.stuck(time.monotonic()):
                 raise connection.given_up(problem)
@@ -265,13 +299,12 @@ class Link:
         """While stopping: whether all is said, or the time is over."""
         if not self._stopping.is_set():
             return False
-        nothing_left = not len(self._window) and not len(self._retained)
-        if self._final and ((nothing_left and not len(self._outbox)) or time.monotonic() > self._farewell_s):
+        if self._final and (self._idle or time.monotonic() > self._farewell_s):
             self._said_all = not len(self._outbox)
             self._retained.set(self._topics.status, self._final)
             self._final = b""
             return False
-        if not self._final and nothing_left:
+        if not self._final and self._nothing_told:
             return True
         if self._out_of_time():
             self._said_all = False
@@ -284,19 +317,38 @@ class Link:
             meaning = self._topics.meaning(topic)
             state = Message(topic, payload, 1, True, meaning.content_type, meaning.schema)
             self._send_one(connection, state, None)
+        said_goodbye = self._stopping.is_set() and not self._final
+        if not said_goodbye:
+            self._send_answers(connection)
         while self._fleeting and self._window.room > 0:
             topic, payload, qos = self._fleeting.popleft()
             meaning = self._topics.meaning(topic)
             self._send_one(
                 connection, Message(topic, payload, qos, False, meaning.content_type, meaning.schema), None
             )
-        # Entries wait until the broker has taken the states: if it hangs up after that, one of them is the cause.
-        self._proven = self._proven or not len(self._retained)
-        said_goodbye = self._stopping.is_set() and not self._final
+        # Entries wait until the broker has taken the states, and any answer that may have been what it hung up on:
+        # if it hangs up after that, one of them is the cause.
+        self._proven = self._proven or not (len(self._retained) or self._answers.suspected)
         if said_goodbye or not self._proven:
             return
         for entry in self._window.entries(time.monotonic()):
             self._send_one(connection, self._result(entry), entry)
+
+    def _send_answers(self, connection: Connection) -> None:
+        while self._window.room > 0 and (answer := self._answers.take(time.monotonic())):
+            message = Message(
+                answer.topic,
+                answer.payload,
+                1,
+                content_type=JSON,
+                expiry_s=ANSWER_EXPIRY_S,
+                correlation=answer.correlation,
+            )
+            identifier = self._send_one(connection, message, None)
+            if identifier is None:
+                self._answers.unsendable()
+            else:
+                self._answers.sent(identifier)
 
     def _result(self, entry: Entry) -> Message:
         meaning = self._topics.meaning(entry.topic)
@@ -315,7 +367,8 @@ class Link:
             max(int(expiry_s), 1),
         )
 
-    def _send_one(self, connection: Connection, message: Message, entry: Entry | None) -> None:
+    def _send_one(self, connection: Connection, message: Message, entry: Entry | None) -> int | None:
+        """Send a message into the window; returns its packet identifier, None where it cannot be sent at all."""
         try:
             identifier = connection.publish(message)
         except (BadInput, ValueError) as error:  # ValueError: a topic that paho does not accept
@@ -324,8 +377,9 @@ class Link:
                 self._window.passed_over(entry)
             elif message.retain:
                 self._retained.settled(message.topic, message.payload, again=False)
-            return
+            return None
         self._window.sent(identifier, Parcel(message.topic, message.payload, entry, time.monotonic()))
+        return identifier
 
     def _settle(self, connection: Connection) -> bool:
         """Act on the acknowledgements that came; False where none did."""
@@ -339,16 +393,71 @@ class Link:
             parcel, outcome = settled
             if outcome is Outcome.SET_ASIDE:
                 self._give_up(parcel.topic, f"the broker does not take it (reason 0x{reason:02x})")
-            if parcel.entry is None:
-                self._retained.settled(parcel.topic, parcel.payload, again=outcome is Outcome.LATER)
+            later = outcome is Outcome.LATER
+            again_at_s = time.monotonic() + PAUSE_S if later else None
+            answered = self._answers.settled(identifier, again_at_s=again_at_s)
+            if parcel.entry is None and not answered:
+                self._retained.settled(parcel.topic, parcel.payload, again=later)
         if moved and self._idle:
             with self._moved:
                 self._moved.notify_all()
         return moved
 
+    def _subscribe(self, connection: Connection) -> None:
+        """Ask for commands without waiting: results do not depend on whether the broker lets us have them."""
+        self._subscribing = False
+        if self._on_command is None:
+            return
+        if self._ends_at_subscription >= MAX_ENDS:
+            self._ends_at_subscription = 0  # the next connection tries again
+            self._hears_nothing("the broker hangs up on the subscription")
+            return
+        self._subscribing = True
+        connection.ask_for(self._topics.commands)
+
+    def _receive(self, connection: Connection) -> None:
+        """Act on what came in: the answer to the subscription, commands."""
+        if self._subscribing and connection.granted is not None:
+            self._subscribing = False
+            self._ends_at_subscription = 0
+            if connection.granted:
+                self._deaf = False
+            else:
+                self._hears_nothing("the broker refuses the subscription; look at its ACL")
+        while connection.received:
+            self._take_in(connection.received.popleft())
+
+    def _hears_nothing(self, why: str) -> None:
+        if not self._deaf:
+            _log.warning("mqtt commands are not received", topic=self._topics.commands, why=why)
+        self._deaf = True
+
+    def _take_in(self, received: Received) -> None:
+        if self._on_command is None:
+            return
+        command = read_command(self._topics, received)
+        if isinstance(command, Refusal):
+            _log.warning("mqtt command refused", topic=received.topic, why=command.why)
+            if command.asker is not None:
+                self.answer(command.asker, {"ok": False, "error": command.why})
+            return
+        if self._stopping.is_set():
+            self.answer(command, {"ok": False, "error": "edged is stopping; try again later"})
+            return
+        _log.info("mqtt command", verb=command.verb)
+        try:
+            self._on_command(command)
+        except Exception as error:  # noqa: BLE001 - one command's bug must not cost the connection
+            _log.error("mqtt command failed", verb=command.verb, exc_info=error)
+            why = (
+                str(error) if isinstance(error, EdgedError) else f"unexpected {type(error).__name__}: {error}"
+            )
+            self.answer(command, {"ok": False, "error": " ".join(why.split())})
+
     def _judge(self, error: EdgedError) -> None:
         """A broker that took our states and then hung up without a reason may have choked on what was in flight."""
         hung_up = isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP
+        self._ends_at_subscription += hung_up and self._subscribing
         if hung_up and self._proven and (entry := self._window.hung_up()):
             self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
 
@@ -383,6 +492,10 @@ class Link:
             self._on_change(state)
         except Exception as error:  # noqa: BLE001 - a listener's bug must not cost the connection
             _log.error("mqtt state listener failed", exc_info=error)
+
+
+def _log_dropped(answer: Answer, why: str) -> None:
+    _log.warning("mqtt answer dropped", topic=answer.topic, why=why)
 
 
 def _surprise(error: Exception) -> EdgedError:

@@ -311,6 +311,7 @@ class RejectedShape(Shape):
 
     version: Annotated[int, Field(ge=1)]
     reason: str
+    step: str = Field("", description="Of the gate, or probation.")
     at: Moment
 
 
@@ -324,6 +325,13 @@ class ModelStateMessage(Shape):
     previous: VersionShape | None = None
     candidate: CandidateShape | None = None
     rejected: tuple[RejectedShape, ...] = ()
+    waiting: dict[str, str] = Field(
+        {}, description="Versions that have not arrived yet: number to what is waited for."
+    )
+    pinned: int | None = Field(None, description="The version that a person asked for.")
+    probation: str = Field("", description="How far the serving version's probation is; empty = over.")
+    shadow: str = Field("", description="How far the last candidate agreed with what served.")
+    labels: tuple[str, ...] = Field((), description="Of the serving version.")
     provider_asked: tuple[str, ...]
     provider: str = Field("", description="In use; empty while nothing is served.")
     why: str = Field("", description="Why nothing is served, or why not on the provider asked for.")

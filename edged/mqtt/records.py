@@ -74,11 +74,15 @@ class Received:
         topic: Where it was published.
         payload: As it came.
         retained: It was kept by the broker from before.
+        response_topic: Where its sender wants an answer (MQTT 5); empty for none.
+        correlation: What that answer is to carry (MQTT 5).
     """
 
     topic: str
     payload: bytes
     retained: bool
+    response_topic: str = ""
+    correlation: bytes = b""
 
 
 class Ending(Enum):
@@ -127,6 +131,7 @@ class Message:
         content_type: For MQTT 5; empty for none.
         schema: User property ``schema``; empty for none.
         expiry_s: Message expiry; None for never.
+        correlation: Of the message this one answers, for MQTT 5; empty for none.
     """
 
     topic: str
@@ -136,3 +141,4 @@ class Message:
     content_type: str = ""
     schema: str = ""
     expiry_s: int | None = None
+    correlation: bytes = b""

@@ -8,20 +8,24 @@ The main thread waits for signals and for the end of ``--once``; everything else
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
+from edged.modelstore.watching import StoreWatcher
+from edged.mqtt.commands import Command
 from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
 from edged.publisher import Publisher, Sender
 from edged.service.broker import link_options
 from edged.service.endings import in_parallel, join
+from edged.service.orders import Orders
 from edged.service.posts import CameraPost
 from edged.service.report import Health, info
 from edged.service.signals import Signals
@@ -82,6 +86,8 @@ class Service:
         self._signals = Signals()
         self._started_at_s, self._tick_s = time.time(), time.monotonic()
         self._health = Health()
+        self._orders = Orders(lambda: self._models, self._answer)
+        self._watcher: StoreWatcher | None = None
         mqtt = loaded.settings.mqtt
         self._outbox = MemoryOutbox(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
         self._link = self._make_link(loaded)
@@ -122,8 +128,15 @@ class Service:
     def _make_link(self, loaded: LoadedSettings) -> Link:
         settings = loaded.settings
         return Link(
-            _link_options(loaded), topics=_topics(settings), outbox=self._outbox, on_change=self._link_changed
+            _link_options(loaded),
+            topics=_topics(settings),
+            outbox=self._outbox,
+            on_change=self._link_changed,
+            on_command=None if self._once else self._orders.take,
         )
+
+    def _answer(self, command: Command, answer: Mapping[str, Any]) -> None:
+        self._link.answer(command, answer)  # whichever link there is by then
 
     def _link_changed(self, state: LinkState) -> None:
         if state.why:
@@ -156,6 +169,22 @@ class Service:
         for name in self._settings.cameras:
             self._start_camera(name)
         self._publish_info()
+        self._watch_store()
+
+    def _watch_store(self) -> None:
+        """Have the models know when something changes in the store, or may have."""
+        before, self._watcher = self._watcher, None
+        if before:
+            before.stop()
+        if self._once:
+            return
+        folders = dict.fromkeys(folder for model in self._models.values() for folder in model.watched)
+        self._watcher = StoreWatcher(list(folders), on_change=self._store_changed)
+        self._watcher.start()
+
+    def _store_changed(self) -> None:
+        for model in list(self._models.values()):
+            model.look()
 
     def _await(self, models: Iterable[ServedModel]) -> list[bool]:
         """Wait until each model serves, or will not, and say which do; a signal to end is heard meanwhile."""
@@ -172,7 +201,15 @@ class Service:
 
     def _model(self, settings: Settings, name: str, feeds: int) -> ServedModel:
         section, store = settings.models[name], settings.store.path
-        return ServedModel(name, section, store=store, feeds=feeds, on_change=self._publish_model)
+        return ServedModel(
+            name,
+            section,
+            store=store,
+            feeds=feeds,
+            on_change=self._publish_model,
+            keep_versions=settings.store.keep_versions,
+            once=self._once,
+        )
 
     def _start_camera(self, name: str) -> None:
         post = CameraPost(
@@ -238,6 +275,9 @@ class Service:
         self._tick_s = time.monotonic()
         if self._signals.reload_asked(TICK_S):
             self._handle_reload()
+        for post in self._posts.values():
+            if post.misses(self._models):
+                post.connect(self._models)
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
@@ -404,6 +444,7 @@ class Service:
             model.stop()
             if model.name not in self._models:
                 self._link.clear_state(self._topics.model_state(model.name))
+        self._watch_store()
         return changed
 
     @staticmethod
@@ -418,6 +459,10 @@ class Service:
     def _stop(self) -> None:
         """Cameras, then models, then the link: what was made is delivered before the last word is said."""
         deadline_s = time.monotonic() + STOP_S
+        for model in self._models.values():
+            model.halt()
+        if self._watcher:
+            self._watcher.stop(0.5)
         for post in self._posts.values():
             post.disconnect()
         cameras = in_parallel(

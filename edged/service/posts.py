@@ -65,6 +65,13 @@ class CameraPost:
             feeds.append((model.pipeline, feed))
         self._feeds = tuple(feeds)
 
+    def misses(self, models: Mapping[str, ServedModel]) -> bool:
+        """Whether one of its models is served only since `connect`."""
+        served = {
+            model.pipeline for model in (models[name] for name in self.section.models) if model.pipeline
+        }
+        return served != {pipeline for pipeline, _ in self._feeds}
+
     def disconnect(self) -> None:
         """Take its feeds away; the camera goes on, and frames in work are still published."""
         feeds, self._feeds = self._feeds, ()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from edged import __version__, machine
-from edged.lifecycle import ServedModel, worker_pid
+from edged.lifecycle import ServedModel
 from edged.mqtt.payloads import HealthMessage, InfoMessage, MachineShape, SpoolShape, timestamp
 from edged.outbox import Outbox
 from edged.service.posts import CameraPost
@@ -57,7 +57,7 @@ class Health:
         """How the device is doing, the workers included."""
         now_s = time.monotonic()
         seconds = max(1e-3, now_s - self._reported_s)
-        used = machine.usage([os.getpid(), *filter(None, (worker_pid(model.worker) for model in models))])
+        used = machine.usage([os.getpid(), *(pid for model in models for pid in model.pids)])
         cpu_percent = 100 * max(0.0, used.cpu_s - self._cpu_s) / seconds
         self._reported_s, self._cpu_s = now_s, used.cpu_s
         return HealthMessage(

@@ -1,8 +1,4 @@
-"""The daemon's end of a worker: start it, hand tensors over, bound every wait, start it anew when it dies.
-
-`WorkerProcess` is one process from its start to its end. `Worker` keeps one running for a model and replaces it; the
-callers of the pipeline ask it for the current one before each frame.
-"""
+"""The daemon's end of a worker process, from its start to its end: start it, hand tensors over, bound every wait."""
 
 import contextlib
 import json
@@ -13,12 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from edged import errors
@@ -31,20 +25,15 @@ from edged.worker.journal import Progress
 from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_exactly, send_control
 from edged.worker.ring import Ring
 
-log = structlog.get_logger()
-
 LOAD_TIMEOUT_S = 60.0
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
 TIMEOUT_FACTOR = 10
 """An inference that takes this many times its warm latency counts as hung."""
-RESTART_DELAYS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 PROGRAM = (
     f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); "
     "from edged.worker.process import main; main(sys.argv[1:])"
 )
 """With -P nothing is imported from the working directory; edged itself is found where this one was."""
-STEADY_S = 60.0
-"""A worker that lived this long starts the delays over."""
 
 
 class WorkerProcess:
@@ -75,6 +64,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._hung = self._end = ""
         self._closed = False
+        self._tensors: list[NDArray[Any]] = []
         self._numbers = [0] * request.callers
         self.timeout_s = MAX_TIMEOUT_S
         self._start(request)
@@ -179,7 +169,10 @@ class WorkerProcess:
         return {}
 
     def _died_loading(self) -> EdgedError:
-        problem = f"killed the process that loaded it ({self._how_it_ended()})"
+        how = self._how_it_ended()
+        problem = f"killed the process that loaded it ({how})"
+        if how.startswith("SIGXCPU"):
+            problem = f"took more than {limits.LOAD_CPU_S} s of processor time to load"
         return ModelRejected(self._request.path, problem, "export it again or use another model")
 
     @property
@@ -193,8 +186,15 @@ class WorkerProcess:
         return self._process.pid
 
     def tensor(self, lane: int) -> NDArray[Any]:
-        """The lane's input tensor in shared memory, the same array each time; write it, then call `answer`."""
-        return self._tensors[lane]
+        """The lane's input tensor in shared memory, the same array each time; write it, then call `answer`.
+
+        Raises:
+            WorkerLost: The process was ended.
+        """
+        tensors = self._tensors
+        if not tensors:
+            raise self._lost("died")
+        return tensors[lane]
 
     def answer(self, lane: int) -> Answer:
         """Infer what stands in the lane's tensor.
@@ -284,6 +284,7 @@ class WorkerProcess:
             if self._closed:
                 return
             self._closed = True
+            self._tensors = []  # the mapped memory goes now, not when somebody collects the garbage
             for connection in (self._control, *self._lanes):
                 connection.close()
             os.close(self._stderr)
@@ -297,162 +298,3 @@ def _is_stopped(pid: int) -> bool:
             "t",
         }
     return False
-
-
-class Worker:
-    """Keeps one process running for a model. A context manager that owns the thread ``worker-NAME``.
-
-    The first start is the caller's to wait for (`wait_ready`): what is wrong with a model then is an error. Later
-    deaths are repaired with one line in the log and a call of ``on_change``.
-
-    Attributes:
-        restarts: How often a successor had to be started.
-        error: Why there is no process and will be none, or None.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        request: LoadRequest,
-        *,
-        timeout_s: float | None = None,
-        on_change: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.name, self.request = name, request
-        self.restarts = 0
-        self.error: EdgedError | None = None
-        self.last_end = ""
-        self._timeout_s, self._on_change = timeout_s, on_change
-        self._condition = threading.Condition()
-        self._current: WorkerProcess | None = None
-        self._starting: WorkerProcess | None = None
-        self._description: ModelDescription | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def __enter__(self) -> "Worker":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def settled(self, timeout_s: float) -> bool:
-        """Wait until the first process serves, or it is known that none will; False if that took longer."""
-        with self._condition:
-            return bool(self._condition.wait_for(lambda: self._description or self.error, timeout_s))
-
-    def wait_ready(self, timeout_s: float = LOAD_TIMEOUT_S + 10) -> ModelDescription:
-        """Wait for the first process.
-
-        Raises:
-            EdgedError: Why the model cannot be served.
-        """
-        with self._condition:
-            self._condition.wait_for(
-                lambda: self._description or self.error or self._stopping.is_set(), timeout_s
-            )
-            if self._description:
-                return self._description
-            raise self.error or WorkerLost(f"model {self.name}", "was not ready in time", "")
-
-    @property
-    def description(self) -> ModelDescription | None:
-        """Of the model, once it was loaded."""
-        return self._description
-
-    def current(self, timeout_s: float) -> WorkerProcess | None:
-        """The process that serves now; waits for one being started, None if none came in time."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._current or self._stopping.is_set(), timeout_s)
-            return None if self._stopping.is_set() else self._current
-
-    def discard(self, process: WorkerProcess) -> None:
-        """A caller lost this process: do not hand it out again."""
-        process.kill()
-        with self._condition:
-            if self._current is process:
-                self._current = None
-
-    def stop(self, timeout_s: float = 5.0) -> bool:
-        """End the process and the thread; True if that was done in time."""
-        self._stopping.set()
-        with self._condition:
-            process = self._current or self._starting
-            self._condition.notify_all()
-        if process:
-            process.close(timeout_s / 2)
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        failures, timeout_s = 0, self._timeout_s
-        while not self._stopping.wait(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)]):
-            started = time.monotonic()
-            process: WorkerProcess | None = None
-            try:
-                process = WorkerProcess(self.name, self.request)
-                if not self._announce(process):
-                    process.close(0)
-                    return
-                description = process.load(timeout_s=timeout_s)
-            except Exception as failure:  # noqa: BLE001  # whatever it is, this thread must not end without a word
-                error = failure if isinstance(failure, EdgedError) else self._puzzle(failure)
-                if process:
-                    process.close(0)
-                if self._description is None:
-                    self._give_up(error)
-                    return
-                failures += 1
-                if not self._stopping.is_set():
-                    log.error("worker did not start", model=self.name, error=str(error))
-                continue
-            self._serve(process, description, started_in_s=time.monotonic() - started)
-            process.close()
-            failures = 0 if time.monotonic() - started > STEADY_S else failures + 1
-            if self._timeout_s is None and process.hung:
-                timeout_s = min(
-                    MAX_TIMEOUT_S, process.timeout_s * 2
-                )  # a busy machine is slower than the warm-up
-
-    def _puzzle(self, failure: Exception) -> EdgedError:
-        return ModelRejected(
-            self.request.path, f"its process said what nobody understands ({failure!r})", "report this"
-        )
-
-    def _announce(self, process: WorkerProcess) -> bool:
-        """Let `stop` know of a process; False if that was called before it could."""
-        with self._condition:
-            self._starting = process
-            return not self._stopping.is_set()
-
-    def _give_up(self, error: EdgedError) -> None:
-        with self._condition:
-            self.error = error
-            self._condition.notify_all()
-        self._on_change()
-
-    def _serve(self, process: WorkerProcess, description: ModelDescription, *, started_in_s: float) -> None:
-        first = self._description is None
-        with self._condition:
-            if self._stopping.is_set():
-                return
-            self._current, self._description = process, description
-            self._condition.notify_all()
-        if not first:
-            self.restarts += 1
-            log.warning("worker restarted", model=self.name, pid=process.pid, seconds=round(started_in_s, 2))
-        self._on_change()
-        how = process.wait()
-        with self._condition:
-            if self._current is process:
-                self._current = None
-        if not self._stopping.is_set():
-            self.last_end = how
-            log.error("worker lost", model=self.name, pid=process.pid, why=how)
-            self._on_change()

@@ -22,6 +22,7 @@ class LoadRequest:
         threads: Of one inference; 0 = one, or this caller's share of the cores where the model is slow.
         callers: How many inferences may run at once.
         max_memory_bytes: Of the process.
+        digest: ``sha256:…`` that the file must have; empty = any.
     """
 
     path: str
@@ -32,6 +33,7 @@ class LoadRequest:
     threads: int = 0
     callers: int = 1
     max_memory_bytes: int = 0
+    digest: str = ""
 
     def to_json(self) -> bytes:
         """For the other process."""
@@ -82,6 +84,7 @@ class ModelDescription:
         ir_version: Of the ONNX format.
         producer: Program that wrote it.
         metadata: Custom metadata of the file.
+        external_data: Files that hold weights, relative to the model.
         node_count: Nodes in all its graphs.
         operators: Nodes by ``domain:type``, the most frequent; the standard domain without prefix.
         provider_asked: As configured.
@@ -116,6 +119,7 @@ class ModelDescription:
     ir_version: int
     producer: str
     metadata: Mapping[str, str]
+    external_data: tuple[str, ...]
     node_count: int
     operators: Mapping[str, int]
     provider_asked: tuple[str, ...]
@@ -144,6 +148,13 @@ class ModelDescription:
         }
         tuples = {
             key: tuple(values[key])
-            for key in ("notes", "labels", "provider_asked", "provider_refused", "providers_available")
+            for key in (
+                "notes",
+                "labels",
+                "provider_asked",
+                "provider_refused",
+                "providers_available",
+                "external_data",
+            )
         }
         return cls(**{**values, **specs, **tuples, "input": InputRecipe(**recipe)})

@@ -12,6 +12,8 @@ from edged.machine import memory_bytes
 MAX_DESCRIPTORS = 256
 OOM_SCORE = 500
 """The kernel ends a worker before it ends the daemon."""
+LOAD_CPU_S = 90
+"""Processor time to load, try and warm up a model, of all its threads together."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,6 +42,27 @@ def apply(*, max_memory_bytes: int, parent: int) -> None:
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
     end_with(parent)
+
+
+def bound_loading() -> None:
+    """Have the kernel end this process should it take too much processor time until `loaded`."""
+    _set_cpu_s(LOAD_CPU_S)
+
+
+def loaded() -> None:
+    """What serves may take as much processor time as it needs."""
+    _set_cpu_s(None)
+
+
+def _set_cpu_s(seconds: int | None) -> None:
+    """The soft limit, counted from the process's start; None = none."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  # not on Windows
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (hard if seconds is None else seconds, hard))
 
 
 def end_with(parent: int) -> None:

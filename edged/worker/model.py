@@ -170,6 +170,10 @@ class LoadedModel:
             precheck(files.onnx, summary)
         finally:
             self._know_summary(summary)
+        if self._request.digest not in {"", summary.digest}:
+            raise self._rejected(
+                "is another file than the one that was accepted", "it is tried as a new version"
+            )
         manifest = read_manifest(files.manifest)
         labels = manifest.labels or read_labels(files.labels) or self._named_in(summary)
         self._know(labels=labels)
@@ -183,6 +187,7 @@ class LoadedModel:
             "ir_version": summary.ir_version,
             "producer": summary.producer,
             "metadata": summary.metadata,
+            "external_data": sorted(summary.external_data),
             "node_count": summary.node_count,
             "operators": _bounded(summary.operators),
         }

@@ -62,11 +62,13 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)
     control_fd, max_memory, parent, *lane_fds = map(int, arguments)
     limits.apply(max_memory_bytes=max_memory, parent=parent)
+    limits.bound_loading()
     control = socket.socket(fileno=control_fd)
     lanes = [socket.socket(fileno=descriptor) for descriptor in lane_fds]
     request = LoadRequest.from_json(receive_control(control))
     model = _load(request, control)
     if model is not None:
+        limits.loaded()
         _serve(model, control, lanes)
     os._exit(0)  # native libraries may hang in their destructors
 

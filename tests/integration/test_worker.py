@@ -14,9 +14,10 @@ import pytest
 import toy_models
 
 from edged.errors import EdgedError, InferenceFailed, ModelRejected, WorkerLost
-from edged.worker import client
-from edged.worker.client import Worker, WorkerProcess
+from edged.worker import client, keeper
+from edged.worker.client import WorkerProcess
 from edged.worker.description import LoadRequest
+from edged.worker.keeper import Worker
 
 BRIGHT, DARK, BLACK = 1.0, 0.5, 0.0
 
@@ -172,7 +173,7 @@ def test_a_caller_in_another_lane_is_told_the_same_cause(serve):
 
 
 def test_ten_restarts_leak_no_descriptor_and_no_process(serve, monkeypatch):
-    monkeypatch.setattr(client, "RESTART_DELAYS_S", (0.0,))
+    monkeypatch.setattr(keeper, "RESTART_DELAYS_S", (0.0,))
     worker = serve()
     assert ask(serving(worker), BRIGHT) == 1
     before = descriptors()
@@ -286,7 +287,7 @@ def test_a_worker_that_is_told_to_stop_before_its_process_is_known_leaves_none(t
             made.set()
             assert worker._stopping.wait(5)
 
-    monkeypatch.setattr(client, "WorkerProcess", LateProcess)
+    monkeypatch.setattr(keeper, "WorkerProcess", LateProcess)
     worker.start()
     assert made.wait(5)
     assert worker.stop(2.0)

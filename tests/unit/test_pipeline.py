@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edged.detection import Detections
-from edged.errors import InferenceFailed, WorkerLost
+from edged.errors import BadInput, InferenceFailed, WorkerLost
 from edged.frame import Frame, PixelLayout
 from edged.geometry import Fit, place
 from edged.manifest import InputRecipe
-from edged.pipeline import MAX_ATTEMPTS, Feed, Pipeline, Turns, in_frame
+from edged.pipeline import MAX_ATTEMPTS, Feed, Pipeline, Turn, Turns, in_frame
 from edged.worker.answer import Answer
 
 
@@ -146,6 +146,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.put = [0, 0, 0]
         self.done: list[list[int]] = [[], [], []]
         self.work: dict[int, Frame] = {}
+        self.taken: dict[int, Frame] = {}
         self.passed_over = [0, 0, 0]
 
     @rule(seconds=st.floats(0.001, 2))
@@ -171,7 +172,7 @@ class AnyOrder(RuleBasedStateMachine):
         index = self.feeds.index(turn.feed)
         assert index not in self.work, "two frames of one feed at once"
         assert self.now_s - turn.frame.captured_monotonic_s <= turn.feed.max_age_s
-        self.work[index] = turn.frame
+        self.work[index] = self.taken[index] = turn.frame
         for i in range(3):
             self.passed_over[i] = self.passed_over[i] + 1 if i in waiting - {index} else 0
         assert max(self.passed_over) <= 2, "a feed that waits is passed over more often than there are others"
@@ -195,6 +196,14 @@ class AnyOrder(RuleBasedStateMachine):
     def a_worker_dies(self, data):
         index = data.draw(st.sampled_from(sorted(self.work)))
         self.turns.give_back(self.feeds[index], self.work.pop(index))
+
+    @precondition(lambda self: self.work)
+    @rule(data=st.data())
+    def a_swap_comes_first(self, data):
+        index = data.draw(st.sampled_from(sorted(self.work)))
+        del self.work[index]
+        turn = Turn(self.feeds[index], self.taken[index], self.now_s)
+        self.turns.hand_back(turn)
 
     @invariant()
     def results_of_a_feed_are_in_order_and_none_comes_twice(self):
@@ -256,10 +265,8 @@ class FakeWorker:
 
     name = "toy"
 
-    class request:  # noqa: N801
-        callers = 1
-
-    def __init__(self) -> None:
+    def __init__(self, version: int = 1) -> None:
+        self.version = version
         self.faults: deque[Exception | None] = deque()
         self.gate = threading.Semaphore(1000)
         self.seen: list[int] = []
@@ -286,7 +293,8 @@ def worker():
 
 @pytest.fixture
 def pipeline(worker):
-    with Pipeline(worker) as running:  # type: ignore[arg-type]
+    with Pipeline("toy", 1) as running:
+        running.serve(worker)
         yield running
         worker.gate.release(1000)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("caller-")]
@@ -434,7 +442,8 @@ def test_a_feed_that_was_detached_gets_no_further_results_and_its_camera_is_let_
 
 def test_stopping_lets_the_frame_in_work_end_and_forgets_those_that_wait(worker):
     worker.gate = threading.Semaphore(0)
-    pipeline = Pipeline(worker)  # type: ignore[arg-type]
+    pipeline = Pipeline("toy", 1)
+    pipeline.serve(worker)
     pipeline.start()
     feed, sequences = attached(pipeline)
     pipeline.offer(feed, frame(0))
@@ -449,7 +458,8 @@ def test_stopping_lets_the_frame_in_work_end_and_forgets_those_that_wait(worker)
 
 def test_without_a_worker_frames_wait_and_the_newest_is_served_when_there_is_one(worker):
     process, worker.process = worker.process, None
-    with Pipeline(worker) as pipeline:  # type: ignore[arg-type]
+    with Pipeline("toy", 1) as pipeline:
+        pipeline.serve(worker)
         feed, sequences = attached(pipeline, lossless=False)
         for number in range(3):
             pipeline.offer(feed, frame(number))
@@ -458,6 +468,83 @@ def test_without_a_worker_frames_wait_and_the_newest_is_served_when_there_is_one
         assert pipeline.wait_idle(5)
     assert sequences == [2]
     assert feed.counts == Counter(full=2, published=1)
+
+
+class Hearing:
+    """An observer that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.looked_by: list[tuple[int, int]] = []
+        self.failed_by: list[tuple[int, str, str]] = []
+
+    def looked(self, worker, result) -> None:
+        assert worker.version == result.version
+        self.looked_by.append((result.version, result.frame.sequence))
+
+    def failed(self, worker, source, problem) -> None:
+        self.failed_by.append((worker.version, source, problem))
+
+
+def test_a_swap_comes_between_two_frames_and_the_one_in_work_ends_on_the_old_version(worker):
+    worker.gate = threading.Semaphore(0)
+    hearing, successor = Hearing(), FakeWorker(version=2)
+    with Pipeline("toy", 1, hearing) as pipeline:
+        pipeline.serve(worker)
+        feed, sequences = attached(pipeline)
+        pipeline.offer(feed, frame(0))
+        while not worker.seen:
+            threading.Event().wait(0.001)
+        assert pipeline.serve(successor) is worker
+        pipeline.offer(feed, frame(1))
+        assert not pipeline.wait_left(worker, 0.05)
+        worker.gate.release(1000)
+        assert pipeline.wait_left(worker, 5)
+        assert pipeline.wait_idle(5)
+    assert sequences == [0, 1]
+    assert hearing.looked_by == [(1, 0), (2, 1)]
+    assert len(worker.seen) == len(successor.seen) == 1
+
+
+def test_while_nothing_serves_the_newest_frame_waits(worker):
+    with Pipeline("toy", 2) as pipeline:
+        pipeline.serve(worker)
+        feed, sequences = attached(pipeline, lossless=False)
+        assert pipeline.serve(None) is worker
+        for number in range(3):
+            pipeline.offer(feed, frame(number))
+        assert sequences == []
+        pipeline.serve(FakeWorker(version=2))
+        assert pipeline.wait_idle(5)
+    assert sequences == [2]
+
+
+def test_swapping_all_the_time_loses_no_frame_of_a_camera_that_waits(worker):
+    hearing = Hearing()
+    with Pipeline("toy", 2, hearing) as pipeline:
+        pipeline.serve(worker)
+        feed, sequences = attached(pipeline)
+        for number in range(300):
+            pipeline.offer(feed, frame(number))
+            pipeline.serve(FakeWorker(version=number + 2))
+        assert pipeline.wait_idle(5)
+    assert sequences == list(range(300))
+    assert [sequence for _, sequence in hearing.looked_by] == sequences
+    assert feed.counts == Counter(published=300)
+
+
+def test_the_observer_hears_of_frames_without_an_answer_but_not_of_unreadable_ones(worker):
+    worker.faults.extend(
+        [InferenceFailed("model toy", "output has NaN", ""), BadInput("frame", "broken", "")]
+    )
+    hearing = Hearing()
+    with Pipeline("toy", 1, hearing) as pipeline:
+        pipeline.serve(worker)
+        feed, _ = attached(pipeline)
+        for number in range(3):
+            pipeline.offer(feed, frame(number))
+        assert pipeline.wait_idle(5)
+    assert hearing.failed_by == [(1, "front", "output has NaN")]
+    assert hearing.looked_by == [(1, 2)]
 
 
 def answer(*boxes: tuple[float, float, float, float], class_id: tuple[int, ...] = ()) -> Answer:

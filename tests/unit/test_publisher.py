@@ -30,7 +30,7 @@ def seen(*class_ids: int, sequence: int = 0) -> Result:
     boxes = np.tile(np.array([[1, 2, 30, 40]], np.float32), (count, 1))
     found = Detections(boxes, np.full(count, 0.5, np.float32), np.array(class_ids, np.int32))
     frame = Frame("front", sequence, 1_800_000_000.5, time.monotonic() - 1, 64, 48, PixelLayout.BGR, ())
-    return Result(frame, Model(), found, 1.0, 2.0, 3.0, 4.0)  # type: ignore[arg-type]
+    return Result(frame, Model(), 1, found, 1.0, 2.0, 3.0, 4.0)  # type: ignore[arg-type]
 
 
 @pytest.fixture

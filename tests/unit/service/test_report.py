@@ -19,8 +19,7 @@ def report(health: Health, **things: Any) -> dict[str, Any]:
 
 def test_health_counts_the_processes_of_the_workers() -> None:
     alone = report(Health())["memory_bytes"]
-    process = SimpleNamespace(pid=os.getppid())
-    model = SimpleNamespace(worker=SimpleNamespace(current=lambda _timeout_s: process))
+    model = SimpleNamespace(pids=[os.getppid()])
     assert 0 < alone < report(Health(), models=[model])["memory_bytes"]
 
 

@@ -1,0 +1,220 @@
+"""What is known of a model's versions: what stands in the store, what was rejected, pinned, and trusted."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from edged.errors import EdgedError, InputNotFound
+from edged.manifest import model_files
+from edged.modelstore.adding import sha256_of
+from edged.modelstore.home import Home
+from edged.modelstore.pruning import clear, prune
+from edged.modelstore.records import (
+    Rejection,
+    Service,
+    lift_rejection,
+    read_pin,
+    read_rejection,
+    read_service,
+    write_pin,
+    write_rejection,
+    write_service,
+)
+from edged.modelstore.survey import Arrivals, Mark, Standing, content_digest
+from edged.mqtt.payloads import timestamp
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version and what identifies it.
+
+    Attributes:
+        standing: Where it stands, and as what.
+        digest: ``sha256:…`` of its ONNX file; empty where it cannot be read.
+        content: Of all its files.
+    """
+
+    standing: Standing
+    digest: str
+    content: str
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self.standing.version
+
+
+class Ledger:
+    """Owned by the model's thread; others may read its attributes, which are replaced and never changed.
+
+    Attributes:
+        found: What stood in the store at the last look, by number.
+        waiting: Of that, what has not arrived yet, and what it waits for.
+        rejections: Of that, what is not tried again.
+        pinned: The version that a person wants served, or None.
+    """
+
+    def __init__(self, name: str, home: Home, *, keep_versions: int) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            name: Of the model, for the log.
+            home: Where it lives.
+            keep_versions: How many are kept; 0 = all.
+        """
+        self._name, self.home, self._keep_versions = name, home, keep_versions
+        self.found: dict[int, Standing] = {}
+        self.waiting: dict[int, str] = {}
+        self.rejections: dict[int, Rejection] = {}
+        self.pinned: int | None = None
+        self._arrivals = Arrivals()
+        self._rejected_as: dict[int, tuple[Mark, ...]] = {}
+        self._identities: dict[int, Version] = {}
+        if folder := home.records:
+            clear(folder)
+
+    def look(self, now_s: float) -> dict[int, Standing]:
+        """Look at the store; what has arrived and is not rejected, by number."""
+        found = self.home.look()
+        waiting = self._arrivals.look(found, now_s)
+        self.found, self.waiting = found, waiting
+        if folder := self.home.records:
+            self.pinned = read_pin(folder)
+        self.rejections = {n: known for n, known in self.rejections.items() if n in found}
+        self._identities = {n: version for n, version in self._identities.items() if n in found}
+        arrived = {number: one for number, one in found.items() if number not in waiting}
+        return {number: one for number, one in arrived.items() if not self._is_rejected(one)}
+
+    def still_stands(self, version: Version) -> bool:
+        """Whether a version is there as it was."""
+        now = self.home.look().get(version.number)
+        return now is not None and now.marks == version.standing.marks
+
+    def identify(self, standing: Standing) -> Version:
+        """Read a version through, once."""
+        known = self._identities.get(standing.version)
+        if known and known.standing == standing:
+            return known
+        try:
+            digest = f"sha256:{sha256_of(model_files(standing.path).onnx)}"
+        except (OSError, EdgedError):
+            digest = ""
+        version = Version(standing, digest, content_digest(standing.path))
+        self._identities[standing.version] = version
+        return version
+
+    def find(self, number: int | None) -> Version:
+        """The version of a number.
+
+        Raises:
+            InputNotFound: There is none.
+        """
+        found = self.home.look()
+        if number is None or number not in found:
+            there = ", ".join(map(str, sorted(found))) or "none"
+            raise InputNotFound(f"models.{self._name}", f"has no version {number}", f"there are {there}")
+        return self.identify(found[number])
+
+    def known(self, number: int | None) -> Version | None:
+        """The version of a number, if it is there."""
+        standing = self.home.look().get(number) if number else None
+        return self.identify(standing) if standing else None
+
+    # What was rejected
+
+    def reject(self, version: Version, *, step: str, reason: str) -> None:
+        """A version is not tried again before one of its files is another."""
+        rejection = Rejection(
+            version=version.number,
+            digest=version.digest,
+            content=version.content,
+            step=step,
+            reason=reason,
+            at=timestamp(time.time()),
+        )
+        self.rejections = {**self.rejections, version.number: rejection}
+        self._rejected_as[version.number] = version.standing.marks
+        log.error("version rejected", model=self._name, version=version.number, step=step, reason=reason)
+        if folder := self.home.records:
+            try:
+                write_rejection(folder, rejection)
+            except EdgedError as error:
+                log.warning("the rejection was not written down", model=self._name, error=str(error))
+
+    def forgive(self, number: int) -> None:
+        """A version is tried again."""
+        self.rejections = {n: known for n, known in self.rejections.items() if n != number}
+        self._rejected_as.pop(number, None)
+        if folder := self.home.records:
+            lift_rejection(folder, number)
+
+    def _is_rejected(self, standing: Standing) -> bool:
+        number = standing.version
+        rejection = self.rejections.get(number)
+        if rejection and self._rejected_as.get(number) == standing.marks:
+            return True
+        if rejection is None and (folder := self.home.records):
+            rejection = read_rejection(folder, number)
+        if rejection is None:
+            return False
+        version = self.identify(standing)
+        same = (
+            version.content == rejection.content if rejection.content else version.digest == rejection.digest
+        )
+        if same:
+            self.rejections = {**self.rejections, number: rejection}
+            self._rejected_as[number] = standing.marks
+        else:
+            self.forgive(number)
+        return same
+
+    # What is served
+
+    def pin(self, number: int | None) -> None:
+        """Serve this version whatever is newer, or the newest.
+
+        Raises:
+            NotAllowed, CannotWrite: It cannot be written down.
+        """
+        if folder := self.home.records:
+            write_pin(folder, number)
+        self.pinned = number
+
+    @property
+    def trusted(self) -> Service | None:
+        """What served well last, as it is written down."""
+        folder = self.home.records
+        return read_service(folder) if folder else None
+
+    def trust(self, version: Version, *, previous: int | None, spared: int | None) -> None:
+        """Write down that a version serves well, and remove what is older than need be."""
+        folder = self.home.records
+        if folder is None:
+            return
+        record = Service(version=version.number, digest=version.digest or "unknown", previous=previous)
+        try:
+            if read_service(folder) != record:
+                write_service(folder, record)
+        except EdgedError as error:
+            log.warning("what serves was not written down", model=self._name, error=str(error))
+        kept = [version.number, previous, spared, self.pinned]
+        for number in prune(folder, keep=self._keep_versions, spared=kept):
+            log.info("old version removed", model=self._name, version=number)
+
+    def settle_in(self, version: Version, *, whole: bool) -> Path:
+        """Where a version's files stay while it serves; see `Home.accepted`."""
+        try:
+            return self.home.accepted(version.standing, whole=whole)
+        except (EdgedError, OSError) as error:
+            log.warning("the version could not be kept in the store", model=self._name, error=str(error))
+            return version.standing.path
+
+    def refreshed(self, version: Version, standing: Standing) -> Version | None:
+        """The version as it stands now, if it was only touched; None if it is another one."""
+        if self.identify(standing).content != version.content:
+            return None
+        return replace(version, standing=standing)

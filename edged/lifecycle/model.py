@@ -1,0 +1,609 @@
+"""One model of the configuration: a thread that keeps the right version in service and replaces it when told to.
+
+The thread ``model-NAME`` does one thing after the other: it obeys commands, judges the version on probation, follows
+the one on trial, and looks at the store. So two swaps, a rollback and an end never meet. Frames never wait for it.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from edged.errors import EdgedError, InputNotFound, ModelRejected, NotAllowed, Unreachable
+from edged.lifecycle.choice import choose
+from edged.lifecycle.ledger import Ledger, Version
+from edged.lifecycle.seat import Seat
+from edged.lifecycle.telling import Telling, model_state
+from edged.lifecycle.trial import Trial, slower
+from edged.machine import available_bytes, cores, memory_bytes
+from edged.modelstore.home import Home
+from edged.modelstore.survey import Standing
+from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RunningShape
+from edged.pipeline import Pipeline, Result
+from edged.settings import ModelSettings
+from edged.worker.client import LOAD_TIMEOUT_S
+from edged.worker.description import LoadRequest, ModelDescription
+from edged.worker.keeper import Worker
+
+log = structlog.get_logger()
+
+TICK_S, LOOK_EVERY_S = 0.2, 5.0
+SETTLE_S = LOAD_TIMEOUT_S + 20.0
+"""Longest wait for a first version to arrive and to be tried."""
+ARRIVE_S = 5.0
+"""Longest wait for a version that is just being put there, where only one is served."""
+RETRY_S = 30.0
+"""After a trial that failed for want of memory, processes or a runtime, which says nothing about the version."""
+VANISHED_S = 10.0
+"""So long must the serving version be gone from the store before an older one replaces it."""
+
+Reply = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a person asked for.
+
+    Attributes:
+        verb: ``activate``, ``rollback``, ``test`` or ``list``.
+        version: Which, where one is needed.
+        reply: Called once.
+        pinned: What was pinned before.
+    """
+
+    verb: str
+    version: int | None
+    reply: Reply
+    pinned: int | None = None
+
+
+class ServedModel:
+    """One model and what became of it.
+
+    Attributes:
+        name: As configured.
+        section: As configured.
+        feeds: How many cameras use it.
+        error: Why it is not served, or None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        section: ModelSettings,
+        *,
+        store: Path,
+        feeds: int,
+        on_change: Callable[["ServedModel"], None],
+        keep_versions: int = 0,
+        once: bool = False,
+    ) -> None:
+        """Begin to load the model; `wait_ready` says how that went.
+
+        Args:
+            name: As configured.
+            section: As configured.
+            store: The folder of models.
+            feeds: How many cameras will use it.
+            on_change: Called from the model's thread when `state` has changed.
+            keep_versions: How many the store keeps; 0 = all.
+            once: The first version that can be served is served to the end.
+        """
+        self.name, self.section, self.feeds = name, section, feeds
+        self.error: EdgedError | None = None
+        self._on_change, self._once = on_change, once
+        self._look_now, self._wake = threading.Event(), threading.Event()
+        self._settled, self._stopping = threading.Event(), threading.Event()
+        home = Home(store, name, section.path, keep=not once)
+        self._ledger = Ledger(name, home, keep_versions=keep_versions)
+        self._seat = Seat(name, section, callers=_callers(section, feeds), wake=self._wake.set, once=once)
+        self._trial: Trial | None = None
+        self._asked: _Wish | None = None
+        self._later_s: dict[int, float] = {}
+        self._vanished_s: float | None = None
+        self._last_error: EdgedError | None = None
+        self._next_look_s = 0.0
+        self._since_s, self._began_s = time.time(), time.monotonic()
+        self._wishes: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"model-{name}", daemon=True)
+        self._thread.start()
+
+    # What others ask
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What feeds attach to, or None where nothing was ever served."""
+        return self._seat.pipeline
+
+    @property
+    def watched(self) -> list[Path]:
+        """Folders in which a change may concern this model."""
+        return self._ledger.home.watched
+
+    @property
+    def worker(self) -> Worker | None:
+        """Of the version that serves."""
+        active = self._seat.active
+        return active.worker if active else None
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all processes of this model: the serving one, the previous one while at hand, and the candidate."""
+        processes = [worker.current(0.0) for worker in self._workers()]
+        return [process.pid for process in processes if process]
+
+    def suits(self, section: ModelSettings, feeds: int) -> bool:
+        """Whether this is what a configuration asks for, for so many cameras."""
+        same = self.section == section and self.error is None
+        return same and _callers(section, feeds) == _callers(section, self.feeds)
+
+    def settled(self, timeout_s: float) -> bool:
+        """Wait until it is known whether the model serves; False if that took longer."""
+        return self._settled.wait(timeout_s)
+
+    def wait_ready(self) -> bool:
+        """Wait until the model serves, or will not; True if it serves."""
+        self._settled.wait()
+        return self.error is None
+
+    @property
+    def description(self) -> ModelDescription | None:
+        """Of the version that serves."""
+        worker = self.worker
+        return worker.description if worker else None
+
+    def info(self, result: Result) -> ModelInfo:
+        """For messages about its results."""
+        return ModelInfo(self.name, result.version, result.model.digest, result.model.provider)
+
+    def running(self) -> RunningShape | None:
+        """For ``info``; None while it is not served."""
+        active = self._seat.active
+        description = active.worker.description if active else None
+        if active is None or description is None:
+            return None
+        return RunningShape(
+            version=active.version.number,
+            digest=description.digest,
+            family=description.family,
+            provider=description.provider,
+            provider_asked=description.provider_asked,
+        )
+
+    def state(self, device: str) -> ModelStateMessage:
+        """For ``model/<name>/state``."""
+        seat, trial, ledger = self._seat, self._trial, self._ledger
+        active, candidate = seat.active, None
+        if trial and trial.reply is None:
+            candidate = (trial.version, "shadow" if trial.settled and seat.shadowing else trial.step)
+        return model_state(
+            Telling(
+                device=device,
+                model=self.name,
+                section=self.section,
+                active=(active.version.number, active.worker) if active else None,
+                previous=seat.previous,
+                candidate=candidate,
+                rejected=list(ledger.rejections.values()),
+                waiting=ledger.waiting,
+                pinned=ledger.pinned,
+                probation=seat.probation,
+                agreement=str(seat.agreement) if seat.agreement.frames else "",
+                error=self.error,
+                since_s=self._since_s,
+            )
+        )
+
+    # What others tell
+
+    def look(self) -> None:
+        """Something may have changed in the store."""
+        self._look_now.set()
+        self._wake.set()
+
+    def command(self, verb: str, version: int | None, reply: Reply) -> None:
+        """``activate`` or ``test`` a version, ``rollback``, or ``list``; the answer may take as long as a trial.
+
+        Args:
+            verb: One of these.
+            version: Its number, where one is needed.
+            reply: Called once, from the model's thread.
+        """
+        self._wishes.put(_Wish(verb, version, reply))
+        self._wake.set()
+
+    def halt(self) -> None:
+        """Begin nothing any more; returns at once."""
+        self._stopping.set()
+        self._wake.set()
+
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """Let frames in work end, then end the processes; True if that was done in time."""
+        self.halt()
+        deadline_s = time.monotonic() + timeout_s
+        if trial := self._trial:
+            trial.worker.kill()  # nobody waits for a model that is still being loaded
+        ended = self.pipeline.stop(timeout_s) if self.pipeline else True
+        self._thread.join(max(0.1, deadline_s - time.monotonic()))
+        threads = [
+            threading.Thread(target=worker.stop, args=(timeout_s,), name=f"stop-{self.name}", daemon=True)
+            for worker in self._workers()
+        ]
+        for thread in threads:
+            thread.start()
+        threads += [*self._seat.ending, self._thread]
+        for thread in threads:
+            thread.join(max(0.1, deadline_s + timeout_s - time.monotonic()))
+        return ended and not any(thread.is_alive() for thread in threads)
+
+    def _workers(self) -> list[Worker]:
+        trial = self._trial
+        return [*self._seat.workers, *([trial.worker] if trial else [])]
+
+    # The thread
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._step(time.monotonic())
+            except Exception as error:  # whatever it is, this thread must not end without a word
+                log.error("a bug in the lifecycle of a model", model=self.name, exc_info=error)
+                self._stopping.wait(1.0)
+            self._wake.wait(TICK_S if self._busy else LOOK_EVERY_S)
+            self._wake.clear()
+        self._seat.end_shadow()
+        self._refuse_wishes("edged ends")
+        self._settled.set()
+
+    @property
+    def _busy(self) -> bool:
+        seat = self._seat
+        return bool(self._trial or self._ledger.waiting or seat.on_probation or not self._settled.is_set())
+
+    def _step(self, now_s: float) -> None:
+        self._obey()
+        self._judge(now_s)
+        if self._trial:
+            self._follow(self._trial, now_s)
+        due = self._look_now.is_set() or self._ledger.waiting or now_s >= self._next_look_s
+        frozen = self._once and self._seat.active is not None
+        if due and not frozen and self._trial is None and not self._stopping.is_set():
+            self._look_now.clear()
+            self._next_look_s = now_s + LOOK_EVERY_S
+            self._look(now_s)
+        self._settle(now_s)
+
+    def _settle(self, now_s: float) -> None:
+        """Whether it is known by now if the model serves."""
+        if self._settled.is_set() or self._stopping.is_set():
+            return
+        if self._seat.active is None:
+            if (self._trial or self._ledger.waiting) and now_s - self._began_s < SETTLE_S:
+                return
+            self.error = self._why_nothing_serves()
+            log.error("model refused", model=self.name, error=str(self.error))
+        self._changed()
+        self._settled.set()
+
+    def _why_nothing_serves(self) -> EdgedError:
+        if error := self._last_error or self._ledger.home.missing():
+            return error
+        subject = f"models.{self.name}"
+        if rejections := self._ledger.rejections:
+            rejection = rejections[max(rejections)]
+            problem = f"version {rejection.version} was rejected ({rejection.reason})"
+            return ModelRejected(subject, problem, "put another version there")
+        why = next(iter(self._ledger.waiting.values()), "nothing can be served")
+        return ModelRejected(subject, f"has not arrived ({why})", "wait until it is there")
+
+    def _changed(self) -> None:
+        self._since_s = time.time()
+        self._on_change(self)
+
+    # Looking at the store
+
+    def _look(self, now_s: float) -> None:
+        ledger, seat = self._ledger, self._seat
+        before = ledger.waiting
+        acceptable = ledger.look(now_s)
+        if before != ledger.waiting:
+            self._changed()
+        if self._once and ledger.waiting and now_s - self._began_s < ARRIVE_S:
+            return  # the newest is wanted, and nothing else will be looked at later
+        trusted = None if self._once or seat.active else ledger.trusted
+        target = choose(
+            acceptable,
+            rejected=[number for number, until_s in self._later_s.items() if until_s > now_s],
+            pinned=ledger.pinned,
+            active=seat.active.version.number if seat.active else None,
+            trusted=trusted.version if trusted else None,
+        )
+        if target is None or not self._is_wanted(acceptable[target], now_s):
+            return
+        if seat.parked and seat.parked.version.standing.marks == acceptable[target].marks:
+            self._go_back()
+        else:
+            self._try(ledger.identify(acceptable[target]))
+
+    def _is_wanted(self, standing: Standing, now_s: float) -> bool:
+        """Whether a version is another one than that which serves, and it is time for it."""
+        active = self._seat.active
+        if active is None:
+            return True
+        if standing.version == active.version.number:
+            if standing.marks == active.version.standing.marks:
+                return False
+            refreshed = self._ledger.refreshed(active.version, standing)
+            active.version = refreshed or active.version
+            return refreshed is None
+        if active.version.number in self._ledger.found or standing.version > active.version.number:
+            self._vanished_s = None
+            version = self._ledger.identify(standing)
+            return not self._ledger.home.same_as_before(standing, version.content)
+        self._vanished_s = self._vanished_s or now_s
+        return now_s - self._vanished_s >= VANISHED_S
+
+    # The trial
+
+    def _try(self, version: Version, reply: Reply | None = None) -> None:
+        if reply is None and self._seat.must_stop_first:
+            self._seat.interrupt()
+        self._trial = Trial(
+            self.name,
+            version,
+            replace(self._request(version.standing.path), digest=version.digest),
+            self.section,
+            on_change=self._wake.set,
+            on_lost=self._seat.hear_loss,
+            reply=(lambda trial: reply(trial.answer())) if reply else None,
+        )
+        if self._settled.is_set():
+            log.info("candidate found", model=self.name, version=version.number, digest=version.digest)
+        self._changed()
+
+    def _follow(self, trial: Trial, now_s: float) -> None:
+        """What became of the version on trial by now."""
+        seat = self._seat
+        if not trial.settled:
+            if self._look_now.is_set() and not self._ledger.still_stands(trial.version):
+                self._drop(trial)
+            elif trial.tell_step():
+                self._changed()
+            return
+        passes = trial.error is None and trial.reply is None
+        if passes and seat.active and (objection := slower(trial, seat.usual_ms, self.section)):
+            self._drop(trial)
+            self._reject(trial.version, "warm-up", objection)
+            return
+        if passes and seat.shadow(trial.worker, now_s):
+            return
+        self._next_look_s = 0.0
+        if trial.reply:
+            trial.reply(trial)
+            self._drop(trial)
+        elif passes and not seat.agreement.objection:
+            seat.end_shadow()
+            self._take_over(trial)
+        else:
+            self._drop(trial)
+            self._refuse(trial, now_s)
+
+    def _drop(self, trial: Trial) -> None:
+        """End a trial; what served before it serves on."""
+        self._seat.end_shadow()
+        self._trial = None
+        self._next_look_s = 0.0
+        self._seat.end(trial.worker)
+        self._seat.resume()
+        self._changed()
+
+    def _refuse(self, trial: Trial, now_s: float) -> None:
+        """A trial failed: the version is rejected, unless that says nothing about it."""
+        error, number = trial.error, trial.version.number
+        if error is None:
+            self._reject(trial.version, "shadow", self._seat.agreement.objection)
+        elif not self._ledger.still_stands(trial.version):
+            log.warning("candidate is gone", model=self.name, version=number, error=str(error))
+        elif isinstance(error, Unreachable | NotAllowed):
+            self._last_error, self._later_s[number] = error, now_s + RETRY_S
+            log.warning("candidate not tried", model=self.name, version=number, error=str(error))
+            self._disappoint(number, str(error))
+        else:
+            self._last_error = error
+            self._reject(trial.version, trial.step, error.problem)
+        self._changed()
+
+    def _reject(self, version: Version, step: str, reason: str) -> None:
+        self._ledger.reject(version, step=step, reason=reason)
+        self._disappoint(version.number, f"version {version.number}: {step}: {reason}")
+        self._changed()
+
+    # The swap
+
+    def _take_over(self, trial: Trial) -> None:
+        """What passed serves from the next frame on."""
+        seat, ledger, worker = self._seat, self._ledger, trial.worker
+        description = worker.description
+        path = ledger.settle_in(trial.version, whole=bool(description and not description.external_data))
+        if path != trial.version.standing.path:
+            worker.request = replace(worker.request, path=str(path))
+        first = seat.active is None
+        serving = seat.take(trial.version, worker)
+        self._trial, self.error, self._last_error = None, None, None
+        if first:
+            trusted = ledger.trusted
+            seat.previous = ledger.known(trusted.previous if trusted else None)
+            self._trust(trial.version)
+        self._report(serving.version, worker)
+        self._answer_asked()
+        self._changed()
+
+    def _judge(self, now_s: float) -> None:
+        seat = self._seat
+        verdict = seat.judge(now_s)
+        if verdict is None or verdict.state == "pending" or seat.active is None:
+            return
+        active = seat.active
+        if self._trial is None:
+            seat.end_shadow()
+        if verdict.state == "passed":
+            log.info("probation passed", model=self.name, version=active.version.number, why=verdict.evidence)
+            seat.settle()
+            self._trust(active.version)
+            self._changed()
+            return
+        log.error("rolling back", model=self.name, version=active.version.number, evidence=verdict.evidence)
+        if seat.parked:
+            self._go_back()
+        else:
+            seat.settle()
+        self._reject(active.version, "probation", verdict.evidence)
+        self._look_now.set()
+
+    def _go_back(self) -> None:
+        """The previous version, still at hand, serves again."""
+        self._seat.go_back()
+        if self._seat.active:
+            self._trust(self._seat.active.version)
+        self._answer_asked()
+        self._changed()
+
+    def _trust(self, version: Version) -> None:
+        seat = self._seat
+        if not self._once:
+            previous = seat.previous.number if seat.previous else None
+            active = seat.active.version.number if seat.active else None
+            self._ledger.trust(version, previous=previous, spared=active)
+
+    def _report(self, version: Version, worker: Worker) -> None:
+        description = worker.description
+        if description is None:
+            return
+        for reason in description.provider_refused:
+            log.warning("provider passed over", model=self.name, reason=reason, in_use=description.provider)
+        process = worker.current(0.0)
+        log.info(
+            "model ready",
+            model=self.name,
+            version=version.number,
+            family=description.family,
+            provider=description.provider,
+            nodes=dict(description.provider_nodes),
+            latency_ms=description.latency_ms,
+            labels=len(description.labels),
+            pid=process.pid if process else 0,
+        )
+        for note in description.notes:
+            log.info("model note", model=self.name, note=note)
+
+    # Commands
+
+    def _obey(self) -> None:
+        while not self._wishes.empty():
+            wish = self._wishes.get()
+            try:
+                self._grant(wish)
+            except EdgedError as error:
+                wish.reply({"ok": False, "error": str(error)})
+
+    def _grant(self, wish: _Wish) -> None:
+        if wish.verb == "list":
+            wish.reply(self._listing())
+        elif wish.verb == "test":
+            if self._trial:
+                raise Unreachable(f"models.{self.name}", "another version is being tried", "ask again later")
+            self._try(self._ledger.find(wish.version), reply=wish.reply)
+        else:
+            self._activate(wish)
+
+    def _activate(self, wish: _Wish) -> None:
+        """Pin a version, which the next look at the store puts into service."""
+        seat, ledger = self._seat, self._ledger
+        number = wish.version
+        if wish.verb == "rollback":
+            if seat.previous is None:
+                raise InputNotFound(
+                    f"models.{self.name}", "has no previous version", "activate one by its number"
+                )
+            number = seat.previous.number
+        version = ledger.find(number)
+        if self._asked:
+            self._asked.reply({"ok": False, "error": f"version {version.number} was asked for instead"})
+            self._asked = None
+        pinned = ledger.pinned
+        ledger.pin(version.number)
+        ledger.forgive(version.number)  # a person wants it tried again
+        self._later_s.pop(version.number, None)
+        log.info("version asked for", model=self.name, version=version.number, by=wish.verb)
+        self._asked = replace(wish, version=version.number, pinned=pinned)
+        if self._trial and self._trial.reply is None and self._trial.version.number != version.number:
+            self._drop(self._trial)
+        self._answer_asked()
+        self._look_now.set()
+
+    def _answer_asked(self) -> None:
+        asked, active = self._asked, self._seat.active
+        if asked is None or active is None or asked.version != active.version.number:
+            return
+        self._asked = None
+        version = active.version
+        asked.reply({"ok": True, "model": self.name, "version": version.number, "digest": version.digest})
+
+    def _disappoint(self, number: int, why: str) -> None:
+        """What a person asked for cannot be had: they are told, and what was pinned before is pinned again."""
+        asked = self._asked
+        if asked is None or asked.version != number:
+            return
+        self._asked = None
+        try:
+            self._ledger.pin(asked.pinned)
+        except EdgedError as error:
+            log.warning("the pin was not moved back", model=self.name, error=str(error))
+        asked.reply({"ok": False, "error": why})
+
+    def _listing(self) -> dict[str, Any]:
+        seat, ledger = self._seat, self._ledger
+        return {
+            "ok": True,
+            "model": self.name,
+            "active": seat.active.version.number if seat.active else None,
+            "previous": seat.previous.number if seat.previous else None,
+            "pinned": ledger.pinned,
+            "versions": sorted(ledger.home.look()),
+            "waiting": {str(number): why for number, why in ledger.waiting.items()},
+            "rejected": {str(n): f"{one.step}: {one.reason}" for n, one in ledger.rejections.items()},
+        }
+
+    def _refuse_wishes(self, why: str) -> None:
+        while not self._wishes.empty():
+            self._wishes.get().reply({"ok": False, "error": why})
+        if asked := self._asked:
+            asked.reply({"ok": False, "error": why})
+        if (trial := self._trial) and trial.reply:
+            trial.reply(trial)
+
+    def _request(self, path: Path) -> LoadRequest:
+        """What to load and how: as many callers as there are cameras for, and cores."""
+        section, available = self.section, available_bytes()
+        bound = int(section.max_memory or 0)
+        if not bound and available:
+            bound = min(memory_bytes() * 3 // 4, available * 4 // 5)
+        return LoadRequest(
+            path=str(path),
+            providers=section.providers,
+            require_provider=section.require_provider,
+            min_score=section.min_score,
+            labels=section.labels,
+            threads=section.threads or 0,
+            callers=_callers(section, self.feeds),
+            max_memory_bytes=bound,
+        )
+
+
+def _callers(section: ModelSettings, feeds: int) -> int:
+    return section.callers or max(1, min(feeds, cores()))

@@ -1,0 +1,160 @@
+"""Where one model of the configuration lives, and what stands there: a folder of versions, or a single file.
+
+A single file has versions too: each new content is one. While a store can be written, those that were accepted are kept
+in ``<store>/.kept/<name>/``, so that there is something to go back to after the file was replaced by a bad one.
+"""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from edged.errors import EdgedError, InputNotFound
+from edged.manifest import model_files
+from edged.modelstore.adding import publish
+from edged.modelstore.finding import belongings
+from edged.modelstore.reading import not_in_store
+from edged.modelstore.staging import staging
+from edged.modelstore.survey import Mark, Standing, content_digest, is_folder_of_versions, stand, survey
+
+KEPT = ".kept"
+
+
+class Home:
+    """One model's place. Owned by one thread."""
+
+    def __init__(self, store: Path, name: str, path: Path | None, *, keep: bool) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            store: The folder of models.
+            name: Of the model.
+            path: Where the configuration says it is, or None: in the store.
+            keep: Whether accepted single files may be copied into the store.
+        """
+        self._store, self._name, self._path, self._keep = store, name, path, keep
+        self._taken: tuple[tuple[Mark, ...], int] | None = None
+        self._numbered = 0
+
+    def missing(self) -> EdgedError | None:
+        """Why there is nothing here, or None if there is something."""
+        if self.look():
+            return None
+        if self._path is None:
+            return not_in_store(self._store, self._name)
+        problem = "holds no model" if self._path.exists() else "no such model"
+        return InputNotFound(str(self._path), problem, "name an .onnx file or a folder that holds one")
+
+    @property
+    def watched(self) -> list[Path]:
+        """Folders in which a change may concern this model."""
+        if self._path is None:
+            return [self._store]
+        return [self._path.parent] if self._single() else [self._path.parent, self._path]
+
+    @property
+    def records(self) -> Path | None:
+        """The folder that `edged.modelstore.records` are kept in; None where there is none."""
+        if self._single() is None:
+            return self._path or self._store / self._name
+        kept = self._store / KEPT / self._name
+        return kept if kept.is_dir() else None
+
+    def look(self) -> dict[int, Standing]:
+        """The versions that stand here, by number."""
+        single = self._single()
+        if single is None:
+            return survey(self._path or self._store / self._name)
+        kept = survey(self._store / KEPT / self._name)
+        one = stand(single, 1)
+        if one is None:
+            return kept
+        known = self._taken is not None and self._taken[0] == one.marks
+        number = self._taken[1] if self._taken and known else self._next_number(kept)
+        if number in kept:
+            return kept
+        return kept | {number: Standing(number, one.path, one.marks)}
+
+    def same_as_before(self, standing: Standing, content: str) -> bool:
+        """Whether a single file that was touched is, once it has arrived, the newest kept version after all."""
+        single = self._single()
+        if single is None:
+            return False
+        kept = survey(self._store / KEPT / self._name)
+        if standing.version in kept or not kept:
+            return False
+        newest = kept[max(kept)]
+        if content_digest(newest.path) != content and not _same_model(newest.path, standing.path):
+            return False
+        self._taken = (standing.marks, newest.version)
+        return True
+
+    def accepted(self, standing: Standing, *, whole: bool) -> Path:
+        """A version serves: where its files stay. A single file is copied into the store, where that can be done.
+
+        Args:
+            standing: The version.
+            whole: No other file holds its weights.
+
+        Raises:
+            EdgedError: It could not be kept; it serves from where it is.
+        """
+        single = self._single()
+        if single is None or self._kept_folder(standing.version) == standing.path:
+            return standing.path
+        self._taken = (standing.marks, standing.version)
+        self._numbered = max(self._numbered, standing.version)
+        if not (self._keep and whole and self._store.is_dir()):
+            return standing.path
+        return self._copy(standing)
+
+    def _copy(self, standing: Standing) -> Path:
+        files = model_files(standing.path)
+        kept = self._store / KEPT
+        with staging(self._store) as folder:
+            kept.mkdir(exist_ok=True)
+            version = folder / "version"
+            version.mkdir()
+            for member, source in {
+                "model.onnx": files.onnx,
+                **belongings(files.onnx, str(files.onnx)),
+            }.items():
+                target = version / member
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+            stored = publish(kept, self._name, version, number=standing.version)
+        return stored.path
+
+    def _kept_folder(self, version: int) -> Path:
+        return (self._store / KEPT / self._name / str(version)).resolve()
+
+    def _single(self) -> Path | None:
+        """The single file, or folder of one version, that this model is; None for a folder of versions."""
+        if self._path is not None:
+            versions = self._path.is_dir() and (
+                is_folder_of_versions(self._path) or not any(self._path.glob("*.onnx"))
+            )
+            return None if versions else self._path
+        folder, file = self._store / self._name, self._store / f"{self._name}.onnx"
+        return file if file.is_file() and not folder.is_dir() else None
+
+    def _next_number(self, kept: dict[int, Standing]) -> int:
+        """One more than any that was accepted: a file that takes the place of a rejected one is tried under its number.
+
+        A folder ``7`` begins with 7.
+        """
+        taken = [self._numbered, *kept]
+        if self._path and self._path.is_dir() and self._path.name.isdecimal():
+            taken.append(int(self._path.name) - 1)
+        return max(taken) + 1
+
+
+def _same_model(kept: Path, single: Path) -> bool:
+    """Whether both have the same files, whatever they are called."""
+    with contextlib.suppress(OSError, EdgedError):
+        a, b = model_files(kept), model_files(single)
+        pairs = [(a.onnx, b.onnx), (a.manifest, b.manifest), (a.labels, b.labels)]
+        return all(
+            (one is None and other is None) or (one and other and one.read_bytes() == other.read_bytes())
+            for one, other in pairs
+        )
+    return False

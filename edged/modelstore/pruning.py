@@ -1,0 +1,51 @@
+"""Old versions are removed, so that a box that gets models for years does not fill its disk."""
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from edged.modelstore.records import rejection_file
+from edged.modelstore.survey import survey
+
+PREFIX = ".removing-"
+
+
+def prune(folder: Path, *, keep: int, spared: Collection[int | None]) -> list[int]:
+    """Keep only so many of the newest versions of a model.
+
+    Args:
+        folder: Of its versions.
+        keep: How many; 0 = all.
+        spared: Versions that stay in any case; they count as kept.
+
+    Returns:
+        What was removed, the oldest first. What cannot be removed stays.
+    """
+    if not keep:
+        return []
+    numbers = sorted(survey(folder))
+    surplus = len(numbers) - keep
+    old = [number for number in numbers if number not in spared][: max(0, surplus)]
+    return [number for number in old if remove(folder, number)]
+
+
+def remove(folder: Path, number: int) -> bool:
+    """Remove a version in one step, so that nobody ever sees a part of it; False if it cannot be removed."""
+    aside = folder / f"{PREFIX}{number}-{secrets.token_hex(4)}"
+    try:
+        (folder / str(number)).rename(aside)
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
+        rejection_file(folder, number).unlink(missing_ok=True)
+    shutil.rmtree(aside, ignore_errors=True)
+    return True
+
+
+def clear(folder: Path) -> None:
+    """Remove what a power cut left of versions that were being removed."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(f"{PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,178 @@
+"""What edged writes beside the versions of a model: which is pinned, which is rejected and why, which was served last.
+
+    <folder>/pinned                      a version number and nothing else
+    <folder>/<version>.rejected.json     `Rejection`
+    <folder>/.served.json                `Service`: after a power cut it is served first, before anything newer is tried
+
+Every file is written whole. One that cannot be read counts as not there, and so does one that says nonsense: a record
+must never keep a box from serving.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edged.modelstore.staging import cannot_write
+
+PINNED = "pinned"
+SERVED = ".served.json"
+REJECTED = ".rejected.json"
+MAX_BYTES = 65536
+
+VersionNumber = Annotated[int, Field(ge=1, lt=10**9)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Rejection(_Record):
+    """Why a version is not served.
+
+    Attributes:
+        version: Its number.
+        digest: ``sha256:…`` of its ONNX file; empty where it could not be read.
+        content: Of all its files; another one is another version to try.
+        step: Of the gate, or ``probation``.
+        reason: In one line.
+        at: ISO 8601.
+    """
+
+    version: VersionNumber
+    digest: str = ""
+    content: str = ""
+    step: str = ""
+    reason: str = ""
+    at: str = ""
+
+
+class Service(_Record):
+    """What was served last, and what before.
+
+    Attributes:
+        version: Of the version that serves.
+        digest: ``sha256:…`` of its ONNX file.
+        previous: The version that served before it, or None.
+    """
+
+    version: VersionNumber
+    digest: str
+    previous: VersionNumber | None = None
+
+
+def read_pin(folder: Path) -> int | None:
+    """The version that is to be served whatever is newer, or None."""
+    with contextlib.suppress(OSError, ValueError):
+        text = _read(folder / PINNED).decode("ascii").strip()
+        if text.isdecimal() and 0 < int(text) < 10**9:
+            return int(text)
+    return None
+
+
+def write_pin(folder: Path, version: int | None) -> None:
+    """Pin a version, or none.
+
+    Raises:
+        NotAllowed, CannotWrite: The store cannot be written.
+    """
+    try:
+        if version is None:
+            (folder / PINNED).unlink(missing_ok=True)
+        else:
+            write_whole(folder / PINNED, f"{version}\n".encode())
+    except OSError as error:
+        raise cannot_write(folder / PINNED, error) from error
+
+
+def rejection_file(folder: Path, version: int) -> Path:
+    """Where the rejection of a version stands."""
+    return folder / f"{version}{REJECTED}"
+
+
+def read_rejection(folder: Path, version: int) -> Rejection | None:
+    """Why a version was rejected, or None."""
+    with contextlib.suppress(OSError, ValidationError):
+        return Rejection.model_validate_json(_read(rejection_file(folder, version)))
+    return None
+
+
+def write_rejection(folder: Path, rejection: Rejection) -> None:
+    """Write down that a version is not to be served.
+
+    Raises:
+        NotAllowed, CannotWrite: The store cannot be written.
+    """
+    path = rejection_file(folder, rejection.version)
+    try:
+        write_whole(path, rejection.model_dump_json(indent=2).encode() + b"\n")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def lift_rejection(folder: Path, version: int) -> None:
+    """Forget a rejection, so that the version is tried again. One that cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        rejection_file(folder, version).unlink(missing_ok=True)
+
+
+def read_service(folder: Path) -> Service | None:
+    """What was served last, or None."""
+    with contextlib.suppress(OSError, ValidationError):
+        return Service.model_validate_json(_read(folder / SERVED))
+    return None
+
+
+def write_service(folder: Path, service: Service) -> None:
+    """Write down what is served.
+
+    Raises:
+        NotAllowed, CannotWrite: The store cannot be written.
+    """
+    try:
+        write_whole(folder / SERVED, service.model_dump_json().encode() + b"\n")
+    except OSError as error:
+        raise cannot_write(folder / SERVED, error) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step that a power cut does not split.
+
+    Raises:
+        OSError: It cannot be written; what stood there stands there still.
+    """
+    temporary = path.with_name(f".{path.name.lstrip('.')}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the disk know what a folder holds.
+
+    Raises:
+        OSError: It cannot.
+    """
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES)
