@@ -6,8 +6,9 @@
 every two seconds (good ones, and bad ones: cut short, of another kind, refused for its time) take turns. Printed: p99
 of the age of a frame at its message in both, frames without a message, and messages whose version has another digest.
 
-**Memory.** One swap after the other on the same daemon: the resident memory that daemon and workers have to themselves
-(proportional set size) after each, once the old process has ended. The level after the fifth is the yardstick.
+**Memory.** One swap after the other on the same daemon: the anonymous and shared memory of daemon and workers together
+(``Pss_Anon`` and ``Pss_Shmem``: programs and libraries in files do not count, other processes share those) after each,
+once the old process has ended. The level after the fifth is the yardstick.
 
 Needs mosquitto, and the packages ``onnx`` and ``paho-mqtt``. Writes ``benchmarks/results/swaps.json``.
 """
@@ -105,7 +106,7 @@ class Store:
 
 
 def memory_mib(pid: int) -> float:
-    """Proportional set size of a process and its children."""
+    """Anonymous and shared memory of a process and its children."""
     pids, total = [pid], 0
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -120,7 +121,9 @@ def memory_mib(pid: int) -> float:
             text = Path(f"/proc/{one}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+        total += sum(
+            int(line.split()[1]) for line in text.splitlines() if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
+        )
     return total / 1024
 
 

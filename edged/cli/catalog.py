@@ -126,7 +126,7 @@ def _what_next(wanted: "Wanted", store: Path, added: "Added") -> str:
         return (
             f'name it in a camera of the configuration, models = ["{wanted.name}"], and reload or start edged'
         )
-    return "edged serves it from its next start on"
+    return "an edged that runs tries it now, and serves it once it has passed the gate"
 
 
 @contextlib.contextmanager

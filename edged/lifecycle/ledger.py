@@ -27,6 +27,9 @@ from edged.mqtt.payloads import timestamp
 
 log = structlog.get_logger()
 
+COPIES = 3
+"""Of a single file, which edged makes and therefore clears."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -124,6 +127,10 @@ class Ledger:
         standing = self.home.look().get(number) if number else None
         return self.identify(standing) if standing else None
 
+    def is_kept(self, standing: Standing) -> bool:
+        """Whether a single file that was touched is what was kept of it anyway."""
+        return self.home.same_as_before(standing, self.identify(standing).content)
+
     # What was rejected
 
     def reject(self, version: Version, *, step: str, reason: str) -> None:
@@ -144,6 +151,11 @@ class Ledger:
                 write_rejection(folder, rejection)
             except EdgedError as error:
                 log.warning("the rejection was not written down", model=self._name, error=str(error))
+
+    def is_rejected(self, version: Version) -> bool:
+        """Whether a version is rejected as it was when it was identified."""
+        rejection = self.rejections.get(version.number)
+        return rejection is not None and rejection.content == version.content
 
     def forgive(self, number: int) -> None:
         """A version is tried again."""
@@ -202,7 +214,8 @@ class Ledger:
         except EdgedError as error:
             log.warning("what serves was not written down", model=self._name, error=str(error))
         kept = [version.number, previous, spared, self.pinned]
-        for number in prune(folder, keep=self._keep_versions, spared=kept):
+        keep = self._keep_versions or (COPIES if self.home.copies else 0)
+        for number in prune(folder, keep=keep, spared=kept):
             log.info("old version removed", model=self._name, version=number)
 
     def settle_in(self, version: Version, *, whole: bool) -> Path:

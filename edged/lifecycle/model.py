@@ -39,6 +39,8 @@ ARRIVE_S = 5.0
 """Longest wait for a version that is just being put there, where only one is served."""
 RETRY_S = 30.0
 """After a trial that failed for want of memory, processes or a runtime, which says nothing about the version."""
+MIN_MEMORY_BYTES = 1024**3
+"""Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
 VANISHED_S = 10.0
 """So long must the serving version be gone from the store before an older one replaces it."""
 
@@ -341,10 +343,16 @@ class ServedModel:
             refreshed = self._ledger.refreshed(active.version, standing)
             active.version = refreshed or active.version
             return refreshed is None
-        if active.version.number in self._ledger.found or standing.version > active.version.number:
+        if standing.version > active.version.number or standing.version == self._ledger.pinned:
             self._vanished_s = None
-            version = self._ledger.identify(standing)
-            return not self._ledger.home.same_as_before(standing, version.content)
+            return not self._ledger.is_kept(standing)
+        return self._ledger.is_rejected(active.version) or self._has_vanished(active.version, now_s)
+
+    def _has_vanished(self, active: Version, now_s: float) -> bool:
+        """Whether what serves is gone from the store for good; with other bytes there, those in memory serve well."""
+        if active.number in self._ledger.found:
+            self._vanished_s = None
+            return False
         self._vanished_s = self._vanished_s or now_s
         return now_s - self._vanished_s >= VANISHED_S
 
@@ -376,10 +384,12 @@ class ServedModel:
                 self._changed()
             return
         passes = trial.error is None and trial.reply is None
-        if passes and seat.active and (objection := slower(trial, seat.usual_ms, self.section)):
-            self._drop(trial)
-            self._reject(trial.version, "warm-up", objection)
-            return
+        if passes and not trial.timed:
+            trial.timed = True
+            if objection := slower(trial, seat.usual_ms, self.section):
+                self._drop(trial)
+                self._reject(trial.version, "warm-up", objection)
+                return
         if passes and seat.shadow(trial.worker, now_s):
             return
         self._next_look_s = 0.0
@@ -449,8 +459,6 @@ class ServedModel:
         if verdict is None or verdict.state == "pending" or seat.active is None:
             return
         active = seat.active
-        if self._trial is None:
-            seat.end_shadow()
         if verdict.state == "passed":
             log.info("probation passed", model=self.name, version=active.version.number, why=verdict.evidence)
             seat.settle()
@@ -592,7 +600,7 @@ class ServedModel:
         section, available = self.section, available_bytes()
         bound = int(section.max_memory or 0)
         if not bound and available:
-            bound = min(memory_bytes() * 3 // 4, available * 4 // 5)
+            bound = min(memory_bytes() * 3 // 4, max(available * 4 // 5, MIN_MEMORY_BYTES))
         return LoadRequest(
             path=str(path),
             providers=section.providers,

@@ -113,6 +113,7 @@ class Seat:
 
     def go_back(self) -> bool:
         """The previous version serves again, if it is still at hand."""
+        self._ask_no_more()
         parked, self.parked, left = self.parked, None, self.active
         if parked is None:
             with self._lock:
@@ -128,6 +129,7 @@ class Seat:
 
     def settle(self) -> None:
         """The probation is over: the active version serves for good, the previous one is ended."""
+        self._ask_no_more()
         with self._lock:
             if self.active and self._probation:
                 self.active.record = self._probation.record
@@ -261,8 +263,8 @@ class Seat:
             verdict, suspicion = self._probation.verdict(now_s), self._probation.suspicion(now_s)
         if verdict.state == "pending" and suspicion and self.parked and self._shadow is None:
             self._begin_shadow(self.parked.worker, 1.0, self._take_opinion)
-        elif not suspicion and self._shadow and self.parked and self._shadow.worker is self.parked.worker:
-            self.end_shadow()
+        elif not suspicion:
+            self._ask_no_more()
         return verdict
 
     def looked(self, worker: Worker, result: Result) -> None:
@@ -325,6 +327,11 @@ class Seat:
             shadow, self._shadow = self._shadow, None
         if shadow:
             shadow.stop()
+
+    def _ask_no_more(self) -> None:
+        """The previous version gives no opinions any more; a candidate's shadow run goes on."""
+        if self._shadow and self.parked and self._shadow.worker is self.parked.worker:
+            self.end_shadow()
 
     def _begin_shadow(
         self, worker: Worker, share: float, on_seen: Callable[[Result, Seen | str, Sequence[str]], None]

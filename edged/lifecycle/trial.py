@@ -24,6 +24,7 @@ class Trial:
         version: What is tried.
         worker: With the process that loads it, and serves if it passes.
         reply: Answers who asked for no more than a trial, or None where it is to serve.
+        timed: Whether it was compared with what serves; for who owns the trial.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Trial:
         self._section = section
         self._gate = Gate(Path(request.path), quiet_s=0.0)
         self._process: WorkerProcess | None = None
+        self.timed = False
         self._told = ""
         self.worker: Worker = Worker(
             name,

@@ -52,6 +52,11 @@ class Home:
         return [self._path.parent] if self._single() else [self._path.parent, self._path]
 
     @property
+    def copies(self) -> bool:
+        """Whether the versions that are kept are copies made here."""
+        return self._single() is not None
+
+    @property
     def records(self) -> Path | None:
         """The folder that `edged.modelstore.records` are kept in; None where there is none."""
         if self._single() is None:
