@@ -1,6 +1,8 @@
 """What is known of a model's versions: what stands in the store, what was rejected, pinned, and trusted."""
 
+import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -102,10 +104,10 @@ class Ledger:
         known = self._identities.get(standing.version)
         if known and known.standing == standing:
             return known
-        try:
-            digest = f"sha256:{sha256_of(model_files(standing.path).onnx)}"
-        except (OSError, EdgedError):
-            digest = ""
+        digest = ""
+        with contextlib.suppress(OSError, EdgedError):
+            onnx = model_files(standing.path).onnx
+            digest = f"sha256:{sha256_of(onnx)}" if onnx.is_file() else ""  # a pipe would be waited for
         version = Version(standing, digest, content_digest(standing.path))
         self._identities[standing.version] = version
         return version
@@ -202,6 +204,14 @@ class Ledger:
         folder = self.home.records
         return read_service(folder) if folder else None
 
+    def trusted_among(self, acceptable: Mapping[int, Standing]) -> int | None:
+        """The version that served well last, if it is there with the same bytes."""
+        service = self.trusted
+        standing = acceptable.get(service.version) if service else None
+        if service is None or standing is None or self.identify(standing).digest != service.digest:
+            return None
+        return service.version
+
     def trust(self, version: Version, *, previous: int | None, spared: int | None) -> None:
         """Write down that a version serves well, and remove what is older than need be."""
         folder = self.home.records
@@ -215,7 +225,7 @@ class Ledger:
             log.warning("what serves was not written down", model=self._name, error=str(error))
         kept = [version.number, previous, spared, self.pinned]
         keep = self._keep_versions or (COPIES if self.home.copies else 0)
-        for number in prune(folder, keep=keep, spared=kept):
+        for number in prune(folder, keep=keep, below=version.number, spared=kept):
             log.info("old version removed", model=self._name, version=number)
 
     def settle_in(self, version: Version, *, whole: bool) -> Path:

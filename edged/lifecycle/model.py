@@ -7,6 +7,7 @@ the one on trial, and looks at the store. So two swaps, a rollback and an end ne
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,11 @@ ARRIVE_S = 5.0
 """Longest wait for a version that is just being put there, where only one is served."""
 RETRY_S = 30.0
 """After a trial that failed for want of memory, processes or a runtime, which says nothing about the version."""
+LOOK_SLOWLY_S = 1.0
+MAX_RETRY_S = 3600.0
+KILLED, MAX_KILLED = "killed the process that loaded it (SIGKILL", 2
+"""By the kernel for want of memory, or by a person: it counts from the second time on."""
+ENDED = "edged does not serve this model any more"
 MIN_MEMORY_BYTES = 1024**3
 """Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
 VANISHED_S = 10.0
@@ -106,7 +112,11 @@ class ServedModel:
         self._seat = Seat(name, section, callers=_callers(section, feeds), wake=self._wake.set, once=once)
         self._trial: Trial | None = None
         self._asked: _Wish | None = None
-        self._later_s: dict[int, float] = {}
+        self._activated: _Wish | None = None
+        self._later: dict[int, tuple[float, int]] = {}
+        self._killed: Counter[str] = Counter()
+        self._waits_since_s: float | None = None
+        self._was_up = False
         self._vanished_s: float | None = None
         self._last_error: EdgedError | None = None
         self._next_look_s = 0.0
@@ -216,6 +226,9 @@ class ServedModel:
             version: Its number, where one is needed.
             reply: Called once, from the model's thread.
         """
+        if not self._thread.is_alive():
+            reply({"ok": False, "error": ENDED})
+            return
         self._wishes.put(_Wish(verb, version, reply))
         self._wake.set()
 
@@ -256,28 +269,33 @@ class ServedModel:
             except Exception as error:  # whatever it is, this thread must not end without a word
                 log.error("a bug in the lifecycle of a model", model=self.name, exc_info=error)
                 self._stopping.wait(1.0)
-            self._wake.wait(TICK_S if self._busy else LOOK_EVERY_S)
+            self._wake.wait(self._pause_s())
             self._wake.clear()
         self._seat.end_shadow()
-        self._refuse_wishes("edged ends")
+        self._refuse_wishes(ENDED)
         self._settled.set()
 
-    @property
-    def _busy(self) -> bool:
-        seat = self._seat
-        return bool(self._trial or self._ledger.waiting or seat.on_probation or not self._settled.is_set())
+    def _pause_s(self) -> float:
+        if self._trial or self._seat.on_probation or not self._settled.is_set():
+            return TICK_S
+        return max(0.05, min(LOOK_EVERY_S, self._next_look_s - time.monotonic()))
 
     def _step(self, now_s: float) -> None:
         self._obey()
         self._judge(now_s)
+        if self._seat.is_down and self._seat.parked:
+            self._go_back(failed=False)
         if self._trial:
             self._follow(self._trial, now_s)
-        due = self._look_now.is_set() or self._ledger.waiting or now_s >= self._next_look_s
+        due = self._look_now.is_set() or now_s >= self._next_look_s
         frozen = self._once and self._seat.active is not None
         if due and not frozen and self._trial is None and not self._stopping.is_set():
             self._look_now.clear()
             self._next_look_s = now_s + LOOK_EVERY_S
             self._look(now_s)
+        if self._was_up != self._seat.is_up:
+            self._was_up = not self._was_up
+            self._changed()
         self._settle(now_s)
 
     def _settle(self, now_s: float) -> None:
@@ -313,36 +331,47 @@ class ServedModel:
         ledger, seat = self._ledger, self._seat
         before = ledger.waiting
         acceptable = ledger.look(now_s)
+        self._wait_on(now_s)
         if before != ledger.waiting:
             self._changed()
+        if self._asked and self._asked.version not in ledger.found:
+            self._disappoint(self._asked.version, f"version {self._asked.version} is not there any more")
+        if not seat.is_down:
+            seat.touched(acceptable, ledger.refreshed)
         if self._once and ledger.waiting and now_s - self._began_s < ARRIVE_S:
             return  # the newest is wanted, and nothing else will be looked at later
-        trusted = None if self._once or seat.active else ledger.trusted
+        serves = seat.active.version.number if seat.active and not seat.is_down else None
         target = choose(
             acceptable,
-            rejected=[number for number, until_s in self._later_s.items() if until_s > now_s],
+            rejected=[number for number, (until_s, _) in self._later.items() if until_s > now_s],
             pinned=ledger.pinned,
-            active=seat.active.version.number if seat.active else None,
-            trusted=trusted.version if trusted else None,
+            active=serves,
+            trusted=None if self._once or serves else ledger.trusted_among(acceptable),
         )
         if target is None or not self._is_wanted(acceptable[target], now_s):
             return
         if seat.parked and seat.parked.version.standing.marks == acceptable[target].marks:
-            self._go_back()
+            self._go_back(failed=False)
         else:
             self._try(ledger.identify(acceptable[target]))
+
+    def _wait_on(self, now_s: float) -> None:
+        """Look again soon for what is just arriving, and less often for what takes long."""
+        if not self._ledger.waiting:
+            self._waits_since_s = None
+            return
+        self._waits_since_s = self._waits_since_s or now_s
+        soon = now_s - self._waits_since_s < ARRIVE_S
+        self._next_look_s = now_s + (TICK_S if soon else LOOK_SLOWLY_S)
 
     def _is_wanted(self, standing: Standing, now_s: float) -> bool:
         """Whether a version is another one than that which serves, and it is time for it."""
         active = self._seat.active
-        if active is None:
+        if active is None or self._seat.is_down:
             return True
         if standing.version == active.version.number:
-            if standing.marks == active.version.standing.marks:
-                return False
-            refreshed = self._ledger.refreshed(active.version, standing)
-            active.version = refreshed or active.version
-            return refreshed is None
+            self._vanished_s = None
+            return standing.marks != active.version.standing.marks
         if standing.version > active.version.number or standing.version == self._ledger.pinned:
             self._vanished_s = None
             return not self._ledger.is_kept(standing)
@@ -359,6 +388,9 @@ class ServedModel:
     # The trial
 
     def _try(self, version: Version, reply: Reply | None = None) -> None:
+        if self._stopping.is_set():
+            return
+        self._seat.forget_agreement()
         if reply is None and self._seat.must_stop_first:
             self._seat.interrupt()
         self._trial = Trial(
@@ -384,48 +416,80 @@ class ServedModel:
                 self._changed()
             return
         passes = trial.error is None and trial.reply is None
-        if passes and not trial.timed:
-            trial.timed = True
-            if objection := slower(trial, seat.usual_ms, self.section):
-                self._drop(trial)
-                self._reject(trial.version, "warm-up", objection)
-                return
-        if passes and seat.shadow(trial.worker, now_s):
+        if passes and not self._is_quick(trial):
             return
-        self._next_look_s = 0.0
+        if passes and seat.shadow(trial.worker, now_s):
+            if trial.tell_step("shadow"):
+                self._changed()
+            return
         if trial.reply:
-            trial.reply(trial)
             self._drop(trial)
         elif passes and not seat.agreement.objection:
-            seat.end_shadow()
-            self._take_over(trial)
+            self._take_over_or_wait(trial, now_s)
         else:
             self._drop(trial)
             self._refuse(trial, now_s)
 
+    def _is_quick(self, trial: Trial) -> bool:
+        """Whether a version that passed is not too slow to serve; it is rejected if it is."""
+        if trial.timed:
+            return True
+        trial.timed = True
+        objection = slower(trial, self._seat.usual_ms, self.section)
+        if objection and not self._stopping.is_set():
+            self._drop(trial)
+            self._reject(trial.version, "warm-up", objection)
+        return not objection
+
     def _drop(self, trial: Trial) -> None:
         """End a trial; what served before it serves on."""
         self._seat.end_shadow()
+        trial.answer_asker()
         self._trial = None
         self._next_look_s = 0.0
-        self._seat.end(trial.worker)
+        if self._seat.interrupted:
+            trial.worker.stop()  # its memory is needed
+        else:
+            self._seat.end(trial.worker)
         self._seat.resume()
         self._changed()
 
+    def _take_over_or_wait(self, trial: Trial, now_s: float) -> None:
+        """Swap, if the process that passed is still there."""
+        if trial.worker.current(0.0) is not None:
+            self._seat.end_shadow()
+            self._take_over(trial)
+        elif trial.worker.failing:
+            self._drop(trial)
+            self._try_later(trial.version, "its process ended after it had passed", now_s)
+
+    def _try_later(self, version: Version, why: str, now_s: float) -> None:
+        """What happened says nothing about the version: it is tried again, less and less often."""
+        tries = self._later[version.number][1] + 1 if version.number in self._later else 1
+        self._later[version.number] = (now_s + min(MAX_RETRY_S, RETRY_S * 2 ** (tries - 1)), tries)
+        log.warning("candidate not tried to the end", model=self.name, version=version.number, why=why)
+        self._disappoint(version.number, f"version {version.number}: {why}")
+
     def _refuse(self, trial: Trial, now_s: float) -> None:
         """A trial failed: the version is rejected, unless that says nothing about it."""
-        error, number = trial.error, trial.version.number
+        error, version = trial.error, trial.version
         if error is None:
-            self._reject(trial.version, "shadow", self._seat.agreement.objection)
-        elif not self._ledger.still_stands(trial.version):
-            log.warning("candidate is gone", model=self.name, version=number, error=str(error))
-        elif isinstance(error, Unreachable | NotAllowed):
-            self._last_error, self._later_s[number] = error, now_s + RETRY_S
-            log.warning("candidate not tried", model=self.name, version=number, error=str(error))
-            self._disappoint(number, str(error))
+            self._reject(version, "shadow", self._seat.agreement.objection)
+            return
+        self._last_error = error
+        killed = KILLED in error.problem
+        self._killed[version.content] += killed
+        if not self._ledger.still_stands(version):
+            log.warning("candidate is gone", model=self.name, version=version.number, error=str(error))
+            self._disappoint(version.number, f"version {version.number} was changed while it was tried")
+        elif (
+            isinstance(error, Unreachable | NotAllowed)
+            or not version.content
+            or (killed and self._killed[version.content] < MAX_KILLED)
+        ):
+            self._try_later(version, str(error), now_s)
         else:
-            self._last_error = error
-            self._reject(trial.version, trial.step, error.problem)
+            self._reject(version, trial.step, error.problem)
         self._changed()
 
     def _reject(self, version: Version, step: str, reason: str) -> None:
@@ -438,6 +502,7 @@ class ServedModel:
     def _take_over(self, trial: Trial) -> None:
         """What passed serves from the next frame on."""
         seat, ledger, worker = self._seat, self._ledger, trial.worker
+        self._later.pop(trial.version.number, None)
         description = worker.description
         path = ledger.settle_in(trial.version, whole=bool(description and not description.external_data))
         if path != trial.version.standing.path:
@@ -460,23 +525,23 @@ class ServedModel:
             return
         active = seat.active
         if verdict.state == "passed":
+            self._activated = None
             log.info("probation passed", model=self.name, version=active.version.number, why=verdict.evidence)
             seat.settle()
             self._trust(active.version)
             self._changed()
             return
         log.error("rolling back", model=self.name, version=active.version.number, evidence=verdict.evidence)
-        if seat.parked:
-            self._go_back()
-        else:
-            seat.settle()
+        self._go_back(failed=True)
         self._reject(active.version, "probation", verdict.evidence)
+        activated, self._activated = self._activated, None
+        if activated and activated.version == active.version.number == self._ledger.pinned:
+            self._pin_again(activated.pinned)
         self._look_now.set()
 
-    def _go_back(self) -> None:
-        """The previous version, still at hand, serves again."""
-        self._seat.go_back()
-        if self._seat.active:
+    def _go_back(self, *, failed: bool) -> None:
+        """The previous version, if it is still at hand, serves again."""
+        if self._seat.go_back(failed=failed) and self._seat.active:
             self._trust(self._seat.active.version)
         self._answer_asked()
         self._changed()
@@ -518,6 +583,9 @@ class ServedModel:
                 self._grant(wish)
             except EdgedError as error:
                 wish.reply({"ok": False, "error": str(error)})
+            except Exception as error:  # whoever asked is told, whatever it is
+                log.error("a bug in a command", model=self.name, verb=wish.verb, exc_info=error)
+                wish.reply({"ok": False, "error": f"a bug of edged: {error!r}"})
 
     def _grant(self, wish: _Wish) -> None:
         if wish.verb == "list":
@@ -538,6 +606,11 @@ class ServedModel:
                 raise InputNotFound(
                     f"models.{self.name}", "has no previous version", "activate one by its number"
                 )
+            if ledger.is_rejected(seat.previous):
+                problem = f"version {seat.previous.number}, the previous one, was rejected"
+                raise ModelRejected(
+                    f"models.{self.name}", problem, "activate it by its number to try it again"
+                )
             number = seat.previous.number
         version = ledger.find(number)
         if self._asked:
@@ -546,7 +619,7 @@ class ServedModel:
         pinned = ledger.pinned
         ledger.pin(version.number)
         ledger.forgive(version.number)  # a person wants it tried again
-        self._later_s.pop(version.number, None)
+        self._later.pop(version.number, None)
         log.info("version asked for", model=self.name, version=version.number, by=wish.verb)
         self._asked = replace(wish, version=version.number, pinned=pinned)
         if self._trial and self._trial.reply is None and self._trial.version.number != version.number:
@@ -558,21 +631,24 @@ class ServedModel:
         asked, active = self._asked, self._seat.active
         if asked is None or active is None or asked.version != active.version.number:
             return
-        self._asked = None
+        self._asked, self._activated = None, asked
         version = active.version
         asked.reply({"ok": True, "model": self.name, "version": version.number, "digest": version.digest})
 
-    def _disappoint(self, number: int, why: str) -> None:
+    def _disappoint(self, number: int | None, why: str) -> None:
         """What a person asked for cannot be had: they are told, and what was pinned before is pinned again."""
         asked = self._asked
         if asked is None or asked.version != number:
             return
         self._asked = None
+        self._pin_again(asked.pinned)
+        asked.reply({"ok": False, "error": why})
+
+    def _pin_again(self, number: int | None) -> None:
         try:
-            self._ledger.pin(asked.pinned)
+            self._ledger.pin(number)
         except EdgedError as error:
             log.warning("the pin was not moved back", model=self.name, error=str(error))
-        asked.reply({"ok": False, "error": why})
 
     def _listing(self) -> dict[str, Any]:
         seat, ledger = self._seat, self._ledger
@@ -592,8 +668,8 @@ class ServedModel:
             self._wishes.get().reply({"ok": False, "error": why})
         if asked := self._asked:
             asked.reply({"ok": False, "error": why})
-        if (trial := self._trial) and trial.reply:
-            trial.reply(trial)
+        if trial := self._trial:
+            trial.answer_asker()
 
     def _request(self, path: Path) -> LoadRequest:
         """What to load and how: as many callers as there are cameras for, and cores."""

@@ -7,13 +7,14 @@ take ─→ active, on probation ─ passed ─→ active, the previous one is e
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from edged.lifecycle.ledger import Version
 from edged.machine import available_bytes, memory_bytes, usage
+from edged.modelstore.survey import Standing
 from edged.pipeline import Pipeline, Result
 from edged.probation import Probation, Record, Verdict
 from edged.settings import ModelSettings
@@ -28,6 +29,8 @@ LEAVE_S = 5.0
 """For frames in work with a version that does not serve any more."""
 SPARE_SHARE = 0.1
 """Of the memory that must be free for the previous version to stay at hand."""
+FAILED_STARTS = 2
+"""So many starts in a row must fail before another version is looked for."""
 ROOM = 1.2
 """A second version is expected to need so many times the memory of the first."""
 
@@ -90,20 +93,20 @@ class Seat:
         """A version that passed the gate serves from the next frame on."""
         new, old = Serving(version, worker), self.active
         self._announce_labels(old, new)
+        unproven = self.on_probation
         probation = None
         if old and not self._once:
             probation = Probation(
-                old.record,
+                self._yardstick(old),
                 now_s=time.monotonic(),
                 min_s=self._section.probation,
                 max_latency_ms=self._section.max_latency * 1000 if self._section.max_latency else None,
             )
-        unproven = self.on_probation
         self._serve(new, probation)
         if old:
             if self.parked and unproven:
                 self.end(old.worker)
-            elif self._may_stay():
+            elif self._may_stay(old):
                 self.parked = old
             else:
                 self.end(old.worker)
@@ -111,10 +114,23 @@ class Seat:
         self._interrupted = False
         return new
 
-    def go_back(self) -> bool:
-        """The previous version serves again, if it is still at hand."""
+    def _yardstick(self, old: Serving) -> Record:
+        """What a new version is compared with: the last one that passed its probation, if it is known."""
+        if self._probation is None:
+            return old.record
+        return self.parked.record if self.parked else self._probation.record
+
+    def go_back(self, *, failed: bool) -> bool:
+        """The previous version serves again, if it is still at hand; else the active one stays, not on probation.
+
+        Args:
+            failed: What leaves is no good and not to be gone back to.
+        """
         self._ask_no_more()
         parked, self.parked, left = self.parked, None, self.active
+        if parked and parked.worker.current(0.0) is None:
+            self.end(parked.worker)
+            parked = None
         if parked is None:
             with self._lock:
                 self._probation = None
@@ -122,7 +138,7 @@ class Seat:
         self._announce_labels(left, parked)
         self._serve(parked, None)
         log.info("back to the previous version", model=self._name, version=parked.version.number)
-        self.previous = left.version if left else None
+        self.previous = left.version if left and not failed else None
         if left:
             self.end(left.worker)
         return True
@@ -146,11 +162,13 @@ class Seat:
             self.active, self._probation = new, probation
         self.pipeline.serve(new.worker)
 
-    def _may_stay(self) -> bool:
+    def _may_stay(self, old: Serving) -> bool:
         """Whether the previous version can stay at hand, so that the way back takes no time."""
+        if self._interrupted or old.worker.current(0.0) is None:
+            return False
         available = available_bytes()
         spare = not available or available >= memory_bytes() * SPARE_SHARE
-        return self._section.swap != "stop-first" and spare and not self._interrupted
+        return self._section.swap != "stop-first" and spare
 
     def _announce_labels(self, old: Serving | None, new: Serving) -> None:
         before = old.worker.description if old else None
@@ -183,9 +201,46 @@ class Seat:
         """Whether a second version has no room beside the active one."""
         if self.active is None or self._section.swap != "auto":
             return self.active is not None and self._section.swap == "stop-first"
-        process, available = self.active.worker.current(0.0), available_bytes()
-        used = usage([process.pid]).memory_bytes if process else 0
-        return 0 < available < used * ROOM
+        process = self.active.worker.current(0.0)
+        needed = usage([process.pid]).memory_bytes * ROOM if process else 0
+        if 0 < available_bytes() < needed and self.parked:
+            log.warning("no room to keep the previous version at hand", model=self._name)
+            self._ask_no_more()
+            parked, self.parked = self.parked, None
+            parked.worker.stop()
+        return 0 < available_bytes() < needed
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether nothing serves while a version is tried."""
+        return self._interrupted
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the active version has no process, and starting one fails again and again."""
+        return (
+            self.active is not None and self.active.worker.failing >= FAILED_STARTS and not self._interrupted
+        )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the active version has a process."""
+        return self.active is not None and self.active.worker.current(0.0) is not None
+
+    def touched(self, standings: Mapping[int, Standing], refreshed: Callable[..., Version | None]) -> None:
+        """The files of what serves may stand elsewhere by now, the same as before: that is where a process loads them.
+
+        Args:
+            standings: By number.
+            refreshed: The version as it stands now, or None if it is another one.
+        """
+        for one in (self.active, self.parked):
+            standing = standings.get(one.version.number) if one else None
+            if one is None or standing is None or standing.marks == one.version.standing.marks:
+                continue
+            if version := refreshed(one.version, standing):
+                one.worker.relocate(one.version.standing.path, standing.path)
+                one.version = version
 
     def interrupt(self) -> None:
         """Nothing serves while the next version is tried; what served waits to be started again."""
@@ -208,6 +263,7 @@ class Seat:
             before.request,
             version=before.version,
             timeout_s=self._section.timeout,
+            known=True,
             on_change=self._wake,
             on_lost=lambda how: self.hear_loss(worker, how),
         )
@@ -315,6 +371,10 @@ class Seat:
             self._begin_shadow(worker, self._section.shadow, self._compare)
         enough = self.agreement.frames >= SHADOW_FRAMES or self.agreement.objection
         return not enough and now_s < self._shadow_until_s
+
+    def forget_agreement(self) -> None:
+        """The last shadow run says nothing about the next candidate."""
+        self.agreement = Agreement()
 
     @property
     def shadowing(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edged.errors import EdgedError
+from edged.errors import EdgedError, InferenceFailed, WorkerLost
 from edged.lifecycle.ledger import Version
 from edged.settings import ModelSettings
 from edged.worker.client import WorkerProcess
@@ -44,6 +44,7 @@ class Trial:
         self._process: WorkerProcess | None = None
         self.timed = False
         self._told = ""
+        self._replied = False
         self.worker: Worker = Worker(
             name,
             request,
@@ -81,10 +82,16 @@ class Trial:
         rest = [step.name for step in self._gate.steps if step.name not in done]
         return told if told in rest else (rest[0] if rest else "swap")
 
-    def tell_step(self) -> bool:
+    def tell_step(self, step: str = "") -> bool:
         """Whether it is at another step than when this was asked last."""
-        before, self._told = self._told, self.step
+        before, self._told = self._told, step or self.step
         return before != self._told
+
+    def answer_asker(self) -> None:
+        """Tell who asked for no more than a trial how it went, once."""
+        if self.reply and not self._replied:
+            self._replied = True
+            self.reply(self)
 
     def answer(self) -> dict[str, Any]:
         """What was found out, for who asked for no more than that."""
@@ -124,8 +131,10 @@ def slower(trial: Trial, usual_ms: float | None, section: ModelSettings) -> str:
         return ""
     try:
         best_ms = min(process.answer(0).inference_ms for _ in range(TIMED))
-    except EdgedError as error:
+    except InferenceFailed as error:
         return error.problem
+    except WorkerLost:
+        return ""  # which says nothing about how quick it is
     if best_ms <= limit_ms:
         return ""
     if section.max_latency:

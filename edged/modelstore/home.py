@@ -5,6 +5,7 @@ in ``<store>/.kept/<name>/``, so that there is something to go back to after the
 """
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Home:
         if self._single() is None:
             return self._path or self._store / self._name
         kept = self._store / KEPT / self._name
-        return kept if kept.is_dir() else None
+        return kept if os.path.isdir(kept) else None  # noqa: PTH112  # says False where Path.is_dir raises
 
     def look(self) -> dict[int, Standing]:
         """The versions that stand here, by number."""
@@ -108,7 +109,7 @@ class Home:
             return standing.path
         self._taken = (standing.marks, standing.version)
         self._numbered = max(self._numbered, standing.version)
-        if not (self._keep and whole and self._store.is_dir()):
+        if not (self._keep and whole and os.path.isdir(self._store)):  # noqa: PTH112
             return standing.path
         return self._copy(standing)
 
@@ -135,12 +136,11 @@ class Home:
     def _single(self) -> Path | None:
         """The single file, or folder of one version, that this model is; None for a folder of versions."""
         if self._path is not None:
-            versions = self._path.is_dir() and (
-                is_folder_of_versions(self._path) or not any(self._path.glob("*.onnx"))
-            )
+            is_folder = os.path.isdir(self._path)  # noqa: PTH112
+            versions = is_folder and (is_folder_of_versions(self._path) or not any(self._path.glob("*.onnx")))
             return None if versions else self._path
         folder, file = self._store / self._name, self._store / f"{self._name}.onnx"
-        return file if file.is_file() and not folder.is_dir() else None
+        return file if os.path.isfile(file) and not os.path.isdir(folder) else None  # noqa: PTH112, PTH113
 
     def _next_number(self, kept: dict[int, Standing]) -> int:
         """One more than any that was accepted: a file that takes the place of a rejected one is tried under its number.

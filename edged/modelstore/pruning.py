@@ -12,12 +12,13 @@ from edged.modelstore.survey import survey
 PREFIX = ".removing-"
 
 
-def prune(folder: Path, *, keep: int, spared: Collection[int | None]) -> list[int]:
+def prune(folder: Path, *, keep: int, below: int, spared: Collection[int | None]) -> list[int]:
     """Keep only so many of the newest versions of a model.
 
     Args:
         folder: Of its versions.
         keep: How many; 0 = all.
+        below: Only versions before this one are removed: what is newer is still to be tried.
         spared: Versions that stay in any case; they count as kept.
 
     Returns:
@@ -27,7 +28,7 @@ def prune(folder: Path, *, keep: int, spared: Collection[int | None]) -> list[in
         return []
     numbers = sorted(survey(folder))
     surplus = len(numbers) - keep
-    old = [number for number in numbers if number not in spared][: max(0, surplus)]
+    old = [number for number in numbers if number < below and number not in spared][: max(0, surplus)]
     return [number for number in old if remove(folder, number)]
 
 

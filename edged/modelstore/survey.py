@@ -81,9 +81,13 @@ def content_digest(path: Path) -> str:
     try:
         files = sorted(_files_of(path) if path.is_dir() else _files_beside(path))
         for file in files:
-            with file.open("rb") as opened:
-                inner = hashlib.file_digest(opened, "sha256").hexdigest()
-            total.update(f"{file.name}\0{inner}\n".encode())
+            name = file.relative_to(path) if path.is_dir() else Path(file.name)
+            if file.is_file():  # a pipe would be waited for
+                with file.open("rb") as opened:
+                    inner = hashlib.file_digest(opened, "sha256").hexdigest()
+            else:
+                inner = "no file"
+            total.update(os.fsencode(name) + f"\0{inner}\n".encode())
     except (OSError, EdgedError):
         return ""
     return f"sha256:{total.hexdigest()}"
@@ -124,6 +128,8 @@ class Arrivals:
             onnx = model_files(one.path).onnx
         except EdgedError:
             return ""  # the gate says why
+        if not os.path.isfile(onnx):  # noqa: PTH113  # says False where Path.is_file raises
+            return ""
         written = is_open_for_writing(onnx)
         if written:
             return "a program is still writing to it"

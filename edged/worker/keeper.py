@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -30,6 +31,7 @@ class Worker:
     Attributes:
         version: Of the model.
         restarts: How often a successor had to be started.
+        failing: How many starts in a row have failed since a process served last; 0 while one serves.
         error: Why there is no process and will be none, or None.
         last_end: How the last process ended.
     """
@@ -42,6 +44,7 @@ class Worker:
         version: int = 1,
         timeout_s: float | None = None,
         prove: Proof | None = None,
+        known: bool = False,
         on_change: Callable[[], None] = lambda: None,
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -53,11 +56,13 @@ class Worker:
             version: Of the model.
             timeout_s: Of one inference; None = learned from the warm latency.
             prove: How the first process is loaded; default: as it is.
+            known: The version served before, so a first start that fails is tried again like any other.
             on_change: Called from this thread when the process is another one, or none.
             on_lost: Called from this thread with how a process ended by itself.
         """
         self.name, self.request, self.version = name, request, version
-        self.restarts = 0
+        self.restarts = self.failing = 0
+        self._known = known
         self.error: EdgedError | None = None
         self.last_end = ""
         self._timeout_s, self._prove = timeout_s, prove
@@ -117,6 +122,11 @@ class Worker:
             if self._current is process:
                 self._current = None
 
+    def relocate(self, before: Path, now: Path) -> None:
+        """The files of the version stand elsewhere; the next process loads them there."""
+        if self.request.path == str(before):
+            self.request = replace(self.request, path=str(now))
+
     def kill(self) -> None:
         """End whatever process there is, at once; another is started unless `stop` was called."""
         with self._condition:
@@ -151,12 +161,14 @@ class Worker:
                 error = failure if isinstance(failure, EdgedError) else self._puzzle(failure)
                 if process:
                     process.close(0)
-                if self._description is None:
+                if self._description is None and not self._known:
                     self._give_up(error)
                     return
                 failures += 1
                 if not self._stopping.is_set():
-                    log.error("worker did not start", model=self.name, error=str(error))
+                    self.failing += 1
+                    log.error("worker did not start", model=self.name, version=self.version, error=str(error))
+                    self._on_change()
                 continue
             self._serve(process, description, started_in_s=time.monotonic() - started)
             process.close()
@@ -193,7 +205,7 @@ class Worker:
         with self._condition:
             if self._stopping.is_set():
                 return
-            self._current, self._description = process, description
+            self._current, self._description, self.failing = process, description, 0
             self.request = replace(self.request, digest=description.digest)
             self._condition.notify_all()
         if not first:

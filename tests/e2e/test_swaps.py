@@ -408,6 +408,121 @@ def test_an_end_in_the_middle_of_a_trial_is_quick_and_leaves_nothing(box: Callab
         assert not here.rejection(2)
 
 
+class TestNoWayBack:
+    """What served cannot simply be loaded again: its files moved, went bad, or its process does not start."""
+
+    def test_links_to_the_same_bytes_elsewhere_are_followed(
+        self, mosquitto: Brokers, tmp_path: Path, clip: Path
+    ) -> None:
+        broker, mount = mosquitto(), tmp_path / "mount"
+        for n in (1, 2):
+            (mount / f"..data_{n}" / "m" / "1").mkdir(parents=True)
+            good(1)(mount / f"..data_{n}" / "m" / "1" / "model.onnx")
+        (mount / "..data").symlink_to("..data_1")
+        (mount / "m").symlink_to("..data/m")
+        here = Box(broker, tmp_path, clip, mount)
+        with Listener(broker) as listener, here.run() as daemon:
+            assert listener.wait_for(lambda: serves(listener, 1), 20), daemon.log
+            (mount / "..new").symlink_to("..data_2")
+            (mount / "..new").rename(mount / "..data")
+            shutil.rmtree(mount / "..data_1")
+            before = len(results(listener))
+            assert listener.wait_for(
+                lambda: len(results(listener)) > before + 70, 20
+            )  # two looks at the store
+            os.kill(daemon.worker(), signal.SIGKILL)
+            assert daemon.says("worker restarted", 10), daemon.log
+            before = len(results(listener))
+            assert listener.wait_for(lambda: len(results(listener)) > before, 10), daemon.log
+
+    def test_a_version_that_went_bad_in_place_gives_way_to_an_older_one_when_its_process_dies(
+        self, box: Callable[..., Box]
+    ) -> None:
+        here = box(probation="1s")
+        for n in (1, 2):
+            here.put(n, good(n))
+        with Listener(here.broker) as listener, here.run() as daemon:
+            assert listener.wait_for(lambda: serves(listener, 2), 20), daemon.log
+            truncated(here.store / "m" / "2" / "model.onnx")
+            assert daemon.says("version rejected model=m version=2", 20), daemon.log
+            before = len(results(listener))
+            assert listener.wait_for(lambda: len(results(listener)) > before + 10, 10), daemon.log
+            assert serves(listener, 2)  # the bytes in memory are good
+            os.kill(daemon.worker(), signal.SIGKILL)
+            assert listener.wait_for(lambda: serves(listener, 1), 30), daemon.log
+            assert daemon.end() == 0
+
+    def test_where_the_old_version_stopped_first_it_is_started_until_it_serves(
+        self, box: Callable[..., Box]
+    ) -> None:
+        here = box(swap="stop-first")
+        here.put(1, good(1))
+        with Listener(here.broker) as listener, here.run() as daemon:
+            assert listener.wait_for(lambda: serves(listener, 1), 20), daemon.log
+            first = daemon.worker()
+            here.put(2, toy_models.classifier)
+            assert daemon.says("version rejected model=m version=2", 20), daemon.log
+            assert until(lambda: daemon.workers() not in ([], [first]), 10)
+            for pid in daemon.workers():
+                os.kill(pid, signal.SIGKILL)  # while it loads, as the kernel does it
+            before = len(results(listener))
+            assert listener.wait_for(lambda: len(results(listener)) > before + 10, 20), daemon.log
+            assert serves(listener, 1)
+
+    def test_a_version_that_was_asked_for_and_never_proved_itself_is_not_served_first_after_a_kill(
+        self, box: Callable[..., Box]
+    ) -> None:
+        here = box(probation="1h")
+        here.put(1, good(1))
+        with Listener(here.broker) as listener, here.run() as daemon, Operator(here.broker) as operator:
+            assert listener.wait_for(lambda: len(results(listener)) > 5, 20), daemon.log
+            here.put(2, good(2))
+            assert operator_waits(lambda: operator.ask("model/activate", name="m", version=2))["ok"]
+            daemon.send(signal.SIGKILL)
+            daemon.process.wait(5)
+        with Listener(here.broker) as listener, here.run() as daemon:
+            assert listener.wait_for(lambda: serves(listener, 2), 30), daemon.log
+            assert results(listener)[0]["model"]["version"] == 1
+            assert "probation" in state(listener)["probation"]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="pipes and odd names")
+    def test_a_pipe_or_an_odd_name_beside_a_model_does_not_stop_anything(
+        self, box: Callable[..., Box]
+    ) -> None:
+        here = box()
+        here.put(1, good(1))
+        with Listener(here.broker) as listener, here.run() as daemon:
+            assert listener.wait_for(lambda: serves(listener, 1), 20), daemon.log
+            staged = here.store / "m" / ".staged"
+            staged.mkdir()
+            good(2)(staged / "model.onnx")
+            os.mkfifo(staged / "pipe")
+            (staged / os.fsdecode(b"\xff\xfe.txt")).write_text("x")
+            staged.rename(here.store / "m" / "2")
+            assert listener.wait_for(lambda: serves(listener, 2), 20), daemon.log
+            only_a_pipe = here.store / "m" / "3"
+            only_a_pipe.mkdir()
+            os.mkfifo(only_a_pipe / "model.onnx")
+            assert daemon.says("version rejected model=m version=3", 20), daemon.log
+            here.put(4, good(4))
+            assert listener.wait_for(lambda: serves(listener, 4), 20), daemon.log
+            assert not daemon.says("a bug", 0.1)
+            assert daemon.end() == 0
+
+
+def operator_waits(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Until a version that is just arriving can be asked for."""
+    answer: dict[str, Any] = {}
+
+    def asked() -> bool:
+        answer.clear()
+        answer.update(ask())
+        return bool(answer["ok"])
+
+    until(asked, 20)
+    return answer
+
+
 class Operator:
     """Somebody who sends commands over MQTT 5 and hears the answers."""
 
@@ -502,6 +617,23 @@ class TestCommands:
             assert said in answer["error"]
             assert "\n" not in answer["error"]
             assert operator.ask("ping") == {"ok": True}
+
+    def test_a_version_that_was_activated_and_fails_on_live_frames_is_not_pinned_any_more(
+        self, box: Callable[..., Box]
+    ) -> None:
+        here = box()
+        here.put(1, good(1))
+        (here.store / "m" / "pinned").write_text("1\n")
+        here.put(2, lambda path: toy_models.toy_detector(path, objects=()))
+        with Listener(here.broker) as listener, here.run() as daemon, Operator(here.broker) as operator:
+            assert listener.wait_for(lambda: len(results(listener)) > 70, 30), daemon.log
+            assert operator.ask("model/activate", name="m", version=2)["ok"]
+            assert until(lambda: bool(here.rejection(2)), 60), daemon.log
+            assert until(lambda: (here.store / "m" / "pinned").read_text() == "1\n", 5)
+            answer = operator.ask("model/rollback", name="m")
+            assert not answer["ok"]
+            assert listener.wait_for(lambda: serves(listener, 1), 5), daemon.log
+            assert daemon.end() == 0
 
     def test_orders_that_cross_each_other_end_in_the_last_one_and_each_is_answered(
         self, box: Callable[..., Box]

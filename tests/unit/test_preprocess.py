@@ -116,6 +116,10 @@ def plain(frame: Frame, recipe: InputRecipe) -> np.ndarray:
     return tensor.astype(recipe.dtype)
 
 
+MAX_DIFFERENCE = 4.5
+"""Of 255: each plane is rounded to 8 bits before the conversion, which weighs chroma up to twofold."""
+
+
 @pytest.mark.parametrize("fit", list(Fit))
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("chroma", [(2, 2), (2, 1), (1, 1), (1, 2)], ids=["420", "422", "444", "440"])
@@ -125,7 +129,7 @@ def test_yuv_equals_converting_the_whole_frame_first(
     frame = yuv_frame(*size, *chroma, matrix=ColorMatrix.BT709, full_range=False)
     recipe = InputRecipe(72, 96, layout="NHWC", dtype="uint8", fit=fit)
     difference = np.abs(prepared(frame, recipe)[0] - reference(frame, recipe))
-    assert difference.max() <= 4
+    assert difference.max() <= MAX_DIFFERENCE
     assert difference.mean() <= 1
 
 
@@ -140,7 +144,7 @@ def test_yuv_of_any_size_in_an_input_of_any_size(
     frame = yuv_frame(width, height, matrix=colours[0], full_range=colours[1])
     recipe = InputRecipe(input_height, input_width, layout="NHWC", dtype="uint8", fit=fit)
     difference = np.abs(prepared(frame, recipe)[0] - reference(frame, recipe))
-    assert difference.max() <= 4
+    assert difference.max() <= MAX_DIFFERENCE
     assert difference.mean() <= 1
 
 
