@@ -52,7 +52,7 @@ def crafted() -> dict[str, Make]:
         "weights in ../..": lambda path: toy.with_external_data(path, "../../../etc/hostname"),
         "weights that are missing": lambda path: toy.with_external_data(path, "weights.bin"),
         "compiled for a provider": toy.with_context_node,
-        "28 graphs in graphs": lambda path: toy.nested(path, 28),
+        "12 graphs in graphs": lambda path: toy.nested(path, 12),
         "7 graphs in graphs": lambda path: toy.nested(path, 7),
         "no detector": toy.classifier,
         "empty file": lambda path: path.write_bytes(b""),

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from edged.errors import ConfigurationError
-from edged.settings import check_settings, find_config, load_settings
+from edged.cli.stores import ConfigOption, StoreOption, store_folder
 
 if TYPE_CHECKING:
     from edged.catalog import Entry
@@ -53,10 +52,8 @@ def add(
     sha256: Annotated[
         str | None, typer.Option(help="Digest that the file which SRC names must have.")
     ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder of models; default: store.path of the configuration.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="Configuration file.")] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Put a model into the store, as the next version of its name.
 
@@ -68,19 +65,10 @@ def add(
     from edged.intake import add_model, understand
 
     wanted = understand(source, catalog=load_catalog(), name=name, sha256=sha256)
-    folder = store if store is not None else _configured_store(config)
+    folder = store_folder(store, config)
     with _ended_by_signals(), _progress(wanted) as progress:
         added = add_model(wanted, folder, download=fetch, check=precheck, progress=progress)
     _print_added(wanted, folder, added)
-
-
-def _configured_store(config: Path | None) -> Path:
-    """``store.path`` of the configuration; without one, of the environment or the default."""
-    try:
-        path = find_config(config)
-    except ConfigurationError:
-        return check_settings({}, name="environment").settings.store.path
-    return load_settings(path).settings.store.path
 
 
 def _print_entry(entry: "Entry", width: int) -> None:

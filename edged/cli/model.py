@@ -1,11 +1,11 @@
-"""``edged model``: look at a model before it is deployed, try it, find one, put one into the store."""
+"""``edged model``: look at a model before it is deployed, try it, find one, store it, choose its version."""
 
 import typer
 
-from edged.cli import catalog, evaluating, inspecting, testing
+from edged.cli import catalog, evaluating, inspecting, store, testing
 
 app = typer.Typer(
-    help="Look at models and get them.\n\nExample: edged model inspect yolox_nano.onnx",
+    help="Look at models, get them, choose their versions.\n\nExample: edged model inspect yolox_nano.onnx",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -16,8 +16,12 @@ app.command(name="test")(testing.try_model)
 app.command(name="eval")(evaluating.evaluate)
 app.command()(catalog.catalog)
 app.command()(catalog.add)
+app.command(name="list")(store.list_models)
+app.command()(store.activate)
+app.command()(store.rollback)
+app.command()(store.remove)
 
 
 @app.callback()
 def models() -> None:
-    """Look at models and get them."""
+    """Look at models, get them, choose their versions."""

@@ -20,6 +20,7 @@ from edged.modelstore.records import (
     read_pin,
     read_rejection,
     read_service,
+    rejection_file,
     write_pin,
     write_rejection,
     write_service,
@@ -78,6 +79,7 @@ class Ledger:
         self.pinned: int | None = None
         self._arrivals = Arrivals()
         self._rejected_as: dict[int, tuple[Mark, ...]] = {}
+        self._written: set[int] = set()
         self._identities: dict[int, Version] = {}
         if folder := home.records:
             clear(folder)
@@ -151,6 +153,7 @@ class Ledger:
         if folder := self.home.records:
             try:
                 write_rejection(folder, rejection)
+                self._written.add(version.number)
             except EdgedError as error:
                 log.warning("the rejection was not written down", model=self._name, error=str(error))
 
@@ -163,16 +166,19 @@ class Ledger:
         """A version is tried again."""
         self.rejections = {n: known for n, known in self.rejections.items() if n != number}
         self._rejected_as.pop(number, None)
+        self._written.discard(number)
         if folder := self.home.records:
             lift_rejection(folder, number)
 
     def _is_rejected(self, standing: Standing) -> bool:
-        number = standing.version
+        number, folder = standing.version, self.home.records
+        if number in self._written and folder and not rejection_file(folder, number).exists():
+            self.forgive(number)  # a person took the record away: try it again
         rejection = self.rejections.get(number)
         if rejection and self._rejected_as.get(number) == standing.marks:
             return True
-        if rejection is None and (folder := self.home.records):
-            rejection = read_rejection(folder, number)
+        if rejection is None and folder and (rejection := read_rejection(folder, number)):
+            self._written.add(number)
         if rejection is None:
             return False
         version = self.identify(standing)

@@ -4,23 +4,22 @@ The thread ``model-NAME`` does one thing after the other: it obeys commands, jud
 the one on trial, and looks at the store. So two swaps, a rollback and an end never meet. Frames never wait for it.
 """
 
-import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from edged.errors import EdgedError, InputNotFound, ModelRejected, NotAllowed, Unreachable
+from edged.errors import EdgedError, ModelRejected, NotAllowed, Unreachable
 from edged.lifecycle.choice import choose
 from edged.lifecycle.ledger import Ledger, Version
 from edged.lifecycle.seat import Seat
 from edged.lifecycle.telling import Telling, model_state
 from edged.lifecycle.trial import Trial, slower
+from edged.lifecycle.wishes import Reply, Wishes
 from edged.machine import available_bytes, cores, memory_bytes
 from edged.modelstore.home import Home
 from edged.modelstore.survey import Standing
@@ -49,25 +48,6 @@ MIN_MEMORY_BYTES = 1024**3
 """Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
 VANISHED_S = 10.0
 """So long must the serving version be gone from the store before an older one replaces it."""
-
-Reply = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What a person asked for.
-
-    Attributes:
-        verb: ``activate``, ``rollback``, ``test`` or ``list``.
-        version: Which, where one is needed.
-        reply: Called once.
-        pinned: What was pinned before.
-    """
-
-    verb: str
-    version: int | None
-    reply: Reply
-    pinned: int | None = None
 
 
 class ServedModel:
@@ -111,8 +91,6 @@ class ServedModel:
         self._ledger = Ledger(name, home, keep_versions=keep_versions)
         self._seat = Seat(name, section, callers=_callers(section, feeds), wake=self._wake.set, once=once)
         self._trial: Trial | None = None
-        self._asked: _Wish | None = None
-        self._activated: _Wish | None = None
         self._later: dict[int, tuple[float, int]] = {}
         self._killed: Counter[str] = Counter()
         self._waits_since_s: float | None = None
@@ -121,7 +99,7 @@ class ServedModel:
         self._last_error: EdgedError | None = None
         self._next_look_s = 0.0
         self._since_s, self._began_s = time.time(), time.monotonic()
-        self._wishes: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
+        self._wishes = Wishes(name, self._seat, self._ledger, test=self._test, asked_for=self._make_way)
         self._thread = threading.Thread(target=self._run, name=f"model-{name}", daemon=True)
         self._thread.start()
 
@@ -229,7 +207,7 @@ class ServedModel:
         if not self._thread.is_alive():
             reply({"ok": False, "error": ENDED})
             return
-        self._wishes.put(_Wish(verb, version, reply))
+        self._wishes.put(verb, version, reply)
         self._wake.set()
 
     def halt(self) -> None:
@@ -272,7 +250,9 @@ class ServedModel:
             self._wake.wait(self._pause_s())
             self._wake.clear()
         self._seat.end_shadow()
-        self._refuse_wishes(ENDED)
+        self._wishes.refuse(ENDED)
+        if trial := self._trial:
+            trial.answer_asker()
         self._settled.set()
 
     def _pause_s(self) -> float:
@@ -281,7 +261,7 @@ class ServedModel:
         return max(0.05, min(LOOK_EVERY_S, self._next_look_s - time.monotonic()))
 
     def _step(self, now_s: float) -> None:
-        self._obey()
+        self._wishes.obey()
         self._judge(now_s)
         if self._seat.is_down and self._seat.parked:
             self._go_back(failed=False)
@@ -334,8 +314,7 @@ class ServedModel:
         self._wait_on(now_s)
         if before != ledger.waiting:
             self._changed()
-        if self._asked and self._asked.version not in ledger.found:
-            self._disappoint(self._asked.version, f"version {self._asked.version} is not there any more")
+        self._wishes.found()
         if not seat.is_down:
             seat.touched(acceptable, ledger.refreshed)
         if self._once and ledger.waiting and now_s - self._began_s < ARRIVE_S:
@@ -468,7 +447,7 @@ class ServedModel:
         tries = self._later[version.number][1] + 1 if version.number in self._later else 1
         self._later[version.number] = (now_s + min(MAX_RETRY_S, RETRY_S * 2 ** (tries - 1)), tries)
         log.warning("candidate not tried to the end", model=self.name, version=version.number, why=why)
-        self._disappoint(version.number, f"version {version.number}: {why}")
+        self._wishes.disappoint(version.number, f"version {version.number}: {why}")
 
     def _refuse(self, trial: Trial, now_s: float) -> None:
         """A trial failed: the version is rejected, unless that says nothing about it."""
@@ -481,7 +460,9 @@ class ServedModel:
         self._killed[version.content] += killed
         if not self._ledger.still_stands(version):
             log.warning("candidate is gone", model=self.name, version=version.number, error=str(error))
-            self._disappoint(version.number, f"version {version.number} was changed while it was tried")
+            self._wishes.disappoint(
+                version.number, f"version {version.number} was changed while it was tried"
+            )
         elif (
             isinstance(error, Unreachable | NotAllowed)
             or not version.content
@@ -494,7 +475,7 @@ class ServedModel:
 
     def _reject(self, version: Version, step: str, reason: str) -> None:
         self._ledger.reject(version, step=step, reason=reason)
-        self._disappoint(version.number, f"version {version.number}: {step}: {reason}")
+        self._wishes.disappoint(version.number, f"version {version.number}: {step}: {reason}")
         self._changed()
 
     # The swap
@@ -515,7 +496,7 @@ class ServedModel:
             seat.previous = ledger.known(trusted.previous if trusted else None)
             self._trust(trial.version)
         self._report(serving.version, worker)
-        self._answer_asked()
+        self._wishes.served()
         self._changed()
 
     def _judge(self, now_s: float) -> None:
@@ -525,7 +506,7 @@ class ServedModel:
             return
         active = seat.active
         if verdict.state == "passed":
-            self._activated = None
+            self._wishes.proved()
             log.info("probation passed", model=self.name, version=active.version.number, why=verdict.evidence)
             seat.settle()
             self._trust(active.version)
@@ -534,16 +515,14 @@ class ServedModel:
         log.error("rolling back", model=self.name, version=active.version.number, evidence=verdict.evidence)
         self._go_back(failed=True)
         self._reject(active.version, "probation", verdict.evidence)
-        activated, self._activated = self._activated, None
-        if activated and activated.version == active.version.number == self._ledger.pinned:
-            self._pin_again(activated.pinned)
+        self._wishes.failed(active.version.number)
         self._look_now.set()
 
     def _go_back(self, *, failed: bool) -> None:
         """The previous version, if it is still at hand, serves again."""
         if self._seat.go_back(failed=failed) and self._seat.active:
             self._trust(self._seat.active.version)
-        self._answer_asked()
+        self._wishes.served()
         self._changed()
 
     def _trust(self, version: Version) -> None:
@@ -576,100 +555,18 @@ class ServedModel:
 
     # Commands
 
-    def _obey(self) -> None:
-        while not self._wishes.empty():
-            wish = self._wishes.get()
-            try:
-                self._grant(wish)
-            except EdgedError as error:
-                wish.reply({"ok": False, "error": str(error)})
-            except Exception as error:  # whoever asked is told, whatever it is
-                log.error("a bug in a command", model=self.name, verb=wish.verb, exc_info=error)
-                wish.reply({"ok": False, "error": f"a bug of edged: {error!r}"})
+    def _test(self, version: Version, reply: Reply) -> None:
+        if self._trial:
+            raise Unreachable(f"models.{self.name}", "another version is being tried", "ask again later")
+        self._try(version, reply=reply)
 
-    def _grant(self, wish: _Wish) -> None:
-        if wish.verb == "list":
-            wish.reply(self._listing())
-        elif wish.verb == "test":
-            if self._trial:
-                raise Unreachable(f"models.{self.name}", "another version is being tried", "ask again later")
-            self._try(self._ledger.find(wish.version), reply=wish.reply)
-        else:
-            self._activate(wish)
-
-    def _activate(self, wish: _Wish) -> None:
-        """Pin a version, which the next look at the store puts into service."""
-        seat, ledger = self._seat, self._ledger
-        number = wish.version
-        if wish.verb == "rollback":
-            if seat.previous is None:
-                raise InputNotFound(
-                    f"models.{self.name}", "has no previous version", "activate one by its number"
-                )
-            if ledger.is_rejected(seat.previous):
-                problem = f"version {seat.previous.number}, the previous one, was rejected"
-                raise ModelRejected(
-                    f"models.{self.name}", problem, "activate it by its number to try it again"
-                )
-            number = seat.previous.number
-        version = ledger.find(number)
-        if self._asked:
-            self._asked.reply({"ok": False, "error": f"version {version.number} was asked for instead"})
-            self._asked = None
-        pinned = ledger.pinned
-        ledger.pin(version.number)
-        ledger.forgive(version.number)  # a person wants it tried again
+    def _make_way(self, version: Version) -> None:
+        """A version was asked for: nothing else is tried before it."""
         self._later.pop(version.number, None)
-        log.info("version asked for", model=self.name, version=version.number, by=wish.verb)
-        self._asked = replace(wish, version=version.number, pinned=pinned)
-        if self._trial and self._trial.reply is None and self._trial.version.number != version.number:
-            self._drop(self._trial)
-        self._answer_asked()
+        trial = self._trial
+        if trial and trial.reply is None and trial.version.number != version.number:
+            self._drop(trial)
         self._look_now.set()
-
-    def _answer_asked(self) -> None:
-        asked, active = self._asked, self._seat.active
-        if asked is None or active is None or asked.version != active.version.number:
-            return
-        self._asked, self._activated = None, asked
-        version = active.version
-        asked.reply({"ok": True, "model": self.name, "version": version.number, "digest": version.digest})
-
-    def _disappoint(self, number: int | None, why: str) -> None:
-        """What a person asked for cannot be had: they are told, and what was pinned before is pinned again."""
-        asked = self._asked
-        if asked is None or asked.version != number:
-            return
-        self._asked = None
-        self._pin_again(asked.pinned)
-        asked.reply({"ok": False, "error": why})
-
-    def _pin_again(self, number: int | None) -> None:
-        try:
-            self._ledger.pin(number)
-        except EdgedError as error:
-            log.warning("the pin was not moved back", model=self.name, error=str(error))
-
-    def _listing(self) -> dict[str, Any]:
-        seat, ledger = self._seat, self._ledger
-        return {
-            "ok": True,
-            "model": self.name,
-            "active": seat.active.version.number if seat.active else None,
-            "previous": seat.previous.number if seat.previous else None,
-            "pinned": ledger.pinned,
-            "versions": sorted(ledger.home.look()),
-            "waiting": {str(number): why for number, why in ledger.waiting.items()},
-            "rejected": {str(n): f"{one.step}: {one.reason}" for n, one in ledger.rejections.items()},
-        }
-
-    def _refuse_wishes(self, why: str) -> None:
-        while not self._wishes.empty():
-            self._wishes.get().reply({"ok": False, "error": why})
-        if asked := self._asked:
-            asked.reply({"ok": False, "error": why})
-        if trial := self._trial:
-            trial.answer_asker()
 
     def _request(self, path: Path) -> LoadRequest:
         """What to load and how: as many callers as there are cameras for, and cores."""

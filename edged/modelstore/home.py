@@ -6,18 +6,20 @@ in ``<store>/.kept/<name>/``, so that there is something to go back to after the
 
 import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 
 from edged.errors import EdgedError, InputNotFound
 from edged.manifest import model_files
-from edged.modelstore.adding import publish
+from edged.modelstore.adding import publish, sha256_of
 from edged.modelstore.finding import belongings
 from edged.modelstore.reading import not_in_store
-from edged.modelstore.staging import staging
+from edged.modelstore.staging import cannot_write, staging
 from edged.modelstore.survey import Mark, Standing, content_digest, is_folder_of_versions, stand, survey
 
 KEPT = ".kept"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class Home:
@@ -40,9 +42,13 @@ class Home:
         """Why there is nothing here, or None if there is something."""
         if self.look():
             return None
-        if self._path is None:
-            return not_in_store(self._store, self._name)
-        problem = "holds no model" if self._path.exists() else "no such model"
+        try:
+            if self._path is None:
+                return not_in_store(self._store, self._name)
+            problem = "holds no model" if self._path.exists() else "no such model"
+        except OSError as error:
+            path = str(self._path or self._store)
+            return InputNotFound(path, f"cannot be read ({error.strerror or error})", "check its permissions")
         return InputNotFound(str(self._path), problem, "name an .onnx file or a folder that holds one")
 
     @property
@@ -89,7 +95,8 @@ class Home:
         if standing.version in kept or not kept:
             return False
         newest = kept[max(kept)]
-        if content_digest(newest.path) != content and not _same_model(newest.path, standing.path):
+        same = content and content_digest(newest.path) == content
+        if not same and not _same_model(newest.path, standing.path):
             return False
         self._taken = (standing.marks, newest.version)
         return True
@@ -111,7 +118,10 @@ class Home:
         self._numbered = max(self._numbered, standing.version)
         if not (self._keep and whole and os.path.isdir(self._store)):  # noqa: PTH112
             return standing.path
-        return self._copy(standing)
+        try:
+            return self._copy(standing)
+        except OSError as error:
+            raise cannot_write(self._store / KEPT, error) from error
 
     def _copy(self, standing: Standing) -> Path:
         files = model_files(standing.path)
@@ -127,6 +137,10 @@ class Home:
                 target = version / member
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
+            now = stand(standing.path, standing.version)
+            if now is None or now.marks != standing.marks:
+                problem = "was changed before it could be kept"
+                raise InputNotFound(str(standing.path), problem, "leave it alone until it serves")
             stored = publish(kept, self._name, version, number=standing.version)
         return stored.path
 
@@ -137,7 +151,7 @@ class Home:
         """The single file, or folder of one version, that this model is; None for a folder of versions."""
         if self._path is not None:
             is_folder = os.path.isdir(self._path)  # noqa: PTH112
-            versions = is_folder and (is_folder_of_versions(self._path) or not any(self._path.glob("*.onnx")))
+            versions = is_folder and (is_folder_of_versions(self._path) or not _has_onnx(self._path))
             return None if versions else self._path
         folder, file = self._store / self._name, self._store / f"{self._name}.onnx"
         return file if os.path.isfile(file) and not os.path.isdir(folder) else None  # noqa: PTH112, PTH113
@@ -148,9 +162,15 @@ class Home:
         A folder ``7`` begins with 7.
         """
         taken = [self._numbered, *kept]
-        if self._path and self._path.is_dir() and self._path.name.isdecimal():
+        if self._path and _NUMBER.fullmatch(self._path.name) and os.path.isdir(self._path):  # noqa: PTH112
             taken.append(int(self._path.name) - 1)
         return max(taken) + 1
+
+
+def _has_onnx(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(path.suffix == ".onnx" for path in folder.iterdir())
+    return False
 
 
 def _same_model(kept: Path, single: Path) -> bool:
@@ -159,7 +179,14 @@ def _same_model(kept: Path, single: Path) -> bool:
         a, b = model_files(kept), model_files(single)
         pairs = [(a.onnx, b.onnx), (a.manifest, b.manifest), (a.labels, b.labels)]
         return all(
-            (one is None and other is None) or (one and other and one.read_bytes() == other.read_bytes())
+            (one is None and other is None) or (one and other and _same_file(one, other))
             for one, other in pairs
         )
     return False
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Not by `filecmp`, which remembers files by their size and the time of the last write."""
+    if not (one.is_file() and other.is_file()):  # a pipe would be waited for
+        return False
+    return one.stat().st_size == other.stat().st_size and sha256_of(one) == sha256_of(other)

@@ -41,7 +41,7 @@ def remove(folder: Path, number: int) -> bool:
         return False
     with contextlib.suppress(OSError):
         rejection_file(folder, number).unlink(missing_ok=True)
-    shutil.rmtree(aside, ignore_errors=True)
+    _delete(aside)
     return True
 
 
@@ -49,4 +49,13 @@ def clear(folder: Path) -> None:
     """Remove what a power cut left of versions that were being removed."""
     with contextlib.suppress(OSError):
         for left in folder.glob(f"{PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            _delete(left)
+
+
+def _delete(version: Path) -> None:
+    """A folder and all in it, or a link to one: what it leads to is somebody else's."""
+    if version.is_symlink():
+        with contextlib.suppress(OSError):
+            version.unlink()
+    else:
+        shutil.rmtree(version, ignore_errors=True)

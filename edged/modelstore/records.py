@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from edged.modelstore.staging import cannot_write
 
@@ -22,6 +22,14 @@ PINNED = "pinned"
 SERVED = ".served.json"
 REJECTED = ".rejected.json"
 MAX_BYTES = 65536
+MAX_REASON = 4000
+"""Characters; a model can have its error say anything, and a record that is longer than `MAX_BYTES` is not read."""
+
+
+def _writable(text: object) -> object:
+    """A text that can be written as JSON: names of files may hold bytes that are no UTF-8."""
+    return text[:MAX_REASON].encode(errors="replace").decode() if isinstance(text, str) else text
+
 
 VersionNumber = Annotated[int, Field(ge=1, lt=10**9)]
 
@@ -46,7 +54,7 @@ class Rejection(_Record):
     digest: str = ""
     content: str = ""
     step: str = ""
-    reason: str = ""
+    reason: Annotated[str, BeforeValidator(_writable)] = ""
     at: str = ""
 
 
@@ -143,6 +151,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Raises:
         OSError: It cannot be written; what stood there stands there still.
+
+    A folder that cannot be flushed is no error: the file has been replaced then, which only a power cut may undo.
     """
     temporary = path.with_name(f".{path.name.lstrip('.')}.{secrets.token_hex(4)}")
     try:
@@ -155,7 +165,8 @@ def write_whole(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    flush_folder(path.parent)
+    with contextlib.suppress(OSError):
+        flush_folder(path.parent)
 
 
 def flush_folder(folder: Path) -> None:
@@ -174,5 +185,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would be waited for
+        return b""
     with path.open("rb") as file:
         return file.read(MAX_BYTES)

@@ -28,8 +28,11 @@ SETTLED_S = 2.0
 CUT_SHORT_S, CUT_SHORT_UNKNOWN_S = 1.5, 15.0
 """A file that ends too early is waited for; longer where it cannot be told whether a program still writes to it."""
 MAX_FILES = 1000
+MAX_FIELDS = 100_000
+"""Of a file, that are counted: a model has as many as it has functions and notes; a file of nothing else never ends."""
 MAX_DEPTH = 3
-_VERSION = re.compile(r"[1-9]\d{0,8}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_SERVED_LEASES = frozenset({"nfs", "nfs4", "cifs", "smb3"})
 
 Mark = tuple[str, int, int, int, int]
 """Name, bytes, time of the last write and of the last change in nanoseconds, inode."""
@@ -41,7 +44,7 @@ class Standing:
 
     Attributes:
         version: Its number.
-        path: Its file or folder, without links.
+        path: Its folder without links, or its file in such a folder: what describes a file lies beside its link.
         marks: One for each of its files; others mean that it was touched.
     """
 
@@ -66,10 +69,13 @@ def survey(folder: Path) -> dict[int, Standing]:
 
 def stand(path: Path, version: int) -> Standing | None:
     """A version at a path of its own, or None where there is none."""
-    with contextlib.suppress(OSError, EdgedError):
-        real = path.resolve()
-        files = _files_of(real) if real.is_dir() else _files_beside(real)
-        marks = tuple(sorted(_mark(real.parent if real.is_file() else real, file) for file in files))
+    with contextlib.suppress(
+        OSError, EdgedError, RuntimeError
+    ):  # which links in a circle are, before Python 3.13
+        is_folder = path.is_dir()
+        real = _without_links(path) if is_folder else path.parent.resolve() / path.name
+        files = _files_of(real) if is_folder else _files_beside(real)
+        marks = tuple(sorted(_marks(real if is_folder else real.parent, files)))
         if marks:
             return Standing(version, real, marks)
     return None
@@ -126,12 +132,12 @@ class Arrivals:
             return "it was touched a moment ago"
         try:
             onnx = model_files(one.path).onnx
-        except EdgedError:
+        except (EdgedError, OSError):
             return ""  # the gate says why
         if not os.path.isfile(onnx):  # noqa: PTH113  # says False where Path.is_file raises
             return ""
         written = is_open_for_writing(onnx)
-        if written:
+        if written or (quiet_s < CUT_SHORT_UNKNOWN_S and _any_is_written(one)):
             return "a program is still writing to it"
         if one.marks not in self._missing:
             self._missing[one.marks] = missing_bytes(onnx)
@@ -143,7 +149,8 @@ class Arrivals:
 def is_open_for_writing(path: Path) -> bool | None:
     """Whether any program of this machine has a file open to write to it; None where that cannot be told.
 
-    Asked of the kernel by a read lease, which it grants to the file's owner while nobody writes.
+    Asked of the kernel by a read lease, which it grants to the file's owner while nobody writes. A network's file
+    system also refuses one that its server did not grant, which says nothing.
     """
     if sys.platform != "linux":
         return None
@@ -159,7 +166,9 @@ def is_open_for_writing(path: Path) -> bool | None:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
+        if error.errno != errno.EAGAIN or _file_system(descriptor) in _SERVED_LEASES:
+            return None
+        return True
     finally:
         os.close(descriptor)
     return False
@@ -173,7 +182,9 @@ def missing_bytes(onnx: Path) -> int:
     with contextlib.suppress(OSError), onnx.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         position = 0
-        while position < size:
+        for _ in range(MAX_FIELDS):
+            if position >= size:
+                return position - size
             file.seek(position)
             head = file.read(20)
             key, used = _varint(head, 0)
@@ -184,7 +195,6 @@ def missing_bytes(onnx: Path) -> int:
             if more == 0:
                 return 1 if len(head) < 20 else 0
             position += more + (0 if kind == 0 else length)
-        return position - size
     return 0
 
 
@@ -204,7 +214,8 @@ def _version_folders(folder: Path) -> Iterator[tuple[int, Path]]:
     except OSError:
         return
     for child in children:
-        if _VERSION.fullmatch(child.name) and child.is_dir() and _holds_model(child):
+        is_version = _VERSION.fullmatch(child.name) and os.path.isdir(child)  # noqa: PTH112  # Path.is_dir raises
+        if is_version and _holds_model(child):
             yield int(child.name), child
 
 
@@ -212,6 +223,13 @@ def _holds_model(folder: Path) -> bool:
     with contextlib.suppress(OSError):
         return any(path.suffix == ".onnx" and not path.name.startswith(".") for path in folder.iterdir())
     return False
+
+
+def _without_links(folder: Path) -> Path:
+    """Where the files of a version are: Triton has a folder ``model.onnx`` for a model with weights beside it."""
+    real = folder.resolve()
+    inner = real / "model.onnx"
+    return inner.resolve() if inner.is_dir() and _holds_model(inner) else real
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -231,12 +249,40 @@ def _files_beside(onnx: Path) -> list[Path]:
     return [path for path in (files.onnx, files.manifest, files.labels) if path]
 
 
-def _mark(folder: Path, file: Path) -> Mark:
-    state = file.stat()
+def _marks(folder: Path, files: list[Path]) -> Iterator[Mark]:
+    for file in files:
+        try:
+            state = file.stat()
+        except OSError:  # a link to nowhere
+            try:
+                state = file.lstat()
+            except OSError:
+                continue  # deleted since it was listed
+        yield _mark(folder, file, state)
+
+
+def _mark(folder: Path, file: Path, state: os.stat_result) -> Mark:
     if not stat.S_ISREG(state.st_mode):
         return (str(file.relative_to(folder)), 0, 0, 0, state.st_ino)
     name = str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
     return (name, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+def _any_is_written(one: Standing) -> bool:
+    """Whether any file of a version is open to write, as its weights may be."""
+    folder = one.path if one.path.is_dir() else one.path.parent
+    return any(changed and is_open_for_writing(folder / name) for name, _, _, changed, _ in one.marks)
+
+
+def _file_system(descriptor: int) -> str:
+    """The kind of file system that an open file lies in, as ``ext4``; empty if unknown. Source: proc(5)."""
+    with contextlib.suppress(OSError):
+        opened = Path(f"/proc/self/fdinfo/{descriptor}").read_text("ascii", "replace")
+        mount = re.search(r"^mnt_id:\s*(\d+)$", opened, re.MULTILINE)
+        for line in Path("/proc/self/mountinfo").read_text("ascii", "replace").splitlines():
+            if mount and line.startswith(f"{mount[1]} "):
+                return line.partition(" - ")[2].partition(" ")[0]
+    return ""
 
 
 def _is_old(marks: tuple[Mark, ...]) -> bool:

@@ -23,7 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 Brokers = Callable[..., Mosquitto]
-FPS = 10
+FPS = 25
 KILLS = int(os.environ.get("EDGED_TEST_KILLS", "6"))
 SWAPS = int(os.environ.get("EDGED_TEST_SWAPS", "10"))
 GREY, BLACK = (128, 128, 128), (0, 128, 128)
