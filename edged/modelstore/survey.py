@@ -69,9 +69,8 @@ def survey(folder: Path) -> dict[int, Standing]:
 
 def stand(path: Path, version: int) -> Standing | None:
     """A version at a path of its own, or None where there is none."""
-    with contextlib.suppress(
-        OSError, EdgedError, RuntimeError
-    ):  # which links in a circle are, before Python 3.13
+    # Links in a circle are a RuntimeError before Python 3.13.
+    with contextlib.suppress(OSError, EdgedError, RuntimeError):
         is_folder = path.is_dir()
         real = _without_links(path) if is_folder else path.parent.resolve() / path.name
         files = _files_of(real) if is_folder else _files_beside(real)
