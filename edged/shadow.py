@@ -15,7 +15,7 @@ import structlog
 from numpy.typing import NDArray
 
 from edged.detection import Detections, label_of
-from edged.errors import EdgedError, InferenceFailed
+from edged.errors import EdgedError, WorkerLost
 from edged.pipeline import Result
 from edged.worker.client import WorkerProcess
 from edged.worker.keeper import Worker
@@ -56,7 +56,6 @@ class Agreement:
     def take(self, result: Result, seen: Seen, labels: Sequence[str]) -> None:
         """Both have seen a frame; ``labels`` are the other's."""
         pairs = matches(result.detections, result.model.labels, seen.detections, labels)
-        self.frames += 1
         self.served += len(result.detections)
         self.other += len(seen.detections)
         self.matched += len(pairs)
@@ -65,6 +64,7 @@ class Agreement:
         )
         self._ms[0].append(result.inference_ms)
         self._ms[1].append(seen.inference_ms)
+        self.frames += 1  # last: whoever sees it finds the rest
 
     def fail(self, problem: str) -> None:
         """The other gave no answer to a frame."""
@@ -164,9 +164,9 @@ class Shadow:
     def offer(self, result: Result) -> None:
         """A frame was answered; it is taken if its turn has come and nothing waits."""
         with self._condition:
-            self._credit = min(1.0, self._credit + self._share)
+            self._credit = min(1.0, self._credit) + self._share
             if self._credit >= 1.0 and self._waiting is None and not self._stopping:
-                self._credit = 0.0
+                self._credit -= 1.0
                 self._waiting = result
                 self._condition.notify()
 
@@ -191,7 +191,7 @@ class Shadow:
             try:
                 seen = look[1].see(result.frame)
             except EdgedError as error:
-                if not isinstance(error, InferenceFailed):
+                if isinstance(error, WorkerLost):
                     self.worker.discard(process)
                 seen = error.problem
             except Exception as error:  # noqa: BLE001  # a bug of ours on one frame must not end the thread in silence

@@ -6,6 +6,7 @@ nesting and bytes, and it stops at the first thing that is wrong.
 """
 
 import hashlib
+import math
 import mmap
 import stat
 from collections import Counter
@@ -24,6 +25,27 @@ MAX_METADATA_BYTES = 2 * 1024**2
 """Keys and values together; what is beyond is not looked at."""
 MAX_TEXT_BYTES = 1024**2
 
+MAX_RANK = 64
+MAX_TENSOR_BYTES = 2**40
+"""That the sizes of one tensor promise."""
+
+KNOWN_DOMAINS = (
+    "ai.onnx.ml",
+    "ai.onnx.training",
+    "ai.onnx.preview",
+    "com.microsoft",
+    "com.ms.internal",
+    "org.pytorch",
+)
+"""Of operators, beside the standard one. What begins like one of `EXTENSIONS` needs a library that is not here."""
+EXTENSIONS = ("com.microsoft.extensions", "ai.onnx.contrib")
+
+_BITS = {
+    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
+    17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8,
+}  # fmt: skip
+"""Of an element, by ``TensorProto.DataType``; texts have none."""
+
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LFS = b"version https://git-lfs"
 
@@ -39,6 +61,7 @@ class ModelSummary:
         metadata: Custom metadata.
         operators: Nodes by ``domain:type``, the standard domain without prefix, graphs in graphs included.
         external_data: Files that hold weights, relative to the model.
+        functions: Domains of the functions that it brings with it.
         digest: ``sha256:…`` of the file.
         size_bytes: Of the file.
         node_count: Nodes in all graphs.
@@ -53,6 +76,7 @@ class ModelSummary:
     metadata: dict[str, str] = field(default_factory=dict)
     operators: Counter[str] = field(default_factory=Counter)
     external_data: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
 
 
 class _Malformed(Exception):
@@ -132,6 +156,21 @@ def _check_summary(path: Path, summary: ModelSummary) -> None:
         raise ModelRejected(
             str(path), "is compiled for one provider (EPContext)", "use the model it was compiled from"
         )
+    foreign = sorted(name for name in summary.operators if not _is_known(name, summary))
+    if foreign:
+        raise ModelRejected(
+            str(path),
+            f"uses operators that no runtime here has ({', '.join(foreign[:3])})",
+            "export it with operators of ONNX only",
+        )
+
+
+def _is_known(operator: str, summary: ModelSummary) -> bool:
+    """Whether an operator's domain is the standard one, one that runtimes know, or that of a function in the file."""
+    domain, colon, _ = operator.rpartition(":")
+    if not colon or domain in summary.functions:
+        return True
+    return domain.startswith(KNOWN_DOMAINS) and not domain.startswith(EXTENSIONS)
 
 
 def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -217,7 +256,9 @@ def _read_opset(view: memoryview, summary: ModelSummary) -> None:
 
 def _read_function(view: memoryview, summary: ModelSummary) -> None:
     for number, value in _fields(view):
-        if number == 7:
+        if number == 10:
+            summary.functions.add(_text(value))
+        elif number == 7:
             _read_node(_message(value), summary, depth=1)
         elif number == 11:
             _read_attribute(_message(value), summary, depth=1)
@@ -267,8 +308,43 @@ def _read_sparse_tensor(view: memoryview, summary: ModelSummary) -> None:
 
 
 def _read_tensor(view: memoryview, summary: ModelSummary) -> None:
+    sizes: list[int] = []
+    kind, held_bytes, elsewhere = 0, None, False
     for number, value in _fields(view):
-        if number == 13:
+        if number == 1:
+            sizes += [value] if isinstance(value, int) else _packed(value)
+        elif number == 2 and isinstance(value, int):
+            kind = value
+        elif number == 9:
+            held_bytes = len(_message(value))
+        elif number == 14:
+            elsewhere = value == 1
+        elif number == 13:
             pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
             if pair.get(1) == "location":
                 summary.external_data.add(pair.get(2, ""))
+    _check_sizes(sizes, kind, None if elsewhere else held_bytes)
+
+
+def _packed(view: memoryview) -> list[int]:
+    numbers, position = [], 0
+    while position < len(view):
+        number, position = _varint(view, position)
+        numbers.append(number)
+        if len(numbers) > MAX_RANK:
+            raise _Malformed(f"a tensor of more than {MAX_RANK} dimensions")
+    return numbers
+
+
+def _check_sizes(sizes: list[int], kind: int, held_bytes: int | None) -> None:
+    """The sizes of a tensor, and the bytes it has; None where they are not in one piece here."""
+    if len(sizes) > MAX_RANK:
+        raise _Malformed(f"a tensor of more than {MAX_RANK} dimensions")
+    bits = _BITS.get(kind)
+    if bits is None:
+        return
+    wanted_bytes = (math.prod(sizes) * bits + 7) // 8
+    if wanted_bytes > MAX_TENSOR_BYTES:  # also what is negative, which is a great number here
+        raise _Malformed(f"a tensor of {' x '.join(map(str, sizes))}")
+    if held_bytes is not None and held_bytes != wanted_bytes:
+        raise _Malformed(f"a tensor that needs {wanted_bytes} bytes and has {held_bytes}")

@@ -7,7 +7,7 @@ the one on trial, and looks at the store. So two swaps, a rollback and an end ne
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -495,7 +495,9 @@ class ServedModel:
             trusted = ledger.trusted
             seat.previous = ledger.known(trusted.previous if trusted else None)
             self._trust(trial.version)
-        self._report(serving.version, worker)
+        self._report(
+            serving.version, worker, {step.name: step.ms for step in trial.steps if step.ms is not None}
+        )
         self._wishes.served()
         self._changed()
 
@@ -532,7 +534,7 @@ class ServedModel:
             active = seat.active.version.number if seat.active else None
             self._ledger.trust(version, previous=previous, spared=active)
 
-    def _report(self, version: Version, worker: Worker) -> None:
+    def _report(self, version: Version, worker: Worker, gate_ms: Mapping[str, float]) -> None:
         description = worker.description
         if description is None:
             return
@@ -548,6 +550,7 @@ class ServedModel:
             nodes=dict(description.provider_nodes),
             latency_ms=description.latency_ms,
             labels=len(description.labels),
+            gate_ms=dict(gate_ms),
             pid=process.pid if process else 0,
         )
         for note in description.notes:

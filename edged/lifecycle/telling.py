@@ -1,5 +1,6 @@
 """What ``model/<name>/state`` says of a model. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from edged.settings import ModelSettings
 from edged.worker.keeper import Worker
 
 MAX_REJECTED, MAX_LABELS = 20, 1000
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def model_state(telling: Telling) -> ModelStateMessage:
         rejected=tuple(
             RejectedShape(version=one.version, reason=one.reason, step=one.step, at=one.at)
             for one in newest
-            if one.at
+            if MOMENT.fullmatch(one.at)  # people write records too
         ),
         waiting={str(number): why for number, why in telling.waiting.items()},
         pinned=telling.pinned,

@@ -203,9 +203,9 @@ def test_what_cannot_be_read_is_listed_as_far_as_it_can_be(edged, store):
     models = listed(edged("list", "--store", store, "--json"))
     assert {name: [one["version"] for one in model["versions"]] for name, model in models.items()} == {
         "empty": [],
-        "m": [3, 1],
+        "m": [3, 2, 1],
     }
-    assert models["m"]["versions"][0]["digest"] == ""
+    assert [version["digest"] for version in models["m"]["versions"][:2]] == ["", ""]
     assert models["m"]["pinned"] == 9
     page = said(edged("list", "--store", store), "unreadable", "no version")
     assert re.search(r"^m +9 +pinned, but not there$", page, re.MULTILINE)

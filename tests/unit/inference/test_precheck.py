@@ -170,3 +170,91 @@ def test_graphs_in_graphs_are_read_to_a_depth_and_refused_beyond(model):
     assert precheck(toy_models.nested(model, MAX_DEPTH)).operators["If"] == 2 ** (MAX_DEPTH - 1) - 1
     with pytest.raises(ModelRejected, match="graphs nested deeper than"):
         precheck(toy_models.nested(model, MAX_DEPTH + 1))
+
+
+@pytest.mark.parametrize("domain", ["com.microsoft.extensions", "ai.onnx.contrib", "evil.example"])
+def test_operators_that_no_runtime_here_has_are_named(model, domain):
+    toy_models.save_model(
+        model,
+        [toy_models.node("DecodeImage", ["images"], ["out"], domain=domain)],
+        outputs={"out": (3,)},
+        domains=[domain],
+    )
+    with pytest.raises(ModelRejected, match=rf"no runtime here has \({domain}:DecodeImage\)"):
+        precheck(model)
+
+
+@pytest.mark.parametrize("domain", ["com.microsoft", "ai.onnx.ml", "com.microsoft.nchwc"])
+def test_operators_of_known_domains_are_left_to_the_runtime(model, domain):
+    toy_models.save_model(
+        model,
+        [toy_models.node("Something", ["images"], ["out"], domain=domain)],
+        outputs={"out": (3,)},
+        domains=[domain],
+    )
+    assert precheck(model).operators == {f"{domain}:Something": 1}
+
+
+def test_functions_that_come_with_the_model_are_known(model):
+    function = helper.make_function(
+        "mine.example",
+        "Twice",
+        ["x"],
+        ["y"],
+        [helper.make_node("Add", ["x", "x"], ["y"])],
+        [helper.make_opsetid("", 17)],
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Twice", ["images"], ["out"], domain="mine.example")],
+        "toy",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [3])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [3])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine.example", 1)]
+    model.write_bytes(
+        helper.make_model(graph, opset_imports=opsets, functions=[function]).SerializeToString()
+    )
+    assert precheck(model).functions == {"mine.example"}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kind", "data", "said"),
+    [
+        ([3], TensorProto.FLOAT, b"\0" * 11, "needs 12 bytes and has 11"),
+        ([2, 3], TensorProto.FLOAT16, b"\0" * 13, "needs 12 bytes and has 13"),
+        ([3], TensorProto.INT4, b"\0" * 3, "needs 2 bytes and has 3"),
+        ([-1], TensorProto.FLOAT, b"", "a tensor of 18446744073709551615"),
+        ([2**30, 2**30], TensorProto.FLOAT, b"", "a tensor of 1073741824 x 1073741824"),
+        ([1] * 65, TensorProto.FLOAT, b"\0" * 4, "more than 64 dimensions"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_bytes_are_refused(model, sizes, kind, data, said):
+    weight = TensorProto(name="weight", data_type=kind, dims=sizes, raw_data=data)
+    toy_models.save_model(
+        model,
+        [toy_models.node("Identity", ["weight"], ["out"])],
+        outputs={"out": (3,)},
+        constants=[weight],
+    )
+    with pytest.raises(ModelRejected, match=said):
+        precheck(model)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kind", "data"),
+    [
+        ([3], TensorProto.INT4, b"\0\0"),
+        ([], TensorProto.DOUBLE, b"\0" * 8),
+        ([0, 5], TensorProto.FLOAT, b""),
+        ([2], TensorProto.BOOL, b"\1\0"),
+    ],
+)
+def test_sizes_that_fit_are_taken(model, sizes, kind, data):
+    weight = TensorProto(name="weight", data_type=kind, dims=sizes, raw_data=data)
+    toy_models.save_model(
+        model,
+        [toy_models.node("Identity", ["weight"], ["out"])],
+        outputs={"out": (3,)},
+        constants=[weight],
+    )
+    assert precheck(model).node_count == 1

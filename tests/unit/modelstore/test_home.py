@@ -295,16 +295,17 @@ def test_the_same_content_again_is_no_new_version(single, how):
     assert numbers(home) == [1, 2]
 
 
-def test_other_labels_are_another_version(single):
+@pytest.mark.parametrize(("suffix", "kept_as"), [("labels.txt", "labels.txt"), ("toml", "model.toml")])
+def test_another_description_is_another_version(single, suffix, kept_as):
     file, start = single
     home = start()
     accept(home)
-    write(file.parent, f"{file.stem}.labels.txt", content="cat")
+    write(file.parent, f"{file.stem}.{suffix}", content="cat")
     assert numbers(home) == [1, 2]
     assert not is_kept(home)
     kept = accept(home)
-    assert (kept / "labels.txt").read_text() == "cat"
-    os.utime(file.parent / f"{file.stem}.labels.txt", (1, 1))
+    assert (kept / kept_as).read_text() == "cat"
+    os.utime(file.parent / f"{file.stem}.{suffix}", (1, 1))
     assert is_kept(home)
 
 
@@ -485,6 +486,7 @@ def test_a_copy_that_another_file_was_slipped_under_is_not_kept(single, store, m
 
 def test_what_is_no_file_any_more_is_compared_without_waiting(single):
     file, start = single
+    put(file, "")  # as large as a pipe
     home = start()
     accept(home)
     file.unlink()

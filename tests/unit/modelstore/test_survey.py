@@ -186,6 +186,7 @@ def test_what_describes_a_single_file_lies_beside_its_link(tmp_path):
 def test_a_link_to_itself_is_nothing(tmp_path):
     (tmp_path / "m.onnx").symlink_to("m.onnx")
     assert stand(tmp_path / "m.onnx", 1) is None
+    assert stand(tmp_path / "m.onnx" / "below.onnx", 1) is None
     assert content_digest(tmp_path / "m.onnx") == ""
 
 
@@ -767,6 +768,7 @@ def test_bytes_that_are_no_model_are_no_error(scratch, content):
         (bytes(1000), 0),
         (b"\x08", 1),
         (b"\x08\x80", 1),
+        (b"\x08\x01\x92", 1),
         (b"\x08\x01", 0),
         (b"\x09" + bytes(7), 1),
         (b"\x0d" + bytes(4), 0),
