@@ -236,7 +236,11 @@ def _run(folder: Path, candidates: Iterator[tuple[str, Make]], options: argparse
         "candidates": len(verdicts),
         "verdicts": dict(steps.most_common()),
         "slowest_s": max(verdicts, key=lambda one: one[2])[0::2],
-        "crafted": {name: verdict for name, verdict, _ in verdicts if not name.startswith("mutant")},
+        "crafted": {
+            name: verdict.replace(f"{folder}/", "")
+            for name, verdict, _ in verdicts
+            if not name.startswith("mutant")
+        },
         "rate_before": round(before, 2),
         "rate_during": round(during, 2),
         "rate_kept": round(during / before, 4),

@@ -293,10 +293,10 @@ class Seat:
             return None
         with self._lock:
             records = [self._probation.record] if self._probation else []
-        records += [self.active.record] + ([self.parked.record] if self.parked else [])
-        for record in records:
-            if (p95_ms := record.p95_ms()) is not None:
-                return p95_ms
+            records += [self.active.record] + ([self.parked.record] if self.parked else [])
+            for record in records:
+                if (p95_ms := record.p95_ms()) is not None:
+                    return p95_ms
         description = self.active.worker.description
         return description.latency_ms if description else None
 

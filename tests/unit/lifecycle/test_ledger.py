@@ -239,11 +239,24 @@ def test_a_rejected_version_that_was_only_touched_or_copied_anew_stays_rejected(
 
 def test_a_rejected_version_is_not_read_again_at_every_look(shelf, monkeypatch):
     shelf.put(1)
-    shelf.reject(1)
     shelf.look()
-    with monkeypatch.context() as broken:
-        broken.setattr(module.Ledger, "identify", lambda *_: pytest.fail("it was read again"))
+    shelf.reject(1)
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            broken.setattr(module.Ledger, "identify", lambda *_: pytest.fail("it was read again"))
+            assert shelf.look() == []
+        os.utime(shelf.folder / "1" / "model.onnx", (1, 1))
         assert shelf.look() == []
+
+
+def test_one_that_is_rejected_again_where_nothing_can_be_written_any_more_stays_so(shelf, monkeypatch):
+    shelf.put(1)
+    shelf.reject(1)
+    assert shelf.look() == []
+    shelf.ledger.forgive(1)
+    read_only(monkeypatch, "write_rejection")
+    shelf.reject(1)
+    assert shelf.look() == []
 
 
 def test_a_version_is_tried_again_when_it_is_forgiven(shelf):

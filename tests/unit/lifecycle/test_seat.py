@@ -359,6 +359,14 @@ def test_a_previous_version_without_a_process_is_not_kept_at_hand(seat, box):
     assert ended(one)
 
 
+def test_where_one_is_to_be_stopped_before_the_next_none_stays_at_hand(box):
+    seat = box.seat(swap="stop-first")
+    one = box.take(seat, 1)
+    box.take(seat, 2)
+    assert (parked(seat), previous(seat)) == (None, 1)
+    assert ended(one)
+
+
 def test_where_nothing_is_replaced_nothing_is_on_probation(box):
     seat = box.seat(once=True)
     box.take(seat, 1)
@@ -463,6 +471,7 @@ def test_while_it_is_interrupted_frames_wait_and_afterwards_the_next_version_ans
     seat.pipeline.attach(feed)
     seat.interrupt()
     assert (seat.interrupted, seat.is_up, one.ended.is_set()) == (True, False, True)
+    assert seat.pipeline.worker is None
     seat.pipeline.offer(feed, frame(0))
     assert versions == []
     box.take(seat, 2)
@@ -594,7 +603,7 @@ def test_a_limit_of_latency_takes_the_place_of_the_comparison(box):
     seat = box.seat(max_latency="50ms")
     box.frames(seat, box.take(seat, 1), 100, ms=10.0)
     box.frames(seat, box.take(seat, 2), 500, ms=49.0)
-    assert box.judge(seat) == "pending" or box.judge(seat) == "passed"
+    assert box.judge(seat) == "pending"
     box.frames(seat, box.take(seat, 3), 500, ms=51.0)
     assert box.judge(seat) == "failed"
 
