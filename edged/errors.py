@@ -7,6 +7,7 @@ it, and what to do. Foreign exceptions become one of these at the door they come
     ├── UsageError                 2  say the command differently
     ├── BadInput                  65  this file will never work: keep what you have
     │   ├── ModelRejected         65  this model will never work here: keep the current version
+    │   │   └── KilledWhileLoading 65  or something killed its process: try it once more
     │   └── InferenceFailed       65  the model gave no answer to this frame: count it, take the next
     ├── InputNotFound             66  nothing is there
     ├── Unreachable               69  not now: try again later
@@ -51,6 +52,10 @@ class BadInput(EdgedError):
 
 class ModelRejected(BadInput):
     """A model that cannot be served here; what ran before goes on."""
+
+
+class KilledWhileLoading(ModelRejected):
+    """The process that loaded a model was killed (SIGKILL): by the kernel for want of memory, or by a person."""
 
 
 class InferenceFailed(BadInput):

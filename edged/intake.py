@@ -21,8 +21,9 @@ from edged.download import Bounds, Download, Progress
 from edged.errors import BadInput, EdgedError, InputNotFound, ModelRejected, NotAllowed, UsageError
 from edged.manifest import read_labels, read_manifest
 from edged.modelstore import StoredModel, find_at
-from edged.modelstore.adding import find_same, publish, sha256_of
+from edged.modelstore.adding import find_same, publish
 from edged.modelstore.archives import is_archive, unpack_model
+from edged.modelstore.digests import sha256_of
 from edged.modelstore.finding import belongings, is_alone, model_in, weights
 from edged.modelstore.foreign import home_of, told_by_others
 from edged.modelstore.staging import cannot_write, staging

@@ -1,14 +1,19 @@
-"""What tests of several layers share: the real material, the real RTSP server, free ports."""
+"""What tests of several layers share: the real material, the real RTSP server, free ports, commands."""
 
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+from commands import Done, environment
 from mosquitto_broker import Mosquitto
 from real_parts import unavailable
+
+from edged import cli
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -85,3 +90,24 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     yield start
     for broker in started:
         broker.stop()
+
+
+@pytest.fixture
+def edged(tmp_path, monkeypatch, capsys) -> Iterator[Callable[..., Done]]:
+    """Runs a command in ``tmp_path``, as a user would, but in this process: it takes a fifth of the time."""
+    for name in set(os.environ) - set(environment()):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(cli, "_hush_native_code", lambda: None)  # it takes the descriptor from pytest too
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, **more: str) -> Done:
+        with monkeypatch.context() as here:
+            for name, value in more.items():
+                here.setenv(name, value)
+            here.setattr(sys, "argv", ["edged", *map(str, arguments)])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        return Done(sys.argv, int(ended.value.code or 0), *capsys.readouterr())
+
+    yield run
+    structlog.reset_defaults()

@@ -253,7 +253,8 @@ def _some(words: list[str]) -> str:
 
 
 def _document(shelf: "Shelf") -> dict[str, Any]:
-    from edged.modelstore.listing import bytes_of, onnx_digest
+    from edged.modelstore.digests import onnx_digest
+    from edged.modelstore.listing import bytes_of
 
     versions = []
     for number in sorted(shelf.versions, reverse=True):
@@ -262,7 +263,7 @@ def _document(shelf: "Shelf") -> dict[str, Any]:
             {
                 "version": number,
                 "path": str(standing.path),
-                "digest": onnx_digest(standing),
+                "digest": onnx_digest(standing.path),
                 "bytes": bytes_of(standing),
                 "served": number == shelf.served,
                 "previous": number == shelf.previous,

@@ -1,6 +1,5 @@
 """What is known of a model's versions: what stands in the store, what was rejected, pinned, and trusted."""
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,8 +8,7 @@ from pathlib import Path
 import structlog
 
 from edged.errors import EdgedError, InputNotFound
-from edged.manifest import model_files
-from edged.modelstore.adding import sha256_of
+from edged.modelstore.digests import onnx_digest
 from edged.modelstore.home import Home
 from edged.modelstore.pruning import clear, prune
 from edged.modelstore.records import (
@@ -54,13 +52,21 @@ class Version:
         return self.standing.version
 
 
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    """A rejection, the version as it stood then, and whether it is written down."""
+
+    rejection: Rejection
+    marks: tuple[Mark, ...]
+    written: bool
+
+
 class Ledger:
     """Owned by the model's thread; others may read its attributes, which are replaced and never changed.
 
     Attributes:
         found: What stood in the store at the last look, by number.
         waiting: Of that, what has not arrived yet, and what it waits for.
-        rejections: Of that, what is not tried again.
         pinned: The version that a person wants served, or None.
     """
 
@@ -75,11 +81,9 @@ class Ledger:
         self._name, self.home, self._keep_versions = name, home, keep_versions
         self.found: dict[int, Standing] = {}
         self.waiting: dict[int, str] = {}
-        self.rejections: dict[int, Rejection] = {}
         self.pinned: int | None = None
         self._arrivals = Arrivals()
-        self._rejected_as: dict[int, tuple[Mark, ...]] = {}
-        self._written: set[int] = set()
+        self._rejected: dict[int, _Rejected] = {}
         self._identities: dict[int, Version] = {}
         if folder := home.records:
             clear(folder)
@@ -91,7 +95,7 @@ class Ledger:
         self.found, self.waiting = found, waiting
         if folder := self.home.records:
             self.pinned = read_pin(folder)
-        self.rejections = {n: known for n, known in self.rejections.items() if n in found}
+        self._rejected = {n: known for n, known in self._rejected.items() if n in found}
         self._identities = {n: version for n, version in self._identities.items() if n in found}
         arrived = {number: one for number, one in found.items() if number not in waiting}
         return {number: one for number, one in arrived.items() if not self._is_rejected(one)}
@@ -106,11 +110,7 @@ class Ledger:
         known = self._identities.get(standing.version)
         if known and known.standing == standing:
             return known
-        digest = ""
-        with contextlib.suppress(OSError, EdgedError):
-            onnx = model_files(standing.path).onnx
-            digest = f"sha256:{sha256_of(onnx)}" if onnx.is_file() else ""  # a pipe would be waited for
-        version = Version(standing, digest, content_digest(standing.path))
+        version = Version(standing, onnx_digest(standing.path), content_digest(standing.path))
         self._identities[standing.version] = version
         return version
 
@@ -137,6 +137,11 @@ class Ledger:
 
     # What was rejected
 
+    @property
+    def rejections(self) -> dict[int, Rejection]:
+        """Of what stands there, what is not tried again, by number."""
+        return {number: known.rejection for number, known in self._rejected.items()}
+
     def reject(self, version: Version, *, step: str, reason: str) -> None:
         """A version is not tried again before one of its files is another."""
         rejection = Rejection(
@@ -147,50 +152,48 @@ class Ledger:
             reason=reason,
             at=timestamp(time.time()),
         )
-        self.rejections = {**self.rejections, version.number: rejection}
-        self._rejected_as[version.number] = version.standing.marks
+        written = False
         log.error("version rejected", model=self._name, version=version.number, step=step, reason=reason)
         if folder := self.home.records:
             try:
                 write_rejection(folder, rejection)
-                self._written.add(version.number)
+                written = True
             except EdgedError as error:
                 log.warning("the rejection was not written down", model=self._name, error=str(error))
+        self._note(version.number, _Rejected(rejection, version.standing.marks, written))
 
     def is_rejected(self, version: Version) -> bool:
         """Whether a version is rejected as it was when it was identified."""
-        rejection = self.rejections.get(version.number)
-        return rejection is not None and rejection.content == version.content
+        known = self._rejected.get(version.number)
+        return known is not None and known.rejection.is_of(version.content, version.digest)
 
     def forgive(self, number: int) -> None:
         """A version is tried again."""
-        self.rejections = {n: known for n, known in self.rejections.items() if n != number}
-        self._rejected_as.pop(number, None)
-        self._written.discard(number)
+        self._rejected = {n: known for n, known in self._rejected.items() if n != number}
         if folder := self.home.records:
             lift_rejection(folder, number)
 
     def _is_rejected(self, standing: Standing) -> bool:
         number, folder = standing.version, self.home.records
-        if number in self._written and folder and not rejection_file(folder, number).exists():
+        known = self._rejected.get(number)
+        if known and known.written and folder and not rejection_file(folder, number).exists():
             self.forgive(number)  # a person took the record away: try it again
-        rejection = self.rejections.get(number)
-        if rejection and self._rejected_as.get(number) == standing.marks:
+            return False
+        if known and known.marks == standing.marks:
             return True
-        if rejection is None and folder and (rejection := read_rejection(folder, number)):
-            self._written.add(number)
-        if rejection is None:
+        if known is None and folder and (rejection := read_rejection(folder, number)):
+            known = _Rejected(rejection, standing.marks, written=True)
+        if known is None:
             return False
         version = self.identify(standing)
-        same = (
-            version.content == rejection.content if rejection.content else version.digest == rejection.digest
-        )
-        if same:
-            self.rejections = {**self.rejections, number: rejection}
-            self._rejected_as[number] = standing.marks
-        else:
-            self.forgive(number)
-        return same
+        if known.rejection.is_of(version.content, version.digest):
+            self._note(number, replace(known, marks=standing.marks))
+            return True
+        self.forgive(number)
+        return False
+
+    def _note(self, number: int, rejected: _Rejected) -> None:
+        self._rejected = {**self._rejected, number: rejected}  # others read it
 
     # What is served
 

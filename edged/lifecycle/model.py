@@ -6,16 +6,16 @@ the one on trial, and looks at the store. So two swaps, a rollback and an end ne
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from edged.errors import EdgedError, ModelRejected, NotAllowed, Unreachable
+from edged.errors import EdgedError, ModelRejected, Unreachable
 from edged.lifecycle.choice import choose
 from edged.lifecycle.ledger import Ledger, Version
+from edged.lifecycle.retries import Retries
 from edged.lifecycle.seat import Seat
 from edged.lifecycle.telling import Telling, model_state
 from edged.lifecycle.trial import Trial, slower
@@ -37,12 +37,7 @@ SETTLE_S = LOAD_TIMEOUT_S + 20.0
 """Longest wait for a first version to arrive and to be tried."""
 ARRIVE_S = 5.0
 """Longest wait for a version that is just being put there, where only one is served."""
-RETRY_S = 30.0
-"""After a trial that failed for want of memory, processes or a runtime, which says nothing about the version."""
 LOOK_SLOWLY_S = 1.0
-MAX_RETRY_S = 3600.0
-KILLED, MAX_KILLED = "killed the process that loaded it (SIGKILL", 2
-"""By the kernel for want of memory, or by a person: it counts from the second time on."""
 ENDED = "edged does not serve this model any more"
 MIN_MEMORY_BYTES = 1024**3
 """Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
@@ -91,8 +86,7 @@ class ServedModel:
         self._ledger = Ledger(name, home, keep_versions=keep_versions)
         self._seat = Seat(name, section, callers=_callers(section, feeds), wake=self._wake.set, once=once)
         self._trial: Trial | None = None
-        self._later: dict[int, tuple[float, int]] = {}
-        self._killed: Counter[str] = Counter()
+        self._retries = Retries()
         self._waits_since_s: float | None = None
         self._was_up = False
         self._vanished_s: float | None = None
@@ -322,7 +316,7 @@ class ServedModel:
         serves = seat.active.version.number if seat.active and not seat.is_down else None
         target = choose(
             acceptable,
-            rejected=[number for number, (until_s, _) in self._later.items() if until_s > now_s],
+            rejected=self._retries.held(now_s),
             pinned=ledger.pinned,
             active=serves,
             trusted=None if self._once or serves else ledger.trusted_among(acceptable),
@@ -370,7 +364,7 @@ class ServedModel:
         if self._stopping.is_set():
             return
         self._seat.forget_agreement()
-        if reply is None and self._seat.must_stop_first:
+        if reply is None and self._seat.must_stop_first():
             self._seat.interrupt()
         self._trial = Trial(
             self.name,
@@ -444,8 +438,7 @@ class ServedModel:
 
     def _try_later(self, version: Version, why: str, now_s: float) -> None:
         """What happened says nothing about the version: it is tried again, less and less often."""
-        tries = self._later[version.number][1] + 1 if version.number in self._later else 1
-        self._later[version.number] = (now_s + min(MAX_RETRY_S, RETRY_S * 2 ** (tries - 1)), tries)
+        self._retries.hold(version.number, now_s)
         log.warning("candidate not tried to the end", model=self.name, version=version.number, why=why)
         self._wishes.disappoint(version.number, f"version {version.number}: {why}")
 
@@ -456,18 +449,13 @@ class ServedModel:
             self._reject(version, "shadow", self._seat.agreement.objection)
             return
         self._last_error = error
-        killed = KILLED in error.problem
-        self._killed[version.content] += killed
+        excused = self._retries.excuses(error, version)
         if not self._ledger.still_stands(version):
             log.warning("candidate is gone", model=self.name, version=version.number, error=str(error))
             self._wishes.disappoint(
                 version.number, f"version {version.number} was changed while it was tried"
             )
-        elif (
-            isinstance(error, Unreachable | NotAllowed)
-            or not version.content
-            or (killed and self._killed[version.content] < MAX_KILLED)
-        ):
+        elif excused:
             self._try_later(version, str(error), now_s)
         else:
             self._reject(version, trial.step, error.problem)
@@ -483,7 +471,7 @@ class ServedModel:
     def _take_over(self, trial: Trial) -> None:
         """What passed serves from the next frame on."""
         seat, ledger, worker = self._seat, self._ledger, trial.worker
-        self._later.pop(trial.version.number, None)
+        self._retries.forget(trial.version.number)
         description = worker.description
         path = ledger.settle_in(trial.version, whole=bool(description and not description.external_data))
         if path != trial.version.standing.path:
@@ -565,7 +553,7 @@ class ServedModel:
 
     def _make_way(self, version: Version) -> None:
         """A version was asked for: nothing else is tried before it."""
-        self._later.pop(version.number, None)
+        self._retries.forget(version.number)
         trial = self._trial
         if trial and trial.reply is None and trial.version.number != version.number:
             self._drop(trial)

@@ -196,9 +196,8 @@ class Seat:
 
     # Where memory does not allow two
 
-    @property
     def must_stop_first(self) -> bool:
-        """Whether a second version has no room beside the active one."""
+        """Make room for a second version, by ending the previous one at need; whether the active one has to go too."""
         if self.active is None or self._section.swap != "auto":
             return self.active is not None and self._section.swap == "stop-first"
         process = self.active.worker.current(0.0)
@@ -227,7 +226,9 @@ class Seat:
         """Whether the active version has a process."""
         return self.active is not None and self.active.worker.current(0.0) is not None
 
-    def touched(self, standings: Mapping[int, Standing], refreshed: Callable[..., Version | None]) -> None:
+    def touched(
+        self, standings: Mapping[int, Standing], refreshed: Callable[[Version, Standing], Version | None]
+    ) -> None:
         """The files of what serves may stand elsewhere by now, the same as before: that is where a process loads them.
 
         Args:

@@ -1,5 +1,5 @@
-"""The folder of models: which file a name means (`reading`), and how a version gets into it (`adding`)."""
+"""The folder of models: what stands in it (`survey`), what is written of it (`records`), how it gets in (`adding`)."""
 
-from edged.modelstore.reading import StoredModel, find_at, find_in_store
+from edged.modelstore.reading import StoredModel, find_at
 
-__all__ = ["StoredModel", "find_at", "find_in_store"]
+__all__ = ["StoredModel", "find_at"]

@@ -5,7 +5,6 @@ A daemon that reads the store at any moment finds the version whole or not at al
 
 import contextlib
 import filecmp
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from edged.errors import EdgedError
 from edged.manifest import model_files
+from edged.modelstore.digests import sha256_of
 from edged.modelstore.reading import StoredModel
 from edged.modelstore.records import flush_folder
 from edged.modelstore.staging import cannot_write, locked
@@ -105,16 +105,6 @@ def _same(path: Path, content: Path | bytes) -> bool:
     if isinstance(content, bytes):
         return path.read_bytes() == content
     return filecmp.cmp(path, content, shallow=False)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush_tree(folder: Path) -> None:

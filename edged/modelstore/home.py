@@ -12,7 +12,8 @@ from pathlib import Path
 
 from edged.errors import EdgedError, InputNotFound
 from edged.manifest import model_files
-from edged.modelstore.adding import publish, sha256_of
+from edged.modelstore.adding import publish
+from edged.modelstore.digests import sha256_of
 from edged.modelstore.finding import belongings
 from edged.modelstore.reading import not_in_store
 from edged.modelstore.staging import cannot_write, staging

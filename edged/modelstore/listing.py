@@ -3,16 +3,14 @@
 Commands use it beside a daemon that may be running. It only reads, and what it cannot read counts as not there.
 """
 
-import contextlib
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edged.errors import BadInput, EdgedError, InputNotFound, NotAllowed
-from edged.manifest import model_files
-from edged.modelstore.adding import sha256_of
+from edged.errors import BadInput, InputNotFound, NotAllowed
+from edged.modelstore.digests import onnx_digest
 from edged.modelstore.home import KEPT, Home
 from edged.modelstore.records import Rejection, Service, read_pin, read_rejection, read_service
 from edged.modelstore.survey import Standing, content_digest
@@ -63,12 +61,8 @@ class Shelf:
         rejection, standing = read_rejection(self.folder, number), self.versions.get(number)
         if rejection is None or standing is None:
             return None
-        now, then = (
-            (content_digest(standing.path), rejection.content)
-            if rejection.content
-            else (onnx_digest(standing), rejection.digest)
-        )
-        return rejection if now == then else None
+        same = rejection.is_of(content_digest(standing.path), onnx_digest(standing.path))
+        return rejection if same else None
 
     def version_before(self) -> int | None:
         """What a rollback goes back to, or None.
@@ -128,14 +122,6 @@ def shelf_of(store: Path, name: str) -> Shelf:
         service=read_service(records),
         pinned=read_pin(records),
     )
-
-
-def onnx_digest(standing: Standing) -> str:
-    """``sha256:…`` of the ONNX file of a version; empty where it cannot be read."""
-    with contextlib.suppress(OSError, EdgedError):
-        onnx = model_files(standing.path).onnx
-        return f"sha256:{sha256_of(onnx)}" if onnx.is_file() else ""  # a pipe would be waited for
-    return ""
 
 
 def bytes_of(standing: Standing) -> int:

@@ -57,6 +57,10 @@ class Rejection(_Record):
     reason: Annotated[str, BeforeValidator(_writable)] = ""
     at: str = ""
 
+    def is_of(self, content: str, digest: str) -> bool:
+        """Whether this is about a version as it stands now: by all its files, or by its model if no more is known."""
+        return content == self.content if self.content else digest == self.digest
+
 
 class Service(_Record):
     """What was served last, and what before.

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from edged.errors import EdgedError
 from edged.manifest import model_files
+from edged.modelstore.digests import sha256_of
 
 QUIET_S = 1.0
 """Nobody touched it for so long: a copy between two files, or two writes, takes less."""
@@ -55,13 +56,13 @@ class Standing:
 
 def is_folder_of_versions(path: Path) -> bool:
     """Whether a folder holds versions rather than a model."""
-    return any(True for _ in _version_folders(path))
+    return any(True for _ in version_folders(path))
 
 
 def survey(folder: Path) -> dict[int, Standing]:
     """The versions in a folder, by number; empty where there is no such folder."""
     found = {}
-    for number, path in _version_folders(folder):
+    for number, path in version_folders(folder):
         if standing := stand(path, number):
             found[number] = standing
     return found
@@ -87,11 +88,7 @@ def content_digest(path: Path) -> str:
         files = sorted(_files_of(path) if path.is_dir() else _files_beside(path))
         for file in files:
             name = file.relative_to(path) if path.is_dir() else Path(file.name)
-            if file.is_file():  # a pipe would be waited for
-                with file.open("rb") as opened:
-                    inner = hashlib.file_digest(opened, "sha256").hexdigest()
-            else:
-                inner = "no file"
+            inner = sha256_of(file) if file.is_file() else "no file"  # a pipe would be waited for
             total.update(os.fsencode(name) + f"\0{inner}\n".encode())
     except (OSError, EdgedError):
         return ""
@@ -207,7 +204,8 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     return 0, 0
 
 
-def _version_folders(folder: Path) -> Iterator[tuple[int, Path]]:
+def version_folders(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Number and folder of each version in a folder, in no order."""
     try:
         children = list(folder.iterdir())
     except OSError:

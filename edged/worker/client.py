@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edged import errors
 from edged.detection import Detections
-from edged.errors import EdgedError, InferenceFailed, ModelRejected, WorkerLost
+from edged.errors import EdgedError, InferenceFailed, KilledWhileLoading, ModelRejected, WorkerLost
 from edged.worker import limits
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest, ModelDescription
@@ -171,6 +171,8 @@ class WorkerProcess:
     def _died_loading(self) -> EdgedError:
         how = self._how_it_ended()
         problem = f"killed the process that loaded it ({how})"
+        if how.startswith("SIGKILL"):
+            return KilledWhileLoading(self._request.path, problem, "export it again or use another model")
         if how.startswith("SIGXCPU"):
             problem = f"took more than {limits.LOAD_CPU_S} s of processor time to load"
         return ModelRejected(self._request.path, problem, "export it again or use another model")

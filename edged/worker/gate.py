@@ -21,7 +21,7 @@ import numpy as np
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, ModelRejected
 from edged.manifest import ExpectedObject, Golden, ModelFiles, model_files, read_manifest
-from edged.modelstore.adding import sha256_of
+from edged.modelstore.digests import sha256_of
 from edged.worker.answer import Candidate
 from edged.worker.description import ModelDescription
 from edged.worker.looking import Look, picture_frame

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from edged.errors import EdgedError, ModelRejected, WorkerLost
-from edged.worker.client import LOAD_TIMEOUT_S, MAX_TIMEOUT_S, WorkerProcess
+from edged.errors import EdgedError, ModelRejected
+from edged.worker.client import MAX_TIMEOUT_S, WorkerProcess
 from edged.worker.description import LoadRequest, ModelDescription
 
 log = structlog.get_logger()
@@ -24,7 +24,7 @@ Proof = Callable[[WorkerProcess], ModelDescription]
 class Worker:
     """Keeps one process running for a version. A context manager that owns the thread ``worker-NAME-VERSION``.
 
-    The first start is the caller's to wait for (`wait_ready`): what is wrong with a model then is an error. The process
+    The first start is the caller's to wait for (`settled`): what is wrong with a model then is ``error``. The process
     that was proven then is the one that serves. Later deaths are repaired with one line in the log and a call of
     ``on_lost``; a successor loads the same bytes or none.
 
@@ -89,20 +89,6 @@ class Worker:
         """Wait until the first process serves, or it is known that none will; False if that took longer."""
         with self._condition:
             return bool(self._condition.wait_for(lambda: self._description or self.error, timeout_s))
-
-    def wait_ready(self, timeout_s: float = LOAD_TIMEOUT_S + 10) -> ModelDescription:
-        """Wait for the first process.
-
-        Raises:
-            EdgedError: Why the model cannot be served.
-        """
-        with self._condition:
-            self._condition.wait_for(
-                lambda: self._description or self.error or self._stopping.is_set(), timeout_s
-            )
-            if self._description:
-                return self._description
-            raise self.error or WorkerLost(f"model {self.name}", "was not ready in time", "")
 
     @property
     def description(self) -> ModelDescription | None:

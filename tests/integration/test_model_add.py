@@ -2,64 +2,24 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import toy_models
+from commands import Done, environment, failed, process
 from http_server import Request, Server
 from mosquitto_broker import until
 
-from edged import cli
 from edged.catalog import load_catalog
 
-Done = subprocess.CompletedProcess[str]
 NOBODY = 65534
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("EDGED_") and "proxy" not in name.lower()
-    }
-    return kept | more
-
-
-@pytest.fixture
-def edged(tmp_path, monkeypatch, capsys) -> Iterator[Callable[..., Done]]:
-    """Runs a command in ``tmp_path``, as a user would, but in this process: it takes a fifth of the time."""
-    for name in set(os.environ) - set(environment()):
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(cli, "_hush_native_code", lambda: None)  # it takes the descriptor from pytest too
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object, **more: str) -> Done:
-        with monkeypatch.context() as here:
-            for name, value in more.items():
-                here.setenv(name, value)
-            here.setattr(sys, "argv", ["edged", *map(str, arguments)])
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        return Done(sys.argv, int(ended.value.code or 0), *capsys.readouterr())
-
-    yield run
-    structlog.reset_defaults()
-
-
-def process(*arguments: object, before: str = "", **options: Any) -> Done:
-    """Runs a command as a process of its own; ``before`` is executed in it first."""
-    program = f"{before}\nfrom edged.cli import main\nmain()"
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment(), **options)
 
 
 @pytest.fixture
@@ -85,14 +45,6 @@ def held(store: Path) -> list[str]:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def failed(done: Done, code: int, said: str) -> str:
-    assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert done.stderr.startswith("edged: ")
-    assert re.search(said, done.stderr), done.stderr
-    return done.stderr
 
 
 def test_the_catalogue_is_listed_for_people_and_for_programs(edged):

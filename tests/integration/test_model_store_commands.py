@@ -4,58 +4,29 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import toy_models
 from clips import solid_frame, write_clip
+from commands import Done, failed, process
 from daemons import Daemon, write_config
 from mosquitto_broker import Listener
 
-from edged import cli
 from edged.modelstore.records import Rejection, Service, read_pin, write_pin, write_rejection, write_service
 from edged.modelstore.survey import content_digest
 
-Done = subprocess.CompletedProcess[str]
 NOBODY = 65534
 COMMANDS = [["list"], ["activate", "m", "1"], ["rollback", "m"], ["remove", "m", "1"]]
 
 
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("EDGED_")}
-
-
 @pytest.fixture
-def edged(tmp_path, monkeypatch, capsys) -> Iterator[Callable[..., Done]]:
-    """Runs a command of `edged model` as a user would, but in this process: it takes a fifth of the time."""
-    for name in set(os.environ) - set(environment()):
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(cli, "_hush_native_code", lambda: None)  # it takes the descriptor from pytest too
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object, **more: str) -> Done:
-        with monkeypatch.context() as here:
-            for name, value in more.items():
-                here.setenv(name, value)
-            here.setattr(sys, "argv", ["edged", "model", *map(str, arguments)])
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        return Done(sys.argv, int(ended.value.code or 0), *capsys.readouterr())
-
-    yield run
-    structlog.reset_defaults()
-
-
-def process(*arguments: object, before: str) -> Done:
-    """Runs a command as a process of its own; ``before`` is executed in it first."""
-    program = f"{before}\nfrom edged.cli import main\nmain()"
-    command = [sys.executable, "-c", program, "model", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment())
+def edged(edged: Callable[..., Done]) -> Callable[..., Done]:
+    """Commands of `edged model`."""
+    return partial(edged, "model")
 
 
 @pytest.fixture
@@ -102,13 +73,6 @@ def said(done: Done, *words: str) -> str:
     for word in words:
         assert word in done.stdout, done.stdout
     return done.stdout
-
-
-def failed(done: Done, code: int, line: str) -> None:
-    assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert done.stderr.startswith("edged: ")
-    assert re.search(line, done.stderr), done.stderr
 
 
 # list
@@ -419,14 +383,16 @@ def test_a_store_that_may_not_be_written_is_one_line_and_stays_as_it_is(tmp_path
     become = f"import os; os.geteuid() or os.setuid({NOBODY})"
     folder.chmod(0o555)
     failed(
-        process(*command, "--store", store, before=f"{ready}\n{become}"),
+        process("model", *command, "--store", store, before=f"{ready}\n{become}"),
         77,
         "may not be written by this user",
     )
     assert versions_in(folder) == before
     store.chmod(0)
     failed(
-        process(*command, "--store", store, before=f"{ready}\n{become}"), 77, "may not be read by this user"
+        process("model", *command, "--store", store, before=f"{ready}\n{become}"),
+        77,
+        "may not be read by this user",
     )
     store.chmod(0o755)
 
@@ -438,7 +404,9 @@ def test_a_full_disk_is_one_line_and_moves_no_pin(store):
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     )
-    failed(process("activate", "m", 1, "--store", store, before=full), 74, "pinned: cannot be written")
+    failed(
+        process("model", "activate", "m", 1, "--store", store, before=full), 74, "pinned: cannot be written"
+    )
     assert read_pin(folder) == 2
     assert versions_in(folder) == ["1", "2", "pinned"]
 

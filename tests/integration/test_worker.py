@@ -16,7 +16,7 @@ import toy_models
 from edged.errors import EdgedError, InferenceFailed, ModelRejected, WorkerLost
 from edged.worker import client, keeper
 from edged.worker.client import WorkerProcess
-from edged.worker.description import LoadRequest
+from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.keeper import Worker
 
 BRIGHT, DARK, BLACK = 1.0, 0.5, 0.0
@@ -77,12 +77,21 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
         worker = Worker("toy", asked(make(tmp_path / "toy.onnx"), **changes), timeout_s=timeout_s)  # type: ignore[arg-type]
         worker.start()
         started.append(worker)
-        worker.wait_ready()
+        ready(worker)
         return worker
 
     yield start
     for worker in started:
         assert worker.stop()
+
+
+def ready(worker: Worker, within_s: float = 70.0) -> ModelDescription:
+    """Wait for the first process; raises why there is none."""
+    assert worker.settled(within_s)
+    if worker.error:
+        raise worker.error
+    assert worker.description
+    return worker.description
 
 
 def serving(worker: Worker, timeout_s: float = 3.0) -> WorkerProcess:
@@ -200,7 +209,7 @@ def test_the_memory_it_shares_has_no_name_that_could_stay_behind(serve):
 DAEMON = """
 import sys
 from edged.worker.client import WorkerProcess
-from edged.worker.description import LoadRequest
+from edged.worker.description import LoadRequest, ModelDescription
 
 process = WorkerProcess("toy", LoadRequest(path=sys.argv[1], providers=("cpu",)))
 process.load()
@@ -304,7 +313,7 @@ def test_a_process_that_cannot_be_started_is_an_error_and_not_a_dead_thread(tmp_
         Worker("toy", asked(toy_models.toy_detector(tmp_path / "toy.onnx"))) as worker,
         pytest.raises(WorkerLost, match="Resource temporarily unavailable"),
     ):
-        worker.wait_ready(5)
+        ready(worker, 5)
     assert descriptors() == before
 
 
@@ -328,7 +337,7 @@ def test_a_picture_whose_answer_is_not_a_number_fails_alone_and_the_process_live
 def test_a_model_that_cannot_be_served_is_an_error_that_says_why_and_leaves_no_process(tmp_path, make, said):
     with Worker("toy", asked(make(tmp_path / "model.onnx"))) as worker:
         with pytest.raises(EdgedError, match=said):
-            worker.wait_ready()
+            ready(worker)
         assert worker.current(0) is None
     assert children() == []
 
@@ -337,7 +346,7 @@ def test_whoever_serves_is_told_of_each_change(tmp_path):
     changes = threading.Semaphore(0)
     model = toy_models.light_detector(tmp_path / "toy.onnx")
     with Worker("toy", asked(model), on_change=changes.release) as worker:
-        worker.wait_ready()
+        ready(worker)
         assert changes.acquire(timeout=2)
         process = serving(worker)
         process.kill()

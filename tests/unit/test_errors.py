@@ -10,6 +10,7 @@ CODES = {
     "UsageError": 2,
     "BadInput": 65,
     "ModelRejected": 65,
+    "KilledWhileLoading": 65,
     "InferenceFailed": 65,
     "InputNotFound": 66,
     "Unreachable": 69,

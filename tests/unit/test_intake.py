@@ -14,7 +14,7 @@ from edged.download import Bounds, Fetched, Progress
 from edged.errors import BadInput, EdgedError, InputNotFound, ModelRejected, Unreachable, UsageError
 from edged.inference.precheck import precheck
 from edged.intake import Added, Wanted, add_model, understand
-from edged.modelstore import find_in_store
+from edged.modelstore import find_at
 
 COMMIT = "a" * 40
 URL = f"https://example.org/{COMMIT}/toy.onnx"
@@ -116,7 +116,7 @@ def test_a_file_becomes_the_first_version_and_then_the_next(add, toy, store):
     assert files(store) == {"toy/1/model.onnx": toy.read_bytes()}
     toy_models.toy_detector(toy)
     assert add(toy).stored.version == 2
-    assert find_in_store(store, "toy").version == 2
+    assert find_at(store / "toy").version == 2
     assert toy.exists(), "what the user has stays"
 
 

@@ -213,7 +213,7 @@ def ended(worker: FakeWorker) -> bool:
 def test_at_first_nobody_sits(seat, box):
     assert seat.pipeline is None
     assert seat.workers == []
-    assert not any([seat.is_up, seat.is_down, seat.on_probation, seat.must_stop_first, seat.interrupted])
+    assert not any([seat.is_up, seat.is_down, seat.on_probation, seat.must_stop_first(), seat.interrupted])
     assert (seat.usual_ms, seat.probation, box.judge(seat)) == (None, "", "none")
     assert not seat.go_back(failed=True)
     seat.settle()
@@ -441,16 +441,16 @@ def test_it_is_down_when_starts_fail_again_and_again(seat, box):
 )
 def test_the_active_version_is_stopped_first_where_two_have_no_room(box, swap, available, first):
     seat = box.seat(swap=swap)
-    assert not seat.must_stop_first, "nothing serves that could be stopped"
+    assert not seat.must_stop_first(), "nothing serves that could be stopped"
     box.take(seat, 1)
     box.available = int(available * GIB)
-    assert seat.must_stop_first == first
+    assert seat.must_stop_first() == first
 
 
 def test_what_waits_at_hand_goes_before_what_serves_is_stopped(seat, box, monkeypatch):
     one, two = box.take(seat, 1), box.take(seat, 2)
     monkeypatch.setattr(module, "available_bytes", lambda: 3 * GIB if one.ended.is_set() else GIB)
-    assert not seat.must_stop_first, "there is room now"
+    assert not seat.must_stop_first(), "there is room now"
     assert one.ended.is_set(), "its memory is needed at once"
     assert parked(seat) is None
     assert previous(seat) == 1
@@ -460,7 +460,7 @@ def test_what_waits_at_hand_goes_before_what_serves_is_stopped(seat, box, monkey
 def test_what_has_no_process_needs_no_memory(seat, box):
     one = box.take(seat, 1)
     one.process, box.available = None, 1
-    assert not seat.must_stop_first
+    assert not seat.must_stop_first()
 
 
 def test_while_it_is_interrupted_frames_wait_and_afterwards_the_next_version_answers_them(box):
@@ -773,7 +773,7 @@ def test_room_for_the_next_version_is_not_made_under_one_that_is_asked(seat, box
     one, _ = silent(seat, box)
     box.judge(seat)
     box.available = 1
-    assert seat.must_stop_first
+    assert seat.must_stop_first()
     assert one.ended.is_set()
     assert not seat.shadowing
 
@@ -894,6 +894,6 @@ def test_a_probation_without_one_to_ask_is_told_so(seat, box, monkeypatch):
     box.take(seat, 2)
     box.judge(seat)
     box.available = 1
-    assert seat.must_stop_first
+    assert seat.must_stop_first()
     box.judge(seat)
     assert told == [False, True]

@@ -10,7 +10,7 @@ from edged.errors import InferenceFailed, ModelRejected, WorkerLost
 from edged.lifecycle import trial as module
 from edged.lifecycle.ledger import Version
 from edged.lifecycle.trial import TIMED, Trial, slower
-from edged.modelstore.adding import sha256_of
+from edged.modelstore.digests import sha256_of
 from edged.modelstore.survey import stand
 from edged.settings import ModelSettings
 from edged.worker.answer import Answer

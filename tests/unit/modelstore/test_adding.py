@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edged.errors import CannotWrite
-from edged.modelstore import StoredModel, find_in_store
+from edged.modelstore import StoredModel, find_at
 from edged.modelstore.adding import find_same, next_version, publish
 from edged.modelstore.staging import staging
 
@@ -40,7 +40,7 @@ def add(store: Path, name: str, content: str = "x") -> StoredModel:
 def test_the_first_version_is_one_and_the_store_then_serves_it(store):
     stored = add(store, "m")
     assert stored == StoredModel(store / "m" / "1", 1)
-    assert find_in_store(store, "m") == stored
+    assert find_at(store / "m") == stored
     assert sorted(path.name for path in stored.path.rglob("*")) == ["a.jpg", "golden", "model.onnx"]
     assert [path.name for path in store.iterdir()] == ["m"]
 

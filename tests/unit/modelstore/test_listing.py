@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from edged.errors import BadInput, InputNotFound
-from edged.modelstore.listing import Shelf, bytes_of, names_in, onnx_digest, shelf_of
+from edged.modelstore.digests import onnx_digest
+from edged.modelstore.listing import Shelf, bytes_of, names_in, shelf_of
 from edged.modelstore.records import Rejection, Service, write_pin, write_rejection, write_service
 from edged.modelstore.survey import content_digest
 
@@ -63,7 +64,7 @@ def test_what_was_served_before_counts_only_as_another_version(tmp_path):
 def test_a_rejection_holds_until_the_files_are_others(tmp_path, by):
     folder = put(tmp_path / "m", 1)
     standing = shelf_of(tmp_path, "m").versions[1]
-    seen = {"content": content_digest(standing.path), "digest": onnx_digest(standing)}
+    seen = {"content": content_digest(standing.path), "digest": onnx_digest(standing.path)}
     write_rejection(folder, Rejection(version=1, step="golden", **{by: seen[by]}))
     rejection = shelf_of(tmp_path, "m").rejection(1)
     assert rejection is not None
@@ -101,6 +102,6 @@ def test_the_bytes_of_a_version_are_those_of_all_its_files_and_its_digest_that_o
     (folder / "1" / "weights.bin").write_bytes(bytes(100))
     standing = shelf_of(tmp_path, "m").versions[1]
     assert bytes_of(standing) == len("version 1") + 100
-    assert onnx_digest(standing).startswith("sha256:")
+    assert onnx_digest(standing.path).startswith("sha256:")
     (folder / "1" / "model.onnx").unlink()
-    assert onnx_digest(standing) == ""
+    assert onnx_digest(standing.path) == ""

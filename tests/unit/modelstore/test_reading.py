@@ -1,7 +1,8 @@
 import pytest
 
 from edged.errors import ConfigurationError, InputNotFound
-from edged.modelstore import StoredModel, find_at, find_in_store
+from edged.modelstore import StoredModel, find_at
+from edged.modelstore.reading import not_in_store
 
 
 @pytest.fixture
@@ -20,27 +21,27 @@ def store(tmp_path):
 
 def test_the_greatest_version_counts_as_a_number_is_served(store):
     folder = store("m/2/model.onnx", "m/10/model.onnx", "m/9/model.onnx")
-    assert find_in_store(folder, "m") == StoredModel(folder / "m" / "10", 10)
+    assert find_at(folder / "m") == StoredModel(folder / "m" / "10", 10)
 
 
 def test_a_pinned_version_is_served_instead(store):
     folder = store("m/1/model.onnx", "m/2/model.onnx")
     (folder / "m" / "pinned").write_text("1\n")
-    assert find_in_store(folder, "m") == StoredModel(folder / "m" / "1", 1)
+    assert find_at(folder / "m") == StoredModel(folder / "m" / "1", 1)
 
 
 def test_a_pinned_version_that_is_not_there_is_an_error_that_lists_those_that_are(store):
     folder = store("m/1/model.onnx", "m/3/model.onnx")
     (folder / "m" / "pinned").write_text("2")
     with pytest.raises(ConfigurationError, match=r"pinned: names version 2.*\[1, 3\]"):
-        find_in_store(folder, "m")
+        find_at(folder / "m")
 
 
 @pytest.mark.parametrize("text", ["", "latest", "-1", "9" * 5000])
 def test_a_pin_that_is_no_number_pins_nothing(store, text):
     folder = store("m/1/model.onnx", "m/2/model.onnx")
     (folder / "m" / "pinned").write_text(text)
-    assert find_in_store(folder, "m").version == 2
+    assert find_at(folder / "m").version == 2
 
 
 def test_staging_folders_and_what_is_no_version_are_not_looked_at(store):
@@ -51,13 +52,15 @@ def test_staging_folders_and_what_is_no_version_are_not_looked_at(store):
         "m/4.rejected.json",
         "m/v5/model.onnx",
         "m/0/a.onnx",
+        "m/02/model.onnx",
+        "m/7/.model.onnx",
     )
-    assert find_in_store(folder, "m").version == 1
+    assert find_at(folder / "m").version == 1
 
 
 def test_a_single_file_is_version_one(store):
     folder = store("m.onnx")
-    assert find_in_store(folder, "m") == StoredModel(folder / "m.onnx", 1)
+    assert find_at(folder / "m.onnx") == StoredModel(folder / "m.onnx", 1)
 
 
 def test_a_model_that_is_not_in_the_store_names_the_nearest_one(store):
@@ -65,12 +68,12 @@ def test_a_model_that_is_not_in_the_store_names_the_nearest_one(store):
     with pytest.raises(
         ConfigurationError, match=r"models\.vehicle: is not in the store .*did you mean 'vehicles'\?"
     ):
-        find_in_store(folder, "vehicle")
+        raise not_in_store(folder, "vehicle")
 
 
 def test_a_store_that_is_not_there_holds_nothing_and_says_what_to_do(tmp_path):
     with pytest.raises(ConfigurationError, match=r"models\.m\.path"):
-        find_in_store(tmp_path / "nowhere", "m")
+        raise not_in_store(tmp_path / "nowhere", "m")
 
 
 def test_a_path_may_name_a_file_a_version_or_a_folder_of_versions(store):

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from edged.errors import CannotWrite, ConfigurationError, NotAllowed
-from edged.modelstore import find_in_store
 from edged.modelstore import staging as module
+from edged.modelstore.home import Home
 from edged.modelstore.staging import PREFIX, locked, staging
 
 HOLDER = """
@@ -72,7 +72,7 @@ def test_what_a_killed_process_leaves_is_no_model_and_is_removed_by_the_next(tmp
     holder.wait(10)
     assert folders(tmp_path) == [holder.folder.name]
     with pytest.raises(ConfigurationError, match=r"is not in the store .*add the model there"):
-        find_in_store(tmp_path, "adding")
+        raise Home(tmp_path, "adding", None, keep=False).missing() or AssertionError
     with staging(tmp_path) as folder:
         assert folders(tmp_path) == [folder.name]
 
