@@ -145,6 +145,15 @@ class StoreSettings(Section):
     )
 
 
+class StateSettings(Section):
+    """What must survive a restart: results on their way, and what was switched by command."""
+
+    path: Path | None = Field(
+        None,
+        description="A folder of this instance alone; default: $STATE_DIRECTORY, /var/lib/edged, or in the home.",
+    )
+
+
 class ModelSettings(Section):
     """One model: where it is, what runs it, what is kept of its answers."""
 
@@ -252,6 +261,7 @@ class Settings(BaseSettings):
     device: Name = Field(default_factory=_host_name, description="Default: the host name.")
     mqtt: MqttSettings = MqttSettings()
     store: StoreSettings = StoreSettings()
+    state: StateSettings = StateSettings()
     models: dict[Name, ModelSettings] = {}
     cameras: dict[Name, CameraSettings] = {}
     sensors: dict[Name, SensorSettings] = {}
@@ -458,7 +468,11 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
     tls = {key: absolute(getattr(settings.mqtt, key)) for key in ("ca_file", "cert_file", "key_file")}
     store = settings.store.model_copy(update={"path": folder / settings.store.path.expanduser()})
     mqtt = settings.mqtt.model_copy(update=tls)
-    return settings.model_copy(update={"models": models, "cameras": cameras, "store": store, "mqtt": mqtt})
+    state = settings.state
+    if state.path:
+        state = state.model_copy(update={"path": folder / state.path.expanduser()})
+    sections = {"models": models, "cameras": cameras, "store": store, "state": state, "mqtt": mqtt}
+    return settings.model_copy(update=sections)
 
 
 def is_path(url: str) -> bool:
