@@ -190,7 +190,7 @@ def _run(folder: Path, candidates: Iterator[tuple[str, Make]], options: argparse
     for lane in lanes.values():
         lane.put(toy_models.toy_detector)
     text = (
-        f'device = "bench"\n[http]\nlisten = ""\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n'
+        f'device = "bench"\n[http]\nlisten = ""\n[state]\npath = "state"\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n'
         f'[store]\npath = "{folder / "store"}"\nkeep_versions = 2\n'
         f'[models.good]\npath = "{ASSETS / "models" / "yolo_fastestv2_352.onnx"}"\nproviders = ["cpu"]\n'
         f'[cameras.watched]\nurl = "{ASSETS / "videos" / "one_by_one_person.mp4"}"\nmodels = ["good"]\nfps = 10\n'

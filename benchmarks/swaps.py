@@ -259,7 +259,7 @@ def _run(part: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]
     config = folder / "edged.toml"
     probation = "1h" if part == "frames" else "100ms"
     config.write_text(
-        f'device = "bench"\n[http]\nlisten = ""\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n'
+        f'device = "bench"\n[http]\nlisten = ""\n[state]\npath = "state"\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n'
         f'[store]\npath = "{store.folder.parent}"\nkeep_versions = 3\n'
         f'[models.m]\nproviders = ["{options.provider}"]\nprobation = "{probation}"\n'
         f'[cameras.c]\nurl = "{options.video.resolve()}"\nmodels = ["m"]\nfps = {10 if part == "frames" else 0}\n'

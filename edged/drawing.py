@@ -1,4 +1,4 @@
-"""A picture with what was found drawn on it, for people: boxes, labels, scores; readable at any size."""
+"""Pictures for people: what was found drawn on them, readable at any size; and a picture as a JPEG."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.detection import Detections, label_of
+from edged.errors import BadInput
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -49,6 +50,33 @@ def draw(picture: Picture, detections: Detections, labels: Sequence[str]) -> Pic
         name = label_of(labels, int(detections.class_id[index]))
         _write(canvas, f"{_ascii(name)} {detections.score[index]:.2f}", (x1, y1), color, text_px)
     return canvas
+
+
+def jpeg(picture: Picture, *, quality: int, max_width: int | None = None) -> tuple[bytes, int, int]:
+    """Encode a picture.
+
+    Args:
+        picture: uint8 (H, W, 3), blue first.
+        quality: 1-100.
+        max_width: A wider picture is made so wide, in its shape; None = as it is.
+
+    Returns:
+        The JPEG, its width and its height in pixels.
+
+    Raises:
+        BadInput: It cannot be encoded: more than 65535 pixels wide or high, or out of memory.
+    """
+    height, width = picture.shape[:2]
+    if max_width is not None and width > max_width:
+        height, width = max(1, round(height * max_width / width)), max_width
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    try:
+        done, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:
+        raise BadInput("picture", f"cannot be encoded ({error.err})", "ask for a smaller one") from error
+    if not done:
+        raise BadInput("picture", f"of {width} x {height} pixels cannot be encoded", "ask for a smaller one")
+    return encoded.tobytes(), width, height
 
 
 def _write(canvas: Picture, text: str, corner: tuple[int, int], color: Color, text_px: int) -> None:

@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edged.mqtt.ids import MessageIds
 from edged.mqtt.payloads import ModelInfo, TimingMs, detections_message
@@ -39,13 +39,25 @@ class Publisher:
         self._sender = sender
 
     def emitter(
-        self, camera: str, section: CameraSettings, info: Callable[[Result], ModelInfo]
+        self,
+        camera: str,
+        section: CameraSettings,
+        info: Callable[[Result], ModelInfo],
+        min_score: Callable[[], float | None] = lambda: None,
     ) -> Callable[[Result], bool]:
-        """What a feed of this camera calls with each result; it says whether a message was made of it."""
+        """What a feed of this camera calls with each result; it says whether a message was made of it.
+
+        Args:
+            camera: Its name.
+            section: As configured.
+            info: Which model answered.
+            min_score: Asked with each result: detections of a lower score are left out; None = all are kept.
+        """
         last: Counter[int] | None = None
 
         def emit(result: Result) -> bool:
             nonlocal last
+            result = _kept(result, min_score())
             found = Counter(result.detections.class_id.tolist()) if section.publish == "changed" else None
             unchanged = found is not None and found == last
             last = found
@@ -79,3 +91,12 @@ class Publisher:
             labels=result.model.labels,
         )
         self._outbox.append(sender.topics.detections(camera), payload, qos=sender.qos)
+
+
+def _kept(result: Result, min_score: float | None) -> Result:
+    """The result without detections below a score."""
+    found = result.detections
+    if min_score is None or not len(found):
+        return result
+    keep = found.score >= min_score
+    return result if keep.all() else replace(result, detections=found.take(keep))

@@ -219,6 +219,9 @@ class CameraSettings(Section):
         1.0, description="An older frame is dropped and counted, never published as news."
     )
     publish: Literal["every", "found", "changed"] = "every"
+    min_score: Fraction | None = Field(
+        None, description="Keep only detections of at least this score; default: all that the model gives."
+    )
     transport: Literal["auto", "tcp", "udp"] = Field("auto", description="Of RTSP; auto is TCP, then UDP.")
     realtime: bool | None = Field(
         None,

@@ -24,9 +24,11 @@ class Recorder:
         self.states: queue.SimpleQueue[SourceState] = queue.SimpleQueue()
         self.history: list[SourceState] = []
 
-    def camera(self, url: str, *, once: bool = False, **settings: object) -> Camera:
+    def camera(self, url: str, *, once: bool = False, enabled: bool = True, **settings: object) -> Camera:
         section = CameraSettings(url=url, models=("m",), **settings)  # type: ignore[arg-type]
-        return Camera("front", section, once=once, deliver=self.frames.put, on_state=self.states.put)
+        return Camera(
+            "front", section, once=once, deliver=self.frames.put, on_state=self.states.put, enabled=enabled
+        )
 
     def frame(self, seconds: float = 10.0) -> Frame:
         return self.frames.get(timeout=seconds)
@@ -52,6 +54,9 @@ class Recorder:
 
     def offline(self, seconds: float = 10.0, why: str = "") -> SourceState:
         return self.state(lambda state: state.status is SourceStatus.OFFLINE and why in state.why, seconds)
+
+    def disabled(self, seconds: float = 10.0) -> SourceState:
+        return self.state(lambda state: state.status is SourceStatus.DISABLED, seconds)
 
 
 @contextmanager

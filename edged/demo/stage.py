@@ -84,6 +84,9 @@ def configuration(url: str, model: Path, video: Path) -> str:
     return f"""\
 device = "{DEVICE}"
 
+[state]
+path = "state"
+
 [mqtt]
 url = "{url}"
 

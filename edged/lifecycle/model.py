@@ -93,7 +93,14 @@ class ServedModel:
         self._last_error: EdgedError | None = None
         self._next_look_s = 0.0
         self._since_s, self._began_s = time.time(), time.monotonic()
-        self._wishes = Wishes(name, self._seat, self._ledger, test=self._test, asked_for=self._make_way)
+        self._wishes = Wishes(
+            name,
+            self._seat,
+            self._ledger,
+            test=self._test,
+            asked_for=self._make_way,
+            newest=self._make_way_for_newest,
+        )
         self._thread = threading.Thread(target=self._run, name=f"model-{name}", daemon=True)
         self._thread.start()
 
@@ -191,7 +198,10 @@ class ServedModel:
         self._wake.set()
 
     def command(self, verb: str, version: int | None, reply: Reply) -> None:
-        """``activate`` or ``test`` a version, ``rollback``, or ``list``; the answer may take as long as a trial.
+        """``activate`` or ``test`` a version, ``rollback``, ``update`` or ``list``; the answer may take a trial's time.
+
+        ``update`` serves the newest version from now on. It is answered as soon as it is known which that is, before
+        its trial is over.
 
         Args:
             verb: One of these.
@@ -263,10 +273,14 @@ class ServedModel:
             self._follow(self._trial, now_s)
         due = self._look_now.is_set() or now_s >= self._next_look_s
         frozen = self._once and self._seat.active is not None
-        if due and not frozen and self._trial is None and not self._stopping.is_set():
+        looks = due and not frozen and self._trial is None and not self._stopping.is_set()
+        if looks:
             self._look_now.clear()
             self._next_look_s = now_s + LOOK_EVERY_S
             self._look(now_s)
+        candidate = self._trial.version if self._trial and self._trial.reply is None else None
+        if looks or candidate:
+            self._wishes.looked(candidate)
         if self._was_up != self._seat.is_up:
             self._was_up = not self._was_up
             self._changed()
@@ -556,6 +570,16 @@ class ServedModel:
         self._retries.forget(version.number)
         trial = self._trial
         if trial and trial.reply is None and trial.version.number != version.number:
+            self._drop(trial)
+        self._look_now.set()
+
+    def _make_way_for_newest(self) -> None:
+        """Nothing older is tried before the newest version, and nothing is held back."""
+        for number in self._retries.held(time.monotonic()):
+            self._retries.forget(number)
+        ledger, trial = self._ledger, self._trial
+        newest = max(set(ledger.found) - set(ledger.rejections) - set(ledger.waiting), default=0)
+        if trial and trial.reply is None and trial.version.number < newest:
             self._drop(trial)
         self._look_now.set()
 

@@ -1,6 +1,7 @@
-"""What people want of a model: a version served, the one before, one tried, or a list; and what they are told.
+"""What people want of a model: a version served, the one before, the newest, one tried, a list; and what they hear.
 
-Which version serves is pinned in the store, so that it outlives edged. A pin that leads nowhere is moved back.
+Which version serves is pinned in the store, so that it outlives edged. A pin that leads nowhere is moved back. To want
+the newest takes the pin away.
 """
 
 import queue
@@ -24,8 +25,8 @@ class Wish:
     """What a person asked for.
 
     Attributes:
-        verb: ``activate``, ``rollback``, ``test`` or ``list``.
-        version: Which, where one is needed.
+        verb: ``activate``, ``rollback``, ``update``, ``test`` or ``list``.
+        version: Which, where one is needed; of an update, what served when it was asked for.
         reply: Called once.
         pinned: What was pinned before.
     """
@@ -47,6 +48,7 @@ class Wishes:
         *,
         test: Callable[[Version, Reply], None],
         asked_for: Callable[[Version], None],
+        newest: Callable[[], None],
     ) -> None:
         """Nobody wants anything yet.
 
@@ -56,11 +58,13 @@ class Wishes:
             ledger: What there is.
             test: Begins a trial that somebody only wants to know about.
             asked_for: Makes way for a version that was just pinned.
+            newest: Has the store looked at, and makes way for the newest version.
         """
         self._name, self._seat, self._ledger = name, seat, ledger
-        self._test, self._asked_for = test, asked_for
+        self._test, self._asked_for, self._newest = test, asked_for, newest
         self._waiting: queue.SimpleQueue[Wish] = queue.SimpleQueue()
         self._asked: Wish | None = None
+        self._updates: list[Wish] = []
         self._activated: Wish | None = None
 
     def put(self, verb: str, version: int | None, reply: Reply) -> None:
@@ -103,6 +107,16 @@ class Wishes:
         self._pin_again(asked.pinned)
         asked.reply({"ok": False, "error": why})
 
+    def looked(self, candidate: Version | None) -> None:
+        """What serves is chosen: who asked for the newest is told what it is.
+
+        Args:
+            candidate: What is being tried, or None.
+        """
+        updates, self._updates = self._updates, []
+        for wish in updates:
+            wish.reply(self._newest_now(wish, candidate))
+
     def proved(self) -> None:
         """The version that serves has passed its probation: a pin to it stays."""
         self._activated = None
@@ -117,15 +131,18 @@ class Wishes:
         """Nothing is done any more: everybody is told."""
         while not self._waiting.empty():
             self._waiting.get().reply({"ok": False, "error": why})
-        asked, self._asked = self._asked, None
-        if asked:
-            asked.reply({"ok": False, "error": why})
+        self._forget_asked(why)
+        updates, self._updates = self._updates, []
+        for wish in updates:
+            wish.reply({"ok": False, "error": why})
 
     def _grant(self, wish: Wish) -> None:
         if wish.verb == "list":
             wish.reply(self._listing())
         elif wish.verb == "test":
             self._test(self._ledger.find(wish.version), wish.reply)
+        elif wish.verb == "update":
+            self._update(wish)
         else:
             self._activate(wish)
 
@@ -133,9 +150,7 @@ class Wishes:
         """Pin a version, which the next look at the store puts into service."""
         ledger = self._ledger
         version = ledger.find(self._previous() if wish.verb == "rollback" else wish.version)
-        if self._asked:
-            self._asked.reply({"ok": False, "error": f"version {version.number} was asked for instead"})
-            self._asked = None
+        self._forget_asked(f"version {version.number} was asked for instead")
         pinned = ledger.pinned
         ledger.pin(version.number)
         ledger.forgive(version.number)  # a person wants it tried again
@@ -143,6 +158,52 @@ class Wishes:
         self._asked = replace(wish, version=version.number, pinned=pinned)
         self._asked_for(version)
         self.served()
+
+    def _update(self, wish: Wish) -> None:
+        """Take the pin away, so that the next look at the store puts the newest version into service."""
+        self._ledger.pin(None)
+        self._forget_asked("the newest version was asked for instead")
+        self._activated = None
+        log.info("newest version asked for", model=self._name)
+        active = self._seat.active
+        self._updates.append(replace(wish, version=active.version.number if active else None))
+        self._newest()
+
+    def _newest_now(self, wish: Wish, candidate: Version | None) -> dict[str, Any]:
+        """What somebody who asked for the newest is told."""
+        active = self._seat.active
+        answer: dict[str, Any] = {"ok": True, "model": self._name}
+        if candidate:
+            note = f"version {candidate.number} is being tried; see model/{self._name}/state"
+            return answer | {
+                "version": candidate.number,
+                "digest": candidate.digest,
+                "state": "trying",
+                "note": note,
+            }
+        if active is None:
+            return {"ok": False, "error": f"models.{self._name}: nothing can be served; see its state"}
+        version = active.version
+        note = "nothing newer" if version.number == wish.version else f"version {version.number} serves now"
+        return answer | {
+            "version": version.number,
+            "digest": version.digest,
+            "state": "serving",
+            "note": "; ".join([note, *self._not_served(version.number)]),
+        }
+
+    def _not_served(self, active: int) -> list[str]:
+        """Newer versions, and why they do not serve."""
+        ledger = self._ledger
+        rejected = {n: f"was rejected ({one.step}: {one.reason})" for n, one in ledger.rejections.items()}
+        waiting = {number: f"has not arrived yet ({why})" for number, why in ledger.waiting.items()}
+        newer = rejected | waiting
+        return [f"version {number} {newer[number]}" for number in sorted(newer) if number > active]
+
+    def _forget_asked(self, why: str) -> None:
+        asked, self._asked = self._asked, None
+        if asked:
+            asked.reply({"ok": False, "error": why})
 
     def _previous(self) -> int:
         """The version to go back to."""

@@ -12,7 +12,7 @@ import select
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from socket import socket
@@ -145,29 +145,30 @@ class Connection:
             NotAllowed: The broker refuses the filter.
             ConnectionEnded: It hung up, or did not answer in time.
         """
-        self.ask_for(topic_filter)
+        self.ask_for([topic_filter])
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         while self.granted is None:
             if (left_s := deadline_s - time.monotonic()) <= 0:
                 raise self.given_up("no answer to the subscription")
             self.step(left_s)
-        if not self.granted:
+        if not all(self.granted):
             raise NotAllowed(self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL")
 
-    def ask_for(self, topic_filter: str) -> None:
-        """Ask for what is published under a filter, QoS 1; ``granted`` becomes the answer."""
+    def ask_for(self, topic_filters: Sequence[str]) -> None:
+        """Ask for what is published under filters, QoS 1; ``granted`` becomes the answer."""
         self._noted.subscribed.clear()
         if self.protocol == "5":
-            self._client.subscribe(topic_filter, options=SubscribeOptions(qos=1, retainAsPublished=False))
+            options = SubscribeOptions(qos=1, retainAsPublished=False)
+            self._client.subscribe([(topic_filter, options) for topic_filter in topic_filters])
         else:
-            self._client.subscribe(topic_filter, qos=1)
+            self._client.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
 
     @property
-    def granted(self) -> bool | None:
-        """Whether the broker takes the subscription; None until it has answered."""
+    def granted(self) -> list[bool] | None:
+        """Whether the broker takes the subscription, for each filter; None until it has answered."""
         if not self._noted.subscribed:
             return None
-        return all(code < 0x80 for code in self._noted.subscribed)
+        return [code < 0x80 for code in self._noted.subscribed]
 
     def step(self, timeout_s: float) -> None:
         """Wait for the socket or the waker, then read and write what there is.

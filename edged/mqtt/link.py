@@ -46,6 +46,9 @@ MAX_FLEETING = 64
 ANSWER_EXPIRY_S = 3600
 """For how long a broker keeps an answer for somebody who is away (MQTT 5)."""
 
+GAPS_EVERY_S = 1.0
+"""While connected: how often subscribers are told of what was dropped."""
+
 _MARGIN_S = 0.4  # before the time to stop is over: to notice that, and to close
 _FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
 
@@ -81,6 +84,7 @@ class Link:
         on_change: Called with each new state, from the link's thread; must not block.
         on_command: Called with each command, from the link's thread; must not block. ``answer`` may be called later
             and from any thread; an exception is answered as a failure. Without it nothing is subscribed to.
+        listeners: What else is listened to: a topic, and what is called with each payload, as ``on_command`` is.
     """
 
     def __init__(
@@ -91,9 +95,11 @@ class Link:
         outbox: Outbox,
         on_change: Callable[[LinkState], None] | None = None,
         on_command: Callable[[Command], None] | None = None,
+        listeners: Mapping[str, Callable[[bytes], None]] | None = None,
     ) -> None:
         self._options, self._topics, self._outbox = options, topics, outbox
         self._on_change, self._on_command = on_change, on_command
+        self._listeners = dict(listeners or {})
         will = Message(topics.status, OFFLINE, qos=1, retain=True)
         self._connector = Connector(options, will=will)
         self._window = Window(outbox)
@@ -109,6 +115,7 @@ class Link:
         self._connected_once = False
         self._connected_at_s = 0.0
         self._proven = False
+        self._gaps_at_s = 0.0
         self._set_aside = 0
         self._moved = threading.Condition()
         self._stopping = threading.Event()
@@ -331,6 +338,9 @@ class Link:
         self._proven = self._proven or not (len(self._retained) or self._answers.suspected)
         if said_goodbye or not self._proven:
             return
+        if time.monotonic() > self._gaps_at_s:
+            self._gaps_at_s = time.monotonic() + GAPS_EVERY_S
+            self._outbox.report_gaps()
         for entry in self._window.entries(time.monotonic()):
             self._send_one(connection, self._result(entry), entry)
 
@@ -374,7 +384,7 @@ class Link:
         except (BadInput, ValueError) as error:  # ValueError: a topic that paho does not accept
             self._give_up(message.topic, str(error))
             if entry is not None:
-                self._window.passed_over(entry)
+                self._window.passed_over(entry, str(error))
             elif message.retain:
                 self._retained.settled(message.topic, message.payload, again=False)
             return None
@@ -413,17 +423,22 @@ class Link:
             self._hears_nothing("the broker hangs up on the subscription")
             return
         self._subscribing = True
-        connection.ask_for(self._topics.commands)
+        connection.ask_for([self._topics.commands, *self._listeners])
 
     def _receive(self, connection: Connection) -> None:
         """Act on what came in: the answer to the subscription, commands."""
         if self._subscribing and connection.granted is not None:
             self._subscribing = False
             self._ends_at_subscription = 0
-            if connection.granted:
+            if connection.granted[0]:
                 self._deaf = False
             else:
                 self._hears_nothing("the broker refuses the subscription; look at its ACL")
+            for topic, granted in zip(self._listeners, connection.granted[1:], strict=False):
+                if not granted:
+                    _log.warning(
+                        "mqtt topic cannot be listened to", topic=topic, why="look at the broker's ACL"
+                    )
         while connection.received:
             self._take_in(connection.received.popleft())
 
@@ -435,6 +450,12 @@ class Link:
     def _take_in(self, received: Received) -> None:
         if self._on_command is None:
             return
+        if (listener := self._listeners.get(received.topic)) is not None:
+            try:
+                listener(received.payload)
+            except Exception as error:  # noqa: BLE001 - one listener's bug must not cost the connection
+                _log.error("mqtt listener failed", topic=received.topic, exc_info=error)
+            return
         command = read_command(self._topics, received)
         if isinstance(command, Refusal):
             _log.warning("mqtt command refused", topic=received.topic, why=command.why)
@@ -444,7 +465,7 @@ class Link:
         if self._stopping.is_set():
             self.answer(command, {"ok": False, "error": "edged is stopping; try again later"})
             return
-        _log.info("mqtt command", verb=command.verb)
+        _log.debug("mqtt command", verb=command.verb)
         try:
             self._on_command(command)
         except Exception as error:  # noqa: BLE001 - one command's bug must not cost the connection

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from edged.detection import Detections
-from edged.mqtt.topics import CAMERA_STATE, DETECTIONS, HEALTH, INFO, MODEL_STATE
+from edged.mqtt.topics import CAMERA_STATE, DETECTIONS, GAP, HEALTH, INFO, MODEL_STATE
 
 SourceState = Literal["online", "offline", "disabled"]
 
@@ -290,6 +290,10 @@ class CameraStateMessage(Shape):
     width: int | None = None
     height: int | None = None
     fps: float | None = Field(None, description="Frames a second that the camera announces.")
+    enabled: bool | None = Field(None, description="False where it was switched off by command.")
+    min_score: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="In force: detections of a lower score are left out; absent where all are kept."
+    )
     since: Moment
 
 
@@ -352,7 +356,29 @@ class SpoolShape(Shape):
 
     entries: Count
     bytes: Count
-    dropped: Count = Field(description="Since the start.")
+    dropped: Count = Field(description="Since the start; each is told of on the topic `gap`.")
+    set_aside: Count = Field(0, description="Of those, messages that the broker does not take.")
+    why: str = Field("", description="Why messages are not kept on disk; empty while they are.")
+
+
+class GapMessage(Shape):
+    """Messages of one topic that will never be delivered."""
+
+    schema_: Literal["edged.gap/1"] = Field(GAP, alias="schema")
+    id: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")] = Field(
+        description="Unique for ever, the same on every delivery of one message."
+    )
+    device: str
+    at: Moment
+    topic: str = Field(description="Where they would have gone; empty where that is not known any more.")
+    reason: Literal["full", "old", "disk", "damaged", "refused"] = Field(
+        description="The outbox was full, they were too old, the disk did not take them or gave them back damaged, or "
+        "the broker refused them."
+    )
+    count: Annotated[int, Field(ge=1)]
+    first_id: str = Field("", description="Of the oldest.")
+    last_id: str = Field("", description="Of the newest.")
+    replayed: bool | None = Field(None, description="True where the message waited for the broker.")
 
 
 class HealthMessage(Shape):
@@ -367,3 +393,4 @@ class HealthMessage(Shape):
     sources: tuple[SourceHealthShape, ...]
     spool: SpoolShape
     errors: tuple[str, ...] = Field((), description="The last ones, newest first.")
+    replayed: bool | None = Field(None, description="True where the message waited for the broker.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from edged.mqtt.payloads import (
     CameraStateMessage,
     DetectionsMessage,
+    GapMessage,
     HealthMessage,
     InfoMessage,
     ModelStateMessage,
@@ -23,6 +24,7 @@ SHAPES: dict[str, type[Shape]] = {
     "camera_state-1": CameraStateMessage,
     "model_state-1": ModelStateMessage,
     "health-1": HealthMessage,
+    "gap-1": GapMessage,
 }
 
 

@@ -16,6 +16,7 @@ DETECTIONS: Final = "edged.detections/1"
 SENSOR: Final = "edged.sensor/1"
 INFO: Final = "edged.info/1"
 HEALTH: Final = "edged.health/1"
+GAP: Final = "edged.gap/1"
 CAMERA_STATE: Final = "edged.camera_state/1"
 SENSOR_STATE: Final = "edged.sensor_state/1"
 MODEL_STATE: Final = "edged.model_state/1"
@@ -27,6 +28,7 @@ STOPPED = b"stopped"
 _SCHEMAS = {
     "info": INFO,
     "health": HEALTH,
+    "gap": GAP,
     "camera/*/detections": DETECTIONS,
     "camera/*/state": CAMERA_STATE,
     "sensor/*/result": SENSOR,
@@ -97,6 +99,11 @@ class Topics:
     def health(self) -> str:
         """How it is doing, once a minute."""
         return f"{self.root}/health"
+
+    @property
+    def gap(self) -> str:
+        """Which results were dropped and will never come."""
+        return f"{self.root}/gap"
 
     @property
     def commands(self) -> str:

@@ -1,4 +1,4 @@
-"""Which entry of the outbox goes next, and what an acknowledgement of it means.
+"""What of the outbox is in flight, and what an acknowledgement of it means.
 
 Pure but for the outbox it is given: no clock, no socket. One window serves all connections of a link, one
 after the other; the link's thread alone calls it.
@@ -17,6 +17,7 @@ it would if each of a whole window were suspected each time.
 from dataclasses import dataclass
 from enum import Enum
 
+from edged.mqtt.lanes import Flight, Lanes
 from edged.outbox import Entry, Outbox
 
 QUOTA_EXCEEDED = 0x97
@@ -70,7 +71,7 @@ class Window:
         self._size = 0
         self._flight: dict[int, Parcel] = {}
         self._keys: set[int] = set()
-        self._cursor = 0
+        self._lanes = Lanes(outbox)
         self._paused_until_s = 0.0
         self._progress_s = 0.0
         self._latest_settled_s = 0.0
@@ -87,11 +88,11 @@ class Window:
         return len(self._flight)
 
     def begin(self, size: int, now_s: float) -> None:
-        """A new connection: nothing in flight, everything undelivered goes from the oldest on."""
+        """A new connection: nothing in flight, everything undelivered goes again."""
         self._size = size
         self._flight.clear()
         self._keys.clear()
-        self._cursor = 0
+        self._lanes.begin()
         self._paused_until_s = 0.0
         self._alone = None
         self._progress_s = self._latest_settled_s = now_s
@@ -100,17 +101,13 @@ class Window:
         """What may be sent now, in order; a suspect alone, and nothing beside it."""
         if self._alone in self._keys or now_s < self._paused_until_s or self.room <= 0:
             return []
-        # After a pause the cursor stands before entries in flight: they are met again and passed over.
-        waiting = self._outbox.after(self._cursor, self.room + len(self._keys))
+        oldest_s = next((parcel.sent_s for parcel in self._flight.values()), float("inf"))
+        flight = Flight(self._size, self._keys, len(self._flight) - len(self._keys), oldest_s)
         chosen: list[Entry] = []
-        for entry in waiting:
-            if entry.key in self._keys:
-                continue
+        for entry in self._lanes.offer(flight, now_s, in_order=bool(self._ends)):
             if entry.key in self._ends:
                 return chosen or ([] if self._keys else [entry])
             chosen.append(entry)
-            if len(chosen) == self.room:
-                break
         return chosen
 
     def sent(self, message: int, parcel: Parcel) -> None:
@@ -121,13 +118,13 @@ class Window:
         if parcel.entry is not None:
             key = parcel.entry.key
             self._keys.add(key)
-            self._cursor = max(self._cursor, key)
+            self._lanes.sent(key)
             if key in self._ends:
                 self._alone = key
 
-    def passed_over(self, entry: Entry) -> None:
+    def passed_over(self, entry: Entry, why: str) -> None:
         """Set an entry aside that cannot be sent at all."""
-        self._forget(entry.key)
+        self._set_aside(entry, why)
 
     def settled(self, message: int, reason: int, now_s: float) -> tuple[Parcel, Outcome] | None:
         """An acknowledgement; None where nothing is in flight under this packet identifier.
@@ -149,9 +146,12 @@ class Window:
         if parcel.entry is not None:
             self._keys.discard(parcel.entry.key)
             if outcome is Outcome.LATER:
-                self._cursor = min(self._cursor, parcel.entry.key - 1)
+                self._lanes.back_to(parcel.entry.key)
+            elif outcome is Outcome.SET_ASIDE:
+                self._set_aside(parcel.entry, f"the broker does not take it (reason 0x{reason:02x})")
             else:
-                self._forget(parcel.entry.key)
+                self._outbox.remove(parcel.entry.key)
+                self._ends.pop(parcel.entry.key, None)
         return parcel, outcome
 
     def stuck(self, now_s: float) -> str:
@@ -167,7 +167,7 @@ class Window:
 
     def next_look_s(self, now_s: float) -> float:
         """Seconds until ``entries`` or ``stuck`` can answer differently without anything having happened."""
-        looks = [1.0]
+        looks = [self._lanes.next_look_s()]
         if self._paused_until_s > now_s:
             looks.append(self._paused_until_s - now_s)
         if self._flight:
@@ -188,9 +188,9 @@ class Window:
             self._ends[key] = self._ends.get(key, 0) + 1
             if self._ends[key] >= MAX_ENDS:
                 convicted = parcel.entry
-                self._forget(key)
+                self._set_aside(convicted, f"the broker hangs up on it, {MAX_ENDS} times")
         return convicted
 
-    def _forget(self, key: int) -> None:
-        self._outbox.remove(key)
-        self._ends.pop(key, None)
+    def _set_aside(self, entry: Entry, why: str) -> None:
+        self._outbox.set_aside(entry, why)
+        self._ends.pop(entry.key, None)

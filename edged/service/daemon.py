@@ -6,9 +6,9 @@ The main thread waits for signals and for the end of ``--once``; everything else
 """
 
 import contextlib
+import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,26 @@ import structlog
 
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
-from edged.modelstore.watching import StoreWatcher
 from edged.mqtt.commands import Command
 from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
-from edged.outbox import MemoryOutbox
+from edged.outbox import Rank
 from edged.publisher import Publisher, Sender
 from edged.service.broker import link_options
+from edged.service.camera_orders import CameraOrders
+from edged.service.cameras import Cameras
 from edged.service.endings import in_parallel, join
-from edged.service.orders import Orders
+from edged.service.models import Models, uses
+from edged.service.orders import STOPPING, Orders
+from edged.service.overrides import Overrides
 from edged.service.posts import CameraPost
-from edged.service.report import Health, info
+from edged.service.reloading import Changes, Reloads, changes
+from edged.service.report import Health, info, spool
 from edged.service.signals import Signals
+from edged.service.spooling import outbox_of
+from edged.service.state import state_folder
 from edged.settings import LoadedSettings, Settings
-from edged.sources.camera import Camera
+from edged.urls import redacted
 from edged.web import LocalEndpoint
 
 log = structlog.get_logger()
@@ -41,6 +47,7 @@ STUCK_S = 30.0
 """A main thread that has not come round for this long does not work."""
 STOP_S = 4.0
 """From the first signal to the end, at most; systemd and people expect five seconds."""
+NO_FILE = "reload: edged was started without a configuration file; start it with -c FILE"
 DELIVER_S = 30.0
 """With ``--once``: how long the outbox may stand still at the end."""
 
@@ -81,17 +88,22 @@ class Service:
         _require_cameras(loaded)
         for line in loaded.warnings():
             log.warning(line)
-        self._models: dict[str, ServedModel] = {}
-        self._posts: dict[str, CameraPost] = {}
         self._signals = Signals()
         self._started_at_s, self._tick_s = time.time(), time.monotonic()
-        self._health = Health()
-        self._orders = Orders(lambda: self._models, self._answer)
-        self._watcher: StoreWatcher | None = None
-        mqtt = loaded.settings.mqtt
-        self._outbox = MemoryOutbox(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
-        self._link = self._make_link(loaded)
+        self._health, self._saying = Health(), threading.Lock()
+        self._outbox = outbox_of(loaded, lambda: self._topics, once=once)
         self._publisher = Publisher(_sender(loaded.settings), self._outbox)
+        self._models = Models(once=once, on_change=self._publish_model, checkpoint=self._checkpoint)
+        self._cameras = Cameras(
+            once=once,
+            models=lambda: self._models.served,
+            publisher=self._publisher,
+            overrides=None if once else Overrides(state_folder(loaded)),
+            on_state=self._publish_camera,
+        )
+        self._reloads = Reloads()
+        self._orders = self._make_orders()
+        self._link = self._make_link(loaded)
 
     @property
     def _settings(self) -> Settings:
@@ -108,7 +120,9 @@ class Service:
             The exit code.
         """
         with self._signals.caught(), self._endpoint():
+            self._outbox.start()
             self._link.start()
+            self._orders.start()
             try:
                 self._start()
                 return self._run_once() if self._once else self._run_until_signal()
@@ -135,6 +149,20 @@ class Service:
             on_command=None if self._once else self._orders.take,
         )
 
+    def _make_orders(self) -> Orders:
+        cameras = CameraOrders(self._cameras, self._publish_snapshot)
+        return Orders(
+            self._answer,
+            models=lambda: self._models.served,
+            cameras=lambda: self._settings.cameras,
+            actions={
+                "camera/enable": cameras.enable,
+                "camera/min_score": cameras.choose,
+                "camera/snapshot": cameras.snapshot,
+            },
+            reload=self._reloads.ask,
+        )
+
     def _answer(self, command: Command, answer: Mapping[str, Any]) -> None:
         self._link.answer(command, answer)  # whichever link there is by then
 
@@ -156,79 +184,31 @@ class Service:
             yield
 
     def _start(self) -> None:
-        used = _uses(self._settings)
-        self._models = {
-            name: self._model(self._settings, name, used[name])
-            for name in self._settings.models
-            if used[name]
-        }
-        if not any(self._await(self._models.values())):
+        settings = self._settings
+        if not self._models.start(settings):
             raise _NothingLeftError(
-                "no model can be served", [model.error for model in self._models.values()]
+                "no model can be served", [model.error for model in self._models.served.values()]
             )
-        for name in self._settings.cameras:
-            self._start_camera(name)
+        self._cameras.forget_all_but(settings.cameras)
+        for name, section in settings.cameras.items():
+            self._cameras.start(name, section)
         self._publish_info()
-        self._watch_store()
+        self._models.watch()
 
-    def _watch_store(self) -> None:
-        """Have the models know when something changes in the store, or may have."""
-        before, self._watcher = self._watcher, None
-        if before:
-            before.stop()
-        if self._once:
-            return
-        folders = dict.fromkeys(folder for model in self._models.values() for folder in model.watched)
-        self._watcher = StoreWatcher(list(folders), on_change=self._store_changed)
-        self._watcher.start()
-
-    def _store_changed(self) -> None:
-        for model in list(self._models.values()):
-            model.look()
-
-    def _await(self, models: Iterable[ServedModel]) -> list[bool]:
-        """Wait until each model serves, or will not, and say which do; a signal to end is heard meanwhile."""
-        served = []
-        for model in models:
-            while not model.settled(TICK_S):
-                self._tick_s = time.monotonic()
-                if self._signals.ending:
-                    raise _ToldToEndError
-            served.append(model.wait_ready())
+    def _checkpoint(self) -> None:
+        """The main thread is alive, and hears a signal to end also while it waits for models."""
+        self._tick_s = time.monotonic()
         if self._signals.ending:
             raise _ToldToEndError
-        return served
-
-    def _model(self, settings: Settings, name: str, feeds: int) -> ServedModel:
-        section, store = settings.models[name], settings.store.path
-        return ServedModel(
-            name,
-            section,
-            store=store,
-            feeds=feeds,
-            on_change=self._publish_model,
-            keep_versions=settings.store.keep_versions,
-            once=self._once,
-        )
-
-    def _start_camera(self, name: str) -> None:
-        post = CameraPost(
-            name,
-            self._settings.cameras[name],
-            once=self._once,
-            publisher=self._publisher,
-            on_state=self._publish_camera,
-        )
-        self._posts[name] = post
-        post.connect(self._models)
-        self._publish_camera(post)
-        post.camera.start()
 
     # What is said
 
     def _publish_info(self) -> None:
         message = info(
-            self._settings.device, list(self._posts), list(self._models.values()), self._started_at_s
+            self._settings.device,
+            [post.name for post in self._cameras],
+            list(self._models.served.values()),
+            self._started_at_s,
         )
         self._link.set_state(self._topics.info, message.payload())
 
@@ -238,19 +218,27 @@ class Service:
         self._link.set_state(
             self._topics.model_state(model.name), model.state(self._settings.device).payload()
         )
-        if self._posts:
+        if len(self._cameras):
             self._publish_info()  # what really runs a model may have changed with its process
 
     def _publish_camera(self, post: CameraPost) -> None:
-        self._link.set_state(
-            self._topics.camera_state(post.name), post.state(self._settings.device).payload()
-        )
+        with self._saying:  # the camera's thread and one that switches it must not overtake each other
+            if post in self._cameras:
+                self._link.set_state(
+                    self._topics.camera_state(post.name), post.state(self._settings.device).payload()
+                )
+
+    def _publish_snapshot(self, camera: str, picture: bytes) -> None:
+        self._link.publish(self._topics.snapshot(camera), picture)
 
     def _publish_health(self) -> None:
         message = self._health.report(
-            self._settings.device, list(self._posts.values()), list(self._models.values()), self._outbox
+            self._settings.device,
+            self._cameras,
+            self._models.served.values(),
+            spool(self._outbox, self._link),
         )
-        self._link.publish(self._topics.health, message.payload())
+        self._outbox.append(self._topics.health, message.payload(), qos=0, rank=Rank.TELEMETRY)
 
     def _unhealthy(self) -> list[str]:
         late_s = time.monotonic() - self._tick_s
@@ -259,10 +247,10 @@ class Service:
     def _unready(self) -> list[str]:
         reasons = [
             f"model {name}: {model.error or 'loading'}"
-            for name, model in list(self._models.items())
+            for name, model in self._models.served.items()
             if not model.pipeline
         ]
-        if not self._models:
+        if not self._models.served:
             reasons.append("starting")
         if not self._link.connected_once:
             reasons.append("the broker was not reached yet")
@@ -273,11 +261,10 @@ class Service:
     def _told_to_end(self) -> bool:
         """Wait a moment for a signal; a reload is done here."""
         self._tick_s = time.monotonic()
-        if self._signals.reload_asked(TICK_S):
+        by_signal = self._signals.reload_asked(TICK_S)
+        if self._reloads.take() or by_signal:
             self._handle_reload()
-        for post in self._posts.values():
-            if post.misses(self._models):
-                post.connect(self._models)
+        self._cameras.connect_missing()
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
@@ -291,25 +278,23 @@ class Service:
 
     def _end_if_nothing_is_left(self) -> None:
         """A daemon whose every camera is a file that is not there or not readable has nothing to wait for."""
-        hopeless = [camera.error for camera in self._cameras() if camera.error]
-        if len(hopeless) == len(self._posts):
+        hopeless = [post.camera.error for post in self._cameras if post.camera.error]
+        if len(hopeless) == len(self._cameras):
             raise _NothingLeftError("no camera can be read", hopeless)
 
     def _run_once(self) -> int:
-        while not all(camera.finished.is_set() for camera in self._cameras()):
+        while not all(post.camera.finished.is_set() for post in self._cameras):
             if self._told_to_end():
                 return 0
-        pipelines = [model.pipeline for model in self._models.values() if model.pipeline]
+        models = self._models.served.values()
+        pipelines = [model.pipeline for model in models if model.pipeline]
         while not all(pipeline.wait_idle(0) for pipeline in pipelines):
             if self._told_to_end():
                 return 0
         self._deliver_all()
-        failed = [camera.error for camera in self._cameras() if camera.error]
-        failed += [model.error for model in self._models.values() if model.error]
+        failed = [post.camera.error for post in self._cameras if post.camera.error]
+        failed += [model.error for model in models if model.error]
         return failed[0].exit_code if failed else 0
-
-    def _cameras(self) -> list[Camera]:
-        return [post.camera for post in self._posts.values()]
 
     def _deliver_all(self) -> None:
         deadline_s, left = time.monotonic() + DELIVER_S, len(self._outbox)
@@ -328,19 +313,24 @@ class Service:
     # Reloading
 
     def _handle_reload(self) -> None:
+        """Read the settings anew and put them in force; whoever asked for it by command is told."""
         if self._reload is None:
             log.warning("nothing to reload", reason="started without a configuration file")
+            self._reloads.answer({"ok": False, "error": NO_FILE})
             return
         try:
             changed = self._apply(self._reload())
         except _ToldToEndError:
             log.warning("reload given up", reason="told to end")
+            self._reloads.answer({"ok": False, "error": STOPPING})
             return
         except EdgedError as error:
             self._health.remember(str(error))
             log.error("reload refused, everything goes on as before", error=str(error))
+            self._reloads.answer({"ok": False, "error": redacted(str(error))})
             return
         log.info("reloaded", changed=", ".join(changed) or "nothing")
+        self._reloads.answer({"ok": True, "changed": changed})
 
     def _apply(self, loaded: LoadedSettings) -> list[str]:
         """Put new settings in force, touching only what differs.
@@ -354,130 +344,105 @@ class Service:
         _require_cameras(loaded)
         old, new = self._settings, loaded.settings
         _link_options(loaded)  # wrong ones are found before anything is touched
-        fresh = self._fresh_models(old, new)
+        fresh = self._load_models(old, new)
         for line in loaded.warnings():
             log.warning(line)
-        if old.http != new.http:
-            log.warning("http.listen takes effect at the next start")
-        changed = []
-        if (old.mqtt, old.device) != (new.mqtt, new.device):
-            self._replace_link(loaded)
-            changed.append("mqtt")
+        for key, differs in (("http.listen", old.http != new.http), ("state.path", old.state != new.state)):
+            if differs:
+                log.warning(f"{key} takes effect at the next start")
+        change = changes(
+            old,
+            new,
+            fresh=fresh,
+            served=self._models.served,
+            used=uses(new),
+            cameras=self._cameras.sections,
+        )
+        if change.link:
+            self._replace_link(loaded, change)
         self._loaded = loaded
-        changed += self._swap(old, new, fresh)
-        for model in self._models.values():
+        self._swap(new, fresh, change)
+        for model in self._models.served.values():
             self._publish_model(model)
-        for post in self._posts.values():
+        for post in self._cameras:
             self._publish_camera(post)
         self._publish_info()
-        return changed
+        return change.sections
 
-    def _replace_link(self, loaded: LoadedSettings) -> None:
+    def _load_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
+        """What is new or changed, warm; where it is refused, each name says again what it said before."""
+        try:
+            return self._models.load(old, new)
+        except (EdgedError, _ToldToEndError):
+            for name in uses(new):
+                if name in self._models.served:
+                    self._publish_model(self._models.served[name])
+                else:
+                    self._link.clear_state(self._topics.model_state(name))
+            raise
+
+    def _replace_link(self, loaded: LoadedSettings, change: Changes) -> None:
         """Say goodbye under the old names, forget what stands there, and go on under the new ones."""
         old, before = self._settings, self._link
         mqtt = loaded.settings.mqtt
         self._outbox.rebound(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
         self._publisher.redirect(_sender(loaded.settings))
-        if (_topics(old), old.mqtt.url) != (_topics(loaded.settings), mqtt.url):
-            topics = _topics(old)
-            for topic in (
-                topics.info,
-                *map(topics.camera_state, self._posts),
-                *map(topics.model_state, self._models),
-            ):
-                before.clear_state(topic)
-        link = self._make_link(loaded)
+        # Nothing can fail from here on, and who asked listens where this link speaks, not where the next one will.
+        self._reloads.answer({"ok": True, "changed": change.sections})
+        with self._saying:
+            if (_topics(old), old.mqtt.url) != (_topics(loaded.settings), mqtt.url):
+                topics = _topics(old)
+                for topic in (
+                    topics.info,
+                    *(topics.camera_state(post.name) for post in self._cameras),
+                    *map(topics.model_state, self._models.served),
+                ):
+                    before.clear_state(topic)
+            self._loaded, self._link = loaded, self._make_link(loaded)
         before.stop(2.0)
-        self._loaded, self._link = loaded, link
-        link.start()
+        self._link.start()
 
-    def _fresh_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
-        """Models that are new, changed or were refused, loaded and warm; the old ones serve on meanwhile."""
-        used = _uses(new)
-
-        def differs(name: str) -> bool:
-            model = self._models.get(name)
-            return model is None or not model.suits(new.models[name], used[name]) or old.store != new.store
-
-        fresh = {
-            name: self._model(new, name, used[name]) for name in new.models if used[name] and differs(name)
-        }
-        try:
-            if all(self._await(fresh.values())):
-                return fresh
-        except _ToldToEndError:
-            self._give_up(fresh)
-            raise
-        self._give_up(fresh)
-        raise next(model.error for model in fresh.values() if model.error)
-
-    def _give_up(self, fresh: dict[str, ServedModel]) -> None:
-        """End models that never came to serve, and let their names say again what they said before."""
-        join(
-            in_parallel([partial(model.stop, 0.8) for model in fresh.values()], "stop-model"),
-            time.monotonic() + 2,
-        )
-        for name in fresh:
-            if name in self._models:
-                self._publish_model(self._models[name])
-            else:
-                self._link.clear_state(self._topics.model_state(name))
-
-    def _swap(self, old: Settings, new: Settings, fresh: dict[str, ServedModel]) -> list[str]:
-        used = _uses(new)
-        retired = [model for name, model in self._models.items() if name in fresh or not used[name]]
-        self._models = {name: fresh.get(name) or self._models[name] for name in new.models if used[name]}
-        changed = [f"models.{name}" for name in dict.fromkeys([*fresh, *(model.name for model in retired)])]
-        gone = [name for name in self._posts if new.cameras.get(name) != old.cameras.get(name)]
-        changed += [f"cameras.{name}" for name in gone]
-        self._end_cameras([self._posts.pop(name) for name in gone])
-        for name in gone:
+    def _swap(self, new: Settings, fresh: dict[str, ServedModel], change: Changes) -> None:
+        """Have models and cameras take the place of those before."""
+        retired = self._models.swap(new, fresh)
+        self._cameras.end(change.gone)
+        for name in change.gone:
             if name not in new.cameras:
-                self._link.clear_state(self._topics.camera_state(name))
+                with self._saying:
+                    self._link.clear_state(self._topics.camera_state(name))
+        self._cameras.forget_all_but(new.cameras)
+        at_work = self._cameras.sections
         for name, section in new.cameras.items():
-            if name not in self._posts:
-                changed += [f"cameras.{name}"] if name not in old.cameras else []
-                self._start_camera(name)
-            elif fresh.keys() & set(section.models):
-                self._posts[name].connect(self._models)
+            if name not in at_work:
+                self._cameras.start(name, section)
+        self._cameras.connect_missing()
         for model in retired:
             model.stop()
-            if model.name not in self._models:
+            if model.name not in self._models.served:
                 self._link.clear_state(self._topics.model_state(model.name))
-        self._watch_store()
-        return changed
-
-    @staticmethod
-    def _end_cameras(posts: Sequence[CameraPost]) -> None:
-        for post in posts:
-            post.disconnect()
-        stopping = in_parallel([partial(post.camera.stop, 2.0) for post in posts], "stop-camera")
-        join(stopping, time.monotonic() + 2.2)
+        self._models.watch()
 
     # Ending
 
     def _stop(self) -> None:
         """Cameras, then models, then the link: what was made is delivered before the last word is said."""
         deadline_s = time.monotonic() + STOP_S
-        for model in self._models.values():
-            model.halt()
-        if self._watcher:
-            self._watcher.stop(0.5)
-        for post in self._posts.values():
-            post.disconnect()
-        cameras = in_parallel(
-            [partial(post.camera.stop, 1.0) for post in self._posts.values()], "stop-camera"
-        )
-        pipelines = [model.pipeline for model in self._models.values() if model.pipeline]
+        self._orders.close()
+        self._reloads.close(STOPPING)
+        self._models.halt()
+        models = list(self._models.served.values())
+        cameras = self._cameras.stop(1.0)
+        pipelines = [model.pipeline for model in models if model.pipeline]
         callers = in_parallel([partial(pipeline.stop, 1.5) for pipeline in pipelines], "stop-pipeline")
         join([*callers, *cameras], time.monotonic() + 1.7)
+        self._orders.join(0.2)
         self._link.stop(max(0.5, deadline_s - time.monotonic() - 1.0))
-        if left := len(self._outbox):
+        kept = self._outbox.close(1.0)
+        if (left := len(self._outbox)) and kept:
+            log.info("results wait on disk for the next start", results=left, why=self._link.state.why)
+        elif left:
             log.warning("results were not delivered and are lost", results=left, why=self._link.state.why)
-        join(
-            in_parallel([partial(model.stop, 0.8) for model in self._models.values()], "stop-model"),
-            deadline_s,
-        )
+        join(in_parallel([partial(model.stop, 0.8) for model in models], "stop-model"), deadline_s)
 
 
 def _require_cameras(loaded: LoadedSettings) -> None:
@@ -485,11 +450,6 @@ def _require_cameras(loaded: LoadedSettings) -> None:
         raise ConfigurationError(
             str(loaded.path or "configuration"), "names no camera", "add a section [cameras.NAME]"
         )
-
-
-def _uses(settings: Settings) -> Counter[str]:
-    """How many cameras use each model."""
-    return Counter(name for camera in settings.cameras.values() for name in dict.fromkeys(camera.models))
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

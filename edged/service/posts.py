@@ -8,6 +8,7 @@ from edged.lifecycle import ServedModel
 from edged.mqtt.payloads import CameraStateMessage, SourceHealthShape, timestamp
 from edged.pipeline import Feed, Pipeline
 from edged.publisher import Publisher
+from edged.service.overrides import NOTHING, CameraOverride
 from edged.settings import CameraSettings
 from edged.sources.camera import Camera, SourceState
 
@@ -18,6 +19,7 @@ class CameraPost:
     Attributes:
         name: As configured.
         section: As configured.
+        override: What was switched of it by command.
         camera: What reads it.
     """
 
@@ -29,6 +31,7 @@ class CameraPost:
         once: bool,
         publisher: Publisher,
         on_state: Callable[["CameraPost"], None],
+        override: CameraOverride = NOTHING,
     ) -> None:
         """Prepare the camera; `connect` it to its models, then start ``camera``.
 
@@ -38,14 +41,33 @@ class CameraPost:
             once: Read to its end, every frame waiting for the models.
             publisher: Takes the results.
             on_state: Called from the camera's thread when `state` has changed.
+            override: What was switched of it by command.
         """
-        self.name, self.section = name, section
+        self.name, self.section, self.override = name, section, override
         self._publisher, self._on_state = publisher, on_state
         self._lossless = once or section.realtime is False
         self._feeds: tuple[tuple[Pipeline, Feed], ...] = ()
         self._reported = (0, 0)
         self._past: Counter[str] = Counter()
-        self.camera = Camera(name, section, once=once, deliver=self._deliver, on_state=self._state_changed)
+        self.camera = Camera(
+            name,
+            section,
+            once=once,
+            deliver=self._deliver,
+            on_state=self._state_changed,
+            enabled=override.enabled,
+        )
+
+    @property
+    def min_score(self) -> float | None:
+        """In force: detections of a lower score are left out; None = all are kept."""
+        switched = self.override.min_score
+        return self.section.min_score if switched is None else switched
+
+    def switch(self, override: CameraOverride) -> None:
+        """Put what was switched by command in force."""
+        self.override = override
+        self.camera.switch(override.enabled)
 
     def connect(self, models: Mapping[str, ServedModel]) -> None:
         """Make a feed to each of its models that is served, instead of those it had."""
@@ -56,7 +78,7 @@ class CameraPost:
                 continue
             feed = Feed(
                 source=self.name,
-                emit=self._publisher.emitter(self.name, self.section, model.info),
+                emit=self._publisher.emitter(self.name, self.section, model.info, lambda: self.min_score),
                 lossless=self._lossless,
             )
             if not self._lossless:
@@ -97,6 +119,8 @@ class CameraPost:
             width=state.width,
             height=state.height,
             fps=round(state.fps, 3) if state.fps else None,
+            enabled=self.override.enabled,
+            min_score=self.min_score,
             since=timestamp(state.since_s),
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from edged import __version__, machine
 from edged.lifecycle import ServedModel
+from edged.mqtt.link import Link
 from edged.mqtt.payloads import HealthMessage, InfoMessage, MachineShape, SpoolShape, timestamp
 from edged.outbox import Outbox
 from edged.service.posts import CameraPost
@@ -37,6 +38,17 @@ def info(
     )
 
 
+def spool(outbox: Outbox, link: Link) -> SpoolShape:
+    """What waits for the broker."""
+    return SpoolShape(
+        entries=len(outbox),
+        bytes=outbox.depth_bytes,
+        dropped=outbox.dropped,
+        set_aside=link.set_aside,
+        why=outbox.problem,
+    )
+
+
 class Health:
     """Figures that need the time since the last report, and the last errors."""
 
@@ -52,7 +64,7 @@ class Health:
             self._errors = [line, *self._errors][:MAX_ERRORS]
 
     def report(
-        self, device: str, posts: Iterable[CameraPost], models: Iterable[ServedModel], outbox: Outbox
+        self, device: str, posts: Iterable[CameraPost], models: Iterable[ServedModel], waiting: SpoolShape
     ) -> HealthMessage:
         """How the device is doing, the workers included."""
         now_s = time.monotonic()
@@ -67,6 +79,6 @@ class Health:
             cpu_percent=round(cpu_percent, 1),
             memory_bytes=used.memory_bytes,
             sources=tuple(post.health(seconds) for post in posts),
-            spool=SpoolShape(entries=len(outbox), bytes=outbox.depth_bytes, dropped=outbox.dropped),
+            spool=waiting,
             errors=tuple(self._errors),
         )

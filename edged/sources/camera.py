@@ -2,12 +2,16 @@
 
           ┌───────────── backoff ←──────────────┐
 offline ──┴→ open → first frame → online → lost ┘   a recording begins again at its end; ``once`` ends there
+
+Switched off it closes its source wherever it is in that, is ``disabled``, and begins anew when it is switched on.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
@@ -29,6 +33,7 @@ STOP_S = 6.0
 """How long leaving the ``with`` waits for the thread; nothing in it waits longer without looking at the stop event."""
 DEFAULT_STEP_S = 0.04
 """Of a recording that says nothing about its rate."""
+CONNECTING, SWITCHED_OFF = "connecting", "switched off by command"
 
 log = structlog.get_logger()
 
@@ -38,6 +43,7 @@ class SourceStatus(Enum):
 
     ONLINE = "online"
     OFFLINE = "offline"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class SourceState:
 
     Attributes:
         status: Whether frames come.
-        why: For people: why it is offline, empty while it is online. Carries no password.
+        why: For people: why no frames come, empty while it is online. Carries no password.
         width: Pixels of the upright frames; None until the first one.
         height: Pixels.
         fps: As the source declares it; None where it does not.
@@ -65,7 +71,7 @@ class Camera:
     """Reads one source in a thread of its own, named ``camera-<name>``.
 
     ``deliver`` and ``on_state`` are called in that thread and nowhere else, so they need no lock against each other.
-    `start`, `stop` and the properties may be called from any thread.
+    `start`, `stop`, `switch`, `next_frame` and the properties may be called from any thread.
 
     Attributes:
         name: As configured.
@@ -84,6 +90,7 @@ class Camera:
         once: bool,
         deliver: Callable[[Frame], None],
         on_state: Callable[[SourceState], None],
+        enabled: bool = True,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -93,6 +100,7 @@ class Camera:
             once: Read it once to its end, waiting for ``deliver``; otherwise for ever.
             deliver: Takes each chosen frame. It may block; a stop is then seen after it returns.
             on_state: Told of each change of `state`.
+            enabled: False = nothing is opened before it is switched on.
         """
         self.name = name
         self.statistics = SourceStatistics()
@@ -101,8 +109,13 @@ class Camera:
         self._settings, self._once = settings, once
         self._deliver, self._on_state = deliver, on_state
         self._stop = threading.Event()
+        self._enabled = enabled
+        self._switched = threading.Condition()  # around changes of `_stop`, `_enabled` and `_halt`
+        self._halt = threading.Event()
+        self._asked: deque[Future[Frame | None]] = deque()
         self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
-        self._state = SourceState(SourceStatus.OFFLINE, "connecting", None, None, None, time.time())
+        status, why = (SourceStatus.OFFLINE, CONNECTING) if enabled else (SourceStatus.DISABLED, SWITCHED_OFF)
+        self._state = SourceState(status, why, None, None, None, time.time())
         self._sequence = 0
         self._was_online = False
         self._warned = ""
@@ -116,6 +129,11 @@ class Camera:
         """The state now."""
         return self._state
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop.is_set()
+
     def start(self) -> None:
         """Begin; once only."""
         self._thread.start()
@@ -126,10 +144,47 @@ class Camera:
         Returns:
             Whether it has ended. If not, it ends by itself when what it waits for returns.
         """
-        self._stop.set()
+        with self._switched:
+            self._stop.set()
+            self._interrupt()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def switch(self, enabled: bool) -> None:
+        """Have it work or not; returns at once, `state` follows."""
+        with self._switched:
+            self._enabled = enabled
+            if not enabled:
+                self._interrupt()
+            self._switched.notify()
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        """Wait for the frame that is captured next, chosen or not.
+
+        Returns:
+            None if none came in time, or none will because the camera is stopped or switched off.
+        """
+        asked: Future[Frame | None] = Future()
+        self._asked.append(asked)
+        try:
+            return asked.result(timeout_s)
+        except TimeoutError:
+            return None
+        finally:
+            with suppress(ValueError):
+                self._asked.remove(asked)
+
+    def _interrupt(self) -> None:
+        """End the present attempt, and the waiting for a frame of it."""
+        self._halt.set()
+        self._switched.notify()
+        self._hand_out(None)
+
+    def _hand_out(self, frame: Frame | None) -> None:
+        with suppress(IndexError):
+            while True:
+                self._asked.popleft().set_result(frame)
 
     def __enter__(self) -> Self:
         self.start()
@@ -142,17 +197,33 @@ class Camera:
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
+            while self._begins_attempt():
                 fault = self._attempt()
                 if self._stop.is_set() or self._once:
                     self._end(fault)
                     return
-                if fault is not None:
+                if fault is not None and not self._halt.is_set():
                     self.error = fault if self._is_hopeless(fault) else None
                     self._offline(fault)
-                    self._stop.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
+                    self._halt.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
         finally:
             self.finished.set()
+
+    def _begins_attempt(self) -> bool:
+        """Wait until it is switched on, and say meanwhile that it is not; False when told to stop."""
+        while True:
+            with self._switched:
+                if self._stop.is_set():
+                    return False
+                if self._enabled:
+                    self._halt = threading.Event()
+                    break
+            self._disabled()
+            with self._switched:
+                self._switched.wait_for(lambda: self._enabled or self._stop.is_set())
+        if self._state.status is SourceStatus.DISABLED:
+            self._change(SourceStatus.OFFLINE, CONNECTING)
+        return True
 
     def _attempt(self) -> EdgedError | None:
         """Read the source to its end, and say what ended it before its time."""
@@ -171,10 +242,10 @@ class Camera:
             self._begin(source)
             for capture in captures:
                 self._take(source, capture)
-                if self._stop.is_set():
+                if self._halt.is_set():
                     return
             self._warn(source.warning)
-            if source.live and not self._once and not self._stop.is_set():
+            if source.live and not self._once and not self._halt.is_set():
                 raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
 
     def _open(self) -> Source:
@@ -182,7 +253,7 @@ class Camera:
         return open_source(
             settings.url,
             name=self.name,
-            stop=self._stop,
+            stop=self._halt,
             statistics=self.statistics,
             transport=settings.transport,
             read_timeout_s=settings.read_timeout,
@@ -202,14 +273,20 @@ class Camera:
         sequence, self._sequence = self._sequence, self._sequence + 1
         self.statistics.captured += 1
         captured_s = self._captured_s(source, capture)
-        if captured_s is None or not self._is_chosen(source, capture):
+        if captured_s is None:
+            return
+        chosen = self._is_chosen(source, capture)
+        if not (chosen or self._asked):
             return
         pixels = self._pixels(source, capture)
         if pixels is None:
             return
         self._online(source, pixels)
-        self.statistics.chosen += 1
-        self._deliver(framed(pixels, self.name, sequence, captured_s))
+        frame = framed(pixels, self.name, sequence, captured_s)
+        self._hand_out(frame)
+        if chosen:
+            self.statistics.chosen += 1
+            self._deliver(frame)
 
     def _captured_s(self, source: Source, capture: Capture) -> float | None:
         """When it was captured, on the monotonic clock; None where the stop came before it was due."""
@@ -219,7 +296,7 @@ class Camera:
             return capture.arrival_s
         now_s = time.monotonic()
         due_s = self._pace.due_s(capture.pts_s, now_s)
-        if due_s > now_s and self._stop.wait(due_s - now_s):
+        if due_s > now_s and self._halt.wait(due_s - now_s):
             return None
         return due_s
 
@@ -269,9 +346,21 @@ class Camera:
         state = self._state
         if state.status is SourceStatus.OFFLINE and state.why == why:
             return
-        since_s = state.since_s if state.status is SourceStatus.OFFLINE else time.time()
-        self._state = replace(state, status=SourceStatus.OFFLINE, why=why, since_s=since_s)
         log.warning("camera offline", camera=self.name, problem=str(error))
+        self._change(SourceStatus.OFFLINE, why)
+
+    def _disabled(self) -> None:
+        self.error = None
+        self._backoff, self._warned = Backoff(), ""
+        if self._state.status is not SourceStatus.DISABLED:
+            log.info("camera disabled", camera=self.name)
+            self._change(SourceStatus.DISABLED, SWITCHED_OFF)
+
+    def _change(self, status: SourceStatus, why: str) -> None:
+        """Say that no frames come, and why."""
+        state = self._state
+        since_s = state.since_s if state.status is status else time.time()
+        self._state = replace(state, status=status, why=why, since_s=since_s)
         self._on_state(self._state)
 
     def _end(self, fault: EdgedError | None) -> None:

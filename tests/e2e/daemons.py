@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ class Daemon:
     def __init__(self, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> None:
         self._news = threading.Condition()
         self.log: list[str] = []
+        environment.setdefault("EDGED_STATE__PATH", str(_state_of(arguments)))
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "edged", "run", *arguments],
             stderr=subprocess.PIPE,
@@ -72,6 +74,13 @@ class Daemon:
     def worker(self, within_s: float = 10.0) -> int:
         assert until(lambda: bool(self.workers()), within_s), "no worker"
         return self.workers()[0]
+
+
+def _state_of(arguments: tuple[str, ...]) -> Path:
+    """Beside the configuration, so that nothing is written elsewhere and a second start finds it again."""
+    if "-c" in arguments:
+        return Path(arguments[arguments.index("-c") + 1]).parent / "state"
+    return Path(tempfile.mkdtemp(prefix="edged-state-"))
 
 
 def children(parent: int) -> list[int]:

@@ -385,7 +385,7 @@ def test_results_that_no_broker_took_are_named_at_the_end(clip: Path, model: Pat
         assert daemon.says("camera online"), daemon.log
         assert not until(lambda: daemon.process.poll() is not None, 1)
         assert daemon.end() == 0
-        assert daemon.says("results were not delivered and are lost", 2), daemon.log
+        assert daemon.says("results wait on disk for the next start", 2), daemon.log
 
 
 def test_a_new_name_of_the_device_leaves_nothing_of_the_old_one_on_the_broker(

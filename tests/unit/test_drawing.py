@@ -1,10 +1,12 @@
 """Pictures with what was found drawn on them."""
 
+import cv2
 import numpy as np
 import pytest
 
 from edged.detection import Detections
-from edged.drawing import draw
+from edged.drawing import draw, jpeg
+from edged.errors import BadInput
 
 
 def found(*rows: tuple[float, float, float, float], class_id: int = 0) -> Detections:
@@ -63,3 +65,41 @@ def test_classes_without_a_name_and_names_of_other_alphabets_are_drawn() -> None
     for class_id, labels in ((7, []), (0, ["Füßgänger"]), (0, ["人"]), (10**6, ["x"])):
         drawn = draw(grey(240, 320), found((50, 60, 200, 200), class_id=class_id), labels)
         assert (drawn != 128).any()
+
+
+def halves(height: int, width: int) -> np.ndarray:
+    """Blue on the left, red on the right."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[:, : width // 2, 0] = picture[:, width // 2 :, 2] = 255
+    return picture
+
+
+def decoded(encoded: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize(
+    ("max_width", "size"),
+    [(None, (640, 361)), (640, (640, 361)), (9999, (640, 361)), (320, (320, 180)), (1, (1, 1))],
+)
+def test_a_jpeg_keeps_the_shape_and_is_not_wider_than_asked(max_width, size) -> None:
+    encoded, width, height = jpeg(halves(361, 640), quality=90, max_width=max_width)
+    assert (width, height) == size
+    assert decoded(encoded).shape == (height, width, 3)
+
+
+def test_a_jpeg_has_the_colours_of_the_picture() -> None:
+    picture = decoded(jpeg(halves(64, 64), quality=95)[0])
+    assert picture[32, 8].tolist() == pytest.approx([255, 0, 0], abs=8)
+    assert picture[32, 56].tolist() == pytest.approx([0, 0, 255], abs=8)
+
+
+def test_quality_is_paid_for_in_bytes() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3)).astype(np.uint8)
+    sizes = [len(jpeg(noise, quality=quality)[0]) for quality in (1, 50, 100)]
+    assert sizes == sorted(sizes)
+
+
+def test_a_picture_that_jpeg_does_not_know_is_refused_in_a_line() -> None:
+    with pytest.raises(BadInput, match="cannot be encoded"):
+        jpeg(np.zeros((1, 70_000, 3), np.uint8), quality=85)

@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -102,3 +103,34 @@ def test_after_a_change_of_the_device_results_go_out_under_its_new_name(publishe
     (entry,) = outbox.after(0, 100)
     assert (entry.topic, entry.qos) == ("site/dock-1/camera/front/detections", 0)
     assert json.loads(entry.payload)["device"] == "dock-1"
+
+
+def scored(*scores: float, sequence: int = 0) -> Result:
+    count = len(scores)
+    boxes = np.tile(np.array([[1, 2, 30, 40]], np.float32), (count, 1))
+    found = Detections(boxes, np.array(scores, np.float32), np.zeros(count, np.int32))
+    return replace(seen(sequence=sequence), detections=found)
+
+
+def scores(outbox: MemoryOutbox) -> list[list[float]]:
+    messages = [json.loads(entry.payload) for entry in outbox.after(0, 100)]
+    return [[found["score"] for found in message["detections"]] for message in messages]
+
+
+def test_only_detections_of_at_least_the_score_of_the_camera_are_kept(publisher, outbox):
+    asked: list[float | None] = [None]
+    emit = publisher.emitter("front", camera("every"), lambda _: INFO, lambda: asked[0])
+    for score in (None, 0.0, 0.7, 1.0):
+        asked[0] = score
+        assert emit(scored(0.9, 0.7, 0.3))
+        assert emit(scored())
+    assert scores(outbox) == [[0.9, 0.7, 0.3], [], [0.9, 0.7, 0.3], [], [0.9, 0.7], [], [], []]
+
+
+def test_what_is_left_out_is_neither_found_nor_a_change(publisher, outbox):
+    found = publisher.emitter("front", camera("found"), lambda _: INFO, lambda: 0.5)
+    changed = publisher.emitter("back", camera("changed"), lambda _: INFO, lambda: 0.5)
+    assert not found(scored(0.4))
+    assert changed(scored(0.6))
+    assert not changed(scored(0.6, 0.4))
+    assert scores(outbox) == [[0.6]]

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 from edged.mqtt.payloads import SourceHealthShape
 from edged.outbox import MemoryOutbox
-from edged.service.report import MAX_ERRORS, Health
+from edged.service.report import MAX_ERRORS, Health, spool
 
 
 def report(health: Health, **things: Any) -> dict[str, Any]:
     outbox = things.get("outbox") or MemoryOutbox(1000, 60.0)
+    waiting = spool(outbox, cast(Any, SimpleNamespace(set_aside=3)))
     message = health.report(
-        "box", cast(Any, things.get("posts", [])), cast(Any, things.get("models", [])), outbox
+        "box", cast(Any, things.get("posts", [])), cast(Any, things.get("models", [])), waiting
     )
     return message.model_dump()
 
@@ -27,8 +28,8 @@ def test_health_tells_what_waits_for_the_broker_and_what_was_dropped() -> None:
     outbox = MemoryOutbox(100, 60.0)
     for _ in range(3):
         outbox.append("topic", b"x" * 40, qos=1)
-    spool = report(Health(), outbox=outbox)["spool"]
-    assert spool == {"entries": 2, "bytes": 90, "dropped": 1}
+    found = report(Health(), outbox=outbox)["spool"]
+    assert found == {"entries": 2, "bytes": 90, "dropped": 1, "set_aside": 3, "why": "it is in memory"}
 
 
 def test_health_keeps_the_newest_errors_without_passwords_and_without_repeating_one() -> None:

@@ -1,0 +1,322 @@
+"""The SQLite file that messages wait in. Knows rows and transactions, no thread and no policy.
+
+WAL with ``synchronous=FULL``: a commit is on the medium when it returns, at one fsync for as many messages as it
+carries. The WAL is written back every 128 pages, so that it stays small.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edged.outbox.gaps import HEAD_BYTES
+from edged.outbox.records import Entry, Gap, Rank
+
+NAME = "outbox.db"
+SYNCHRONOUS = "FULL"
+"""An fsync each commit. ``NORMAL`` is faster, and lost every accepted message at each power cut that was tried."""
+
+KEPT_PAGES = 512
+"""Of 4 KiB, that are free and stay for what comes."""
+
+GIVEN_BACK_PAGES = 1024
+"""That are returned to the file system at once."""
+
+FORMAT = 1
+"""``user_version`` of the file."""
+
+_SCHEMA = """
+CREATE TABLE message (
+    key INTEGER PRIMARY KEY, rank INTEGER NOT NULL, topic TEXT NOT NULL, qos INTEGER NOT NULL,
+    at_s REAL NOT NULL, wall_s REAL NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL
+);
+CREATE TABLE gap (
+    topic TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
+    first_id TEXT NOT NULL, last_id TEXT NOT NULL, PRIMARY KEY (topic, reason)
+);
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_MESSAGE = "key, rank, topic, qos, at_s, wall_s, crc, payload"
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError, OverflowError)
+"""What reading a damaged file raises."""
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message as it is stored.
+
+    Attributes:
+        entry: With ``appended_monotonic_s`` on the outbox's own clock instead of this process's.
+        wall_s: When it was appended, in seconds since 1970 as the wall clock had it.
+        sound: Whether it is what was written.
+    """
+
+    entry: Entry
+    wall_s: float
+    sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """What has to be known of a message to drop it.
+
+    Attributes:
+        key: Of the entry.
+        topic: Where it would have gone.
+        head: The begin of its payload.
+        size_bytes: What it counts against the bound.
+        at_s: When it was appended, on the outbox's own clock.
+        rank: Of the entry.
+    """
+
+    key: int
+    topic: str
+    head: bytes
+    size_bytes: int
+    at_s: float
+    rank: Rank
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a file holds.
+
+    Attributes:
+        entries: By rank.
+        bytes: By rank.
+        last_key: Of the newest message; 0 where there is none.
+        last_s: When that was appended, on the outbox's own clock.
+        last_wall_s: The same on the wall clock.
+    """
+
+    entries: dict[Rank, int]
+    bytes: dict[Rank, int]
+    last_key: int
+    last_s: float
+    last_wall_s: float
+
+
+class Database:
+    """The file in a folder, opened. One thread writes; another may read through a `Reader`.
+
+    Raises:
+        sqlite3.Error: It cannot be opened; see `is_damaged`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._connection = connect(self._path)
+        try:
+            self._prepare()
+            self._inode = self._path.stat().st_ino
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            run("PRAGMA auto_vacuum = INCREMENTAL")
+        run("PRAGMA journal_mode = WAL")
+        run(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        run("PRAGMA wal_autocheckpoint = 128")
+        run("PRAGMA journal_size_limit = 1048576")
+        run("PRAGMA cache_size = -2000")
+        if version == 0:
+            with self.transaction():
+                for statement in _SCHEMA.strip().split(";\n"):
+                    run(statement)
+                run(f"PRAGMA user_version = {FORMAT}")
+        elif version != FORMAT:
+            raise sqlite3.DatabaseError(f"has format {version}, not {FORMAT}")
+        if not self._note("clean") and run("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise damage("does not pass its check")
+        with self.transaction():
+            run("DELETE FROM note WHERE name = 'clean'")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; on the medium once it is left."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def holding(self) -> Holding:
+        """What is in it."""
+        entries, sizes = dict.fromkeys(Rank, 0), dict.fromkeys(Rank, 0)
+        counted = "SELECT rank, count(*), sum(length(topic) + length(payload)) FROM message GROUP BY rank"
+        for rank, count, size in self._connection.execute(counted):
+            entries[Rank(rank)], sizes[Rank(rank)] = count, size
+        newest = "SELECT key, at_s, wall_s FROM message ORDER BY key DESC LIMIT 1"
+        last = self._connection.execute(newest).fetchone() or (0, 0.0, 0.0)
+        return Holding(entries, sizes, *last)
+
+    def insert(self, rows: Iterable[Row]) -> None:
+        """Put messages in."""
+        self._connection.executemany(
+            f"INSERT INTO message ({_MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (
+                (
+                    row.entry.key,
+                    int(row.entry.rank),
+                    row.entry.topic,
+                    row.entry.qos,
+                    row.entry.appended_monotonic_s,
+                    row.wall_s,
+                    zlib.crc32(row.entry.payload, zlib.crc32(row.entry.topic.encode())),
+                    row.entry.payload,
+                )
+                for row in rows
+            ),
+        )
+
+    def delete(self, keys: Sequence[int]) -> None:
+        """Take messages out; those that are gone are no error."""
+        self._connection.executemany("DELETE FROM message WHERE key = ?", ((key,) for key in keys))
+
+    def victims(self, rank: Rank | None, after: int, limit: int) -> list[Victim]:
+        """The oldest beyond a key, of a rank or of all."""
+        wanted = "" if rank is None else f"AND rank = {int(rank)}"
+        head, size = f"ifnull(substr(payload, 1, {HEAD_BYTES}), x'')", "length(topic) + length(payload)"
+        found = self._connection.execute(
+            f"SELECT key, topic, {head}, {size}, at_s, rank "  # noqa: S608
+            f"FROM message WHERE key > ? {wanted} ORDER BY key LIMIT ?",
+            (after, limit),
+        )
+        return [
+            Victim(key, topic, head, size, at_s, Rank(kind)) for key, topic, head, size, at_s, kind in found
+        ]
+
+    def gaps(self) -> list[Gap]:
+        """Those that nobody was told of."""
+        return [Gap(*row) for row in self._connection.execute("SELECT * FROM gap ORDER BY rowid")]
+
+    def replace_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Keep these instead of those it had."""
+        self._connection.execute("DELETE FROM gap")
+        self._connection.executemany(
+            "INSERT INTO gap VALUES (?, ?, ?, ?, ?)",
+            ((gap.topic, gap.reason, gap.count, gap.first_id, gap.last_id) for gap in gaps),
+        )
+
+    def give_back(self) -> None:
+        """Return pages that are free to the file system, some at a time."""
+        if self._connection.execute("PRAGMA freelist_count").fetchone()[0] > KEPT_PAGES:
+            # A step frees one page, and execute() makes one step only.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
+
+    def still_there(self) -> bool:
+        """Whether the file that is open is the one that stands in the folder."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def checkpoint(self) -> None:
+        """Write the WAL back, so that its room is used again."""
+        self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def close(self, *, clean: bool = True) -> None:
+        """Close; a file that was closed cleanly is not checked the next time."""
+        with suppress(sqlite3.Error):
+            if clean:
+                self._connection.execute("INSERT OR REPLACE INTO note VALUES ('clean', '1')")
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _note(self, name: str) -> str:
+        row = self._connection.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else ""
+
+
+class Reader:
+    """Reads the file beside its writer, or a damaged one that was set aside. Used by one thread at a time.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+
+    def __init__(self, folder: Path, *, set_aside: str = "") -> None:
+        self._connection = connect(folder / (set_aside or NAME))
+        if set_aside:  # otherwise SQLite reads nothing of a file that is shorter than it should be
+            self._connection.execute("PRAGMA writable_schema = ON")
+
+    def read(self, after: int, up_to: int, limit: int) -> list[Row]:
+        """Messages with a key in ``(after, up_to]``, oldest first."""
+        found = self._connection.execute(
+            f"SELECT {_MESSAGE} FROM message WHERE key > ? AND key <= ? ORDER BY key LIMIT ?",  # noqa: S608
+            (after, up_to, limit),
+        )
+        return [_row(values) for values in found]
+
+    def row(self, key: int) -> Row | None:
+        """The message with a key; None where there is none."""
+        found = self._connection.execute(f"SELECT {_MESSAGE} FROM message WHERE key = ?", (key,)).fetchone()  # noqa: S608
+        return _row(found) if found else None
+
+    def try_read(self, after: int, limit: int) -> list[Row] | None:
+        """Messages beyond a key, oldest first; None where not all of them can be read."""
+        try:
+            return self.read(after, 1 << 62, limit)
+        except UNREADABLE:
+            return None
+
+    def newest_key(self) -> int:
+        """Of the newest message; 0 where there is none, or nothing can be said."""
+        try:
+            return self._connection.execute("SELECT max(key) FROM message").fetchone()[0] or 0
+        except UNREADABLE:
+            return 0
+
+    def close(self) -> None:
+        """Close."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in which every transaction is begun and ended by hand."""
+    return sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
+
+
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether it says that the file is not what was written, rather than that it cannot be reached or grow."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+            error, sqlite3.OperationalError | sqlite3.ProgrammingError
+        )
+    missing_table = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
+    return code & 0xFF in _DAMAGED or missing_table
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether it says that there is no room."""
+    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def damage(problem: str) -> sqlite3.DatabaseError:
+    """An error that `is_damaged` takes for what it says."""
+    error = sqlite3.DatabaseError(problem)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    key, rank, topic, qos, at_s, wall_s, crc, payload = values
+    try:
+        sound = crc == zlib.crc32(payload, zlib.crc32(topic.encode()))
+        return Row(Entry(key, topic, payload, qos, at_s, Rank(rank)), wall_s, sound)
+    except (TypeError, ValueError, AttributeError):  # a type or a rank that was never written
+        return Row(Entry(key, str(topic), b"", 0, 0.0), 0.0, sound=False)

@@ -1,0 +1,75 @@
+from typing import Any
+
+import pytest
+
+from edged.service.reloading import MAX_ASKING, Reloads, changes
+from edged.settings import CameraSettings, Settings, check_settings
+
+
+def settings(**given: Any) -> Settings:
+    cameras = given.pop("cameras", {"front": {"url": "a.mp4", "models": ["m"]}})
+    return check_settings({"device": "box", "cameras": cameras, **given}, name="test").settings
+
+
+def sections(old: Settings) -> dict[str, CameraSettings]:
+    return dict(old.cameras)
+
+
+def compared(old: Settings, new: Settings, *fresh: str, served: tuple[str, ...] = ("m",)) -> list[str]:
+    used = {name for camera in new.cameras.values() for name in camera.models}
+    return changes(old, new, fresh=fresh, served=served, used=used, cameras=sections(old)).sections
+
+
+def test_the_same_settings_change_nothing() -> None:
+    assert compared(settings(), settings()) == []
+
+
+@pytest.mark.parametrize("given", [{"device": "crate"}, {"mqtt": {"url": "mqtt://other"}}])
+def test_another_name_or_broker_is_another_link(given: dict[str, Any]) -> None:
+    assert compared(settings(), settings(**given)) == ["mqtt"]
+
+
+def test_cameras_that_are_new_changed_or_gone_are_named_and_others_are_not() -> None:
+    kept, other = {"url": "a.mp4", "models": ["m"]}, {"url": "b.mp4", "models": ["m"]}
+    old = settings(cameras={"kept": kept, "changed": kept, "gone": kept})
+    new = settings(cameras={"kept": kept, "changed": other, "new": kept})
+    change = changes(old, new, fresh=(), served=["m"], used=["m"], cameras=sections(old))
+    assert (change.gone, change.new) == (("changed", "gone"), ("new",))
+    assert change.sections == ["cameras.changed", "cameras.gone", "cameras.new"]
+
+
+def test_models_that_are_loaded_anew_or_left_are_named_once() -> None:
+    old = settings(cameras={"front": {"url": "a.mp4", "models": ["m", "n"]}})
+    found = compared(old, settings(), "m", served=("m", "n"))
+    assert found == ["models.m", "models.n", "cameras.front"]
+
+
+def test_whoever_asked_before_a_reload_began_is_told_once_and_others_by_the_next() -> None:
+    reloads, told = Reloads(), []
+    assert not reloads.take()
+    reloads.ask(lambda answer: told.append(("first", answer)))
+    assert reloads.take()
+    reloads.ask(lambda answer: told.append(("later", answer)))
+    reloads.answer({"ok": True})
+    reloads.answer({"ok": False})
+    assert told == [("first", {"ok": True})]
+    assert reloads.take()
+    reloads.answer({"ok": False})
+    assert told[1:] == [("later", {"ok": False})]
+
+
+def test_nobody_waits_for_a_reload_that_does_not_come() -> None:
+    reloads, told = Reloads(), []
+    reloads.ask(told.append)
+    reloads.take()
+    reloads.ask(told.append)
+    reloads.close("stopping")
+    reloads.ask(told.append)
+    assert told == [{"ok": False, "error": "stopping"}] * 3
+
+
+def test_not_more_ask_than_can_be_remembered() -> None:
+    reloads, told = Reloads(), []
+    for _ in range(MAX_ASKING + 1):
+        reloads.ask(told.append)
+    assert [answer["error"] for answer in told] == ["too many commands are waiting"]
