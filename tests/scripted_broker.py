@@ -49,12 +49,12 @@ class ScriptedBroker:
     published: list[Published] = field(default_factory=list)
     unacknowledged: int = 0
     most_unacknowledged: int = 0
+    port: int = 0
 
     def __post_init__(self) -> None:
         self._news = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
-        self.port = 0
         self._server: socket.socket | None = None
         self.listen()
 

@@ -44,6 +44,9 @@ CLOSE_TIMEOUT_S = 0.5
 MAX_INCOMING_BYTES = 1 << 20
 """Announced to an MQTT 5 broker: nobody has reason to send us more at once."""
 
+MAX_ALIASES = 64
+"""Topics that go by a number, where the broker allows it: results come on a few, thousands of times."""
+
 _PAHO = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _REFUSED_FOR_WHO_WE_ARE = {0x85, 0x86, 0x87, 0x8A, 0x8C}
 _UNSUPPORTED_PROTOCOL = 0x84
@@ -100,6 +103,7 @@ class Connection:
         self._options, self._waker = options, waker
         self._name = str(options.address)
         self._noted = _Noted()
+        self._aliases: dict[str, int] = {}
         self._trouble = _Trouble()
         patience = Patience(time.monotonic() + CONNECT_TIMEOUT_S, cancelled)
         context = options.tls()
@@ -124,18 +128,21 @@ class Connection:
         Raises:
             BadInput: The broker does not take a packet of this size.
         """
-        properties = None
+        properties, alias, topic, limits = None, None, message.topic, self.limits
         if self.protocol == "5":
-            properties = _properties_for(message)
+            alias, is_new = self._alias(message)
+            properties = _properties_for(message, alias)
+            topic = topic if is_new else ""
         self._check_size(message, properties)
-        limits = self.limits
         sent = self._client.publish(
-            message.topic,
+            topic,
             message.payload,
             qos=min(message.qos, limits.qos),
             retain=message.retain and limits.retain,
             properties=properties,
         )
+        if alias is not None:
+            self._aliases[message.topic] = alias
         return sent.mid
 
     def subscribe(self, topic_filter: str) -> None:
@@ -292,6 +299,15 @@ class Connection:
             problem += f" ({self._trouble.last.strerror.lower()})"
         return ConnectionEnded(self._name, problem, "", ending=ending)
 
+    def _alias(self, message: Message) -> tuple[int | None, bool]:
+        """The number that a topic of results goes by, and whether the broker has yet to be told."""
+        known = self._aliases.get(message.topic)
+        if known is not None:
+            return known, False
+        if message.expiry_s is None or message.correlation or len(self._aliases) >= self.limits.aliases:
+            return None, True  # states and answers are rare
+        return len(self._aliases) + 1, True
+
     def _check_size(self, message: Message, properties: Properties | None) -> None:
         limit = self.limits.packet_bytes
         if len(message.payload) + len(message.correlation) + 65_535 + 512 <= limit:
@@ -318,6 +334,7 @@ class Connection:
             packet_bytes=given.get("MaximumPacketSize", usual.packet_bytes),
             qos=given.get("MaximumQoS", usual.qos),
             retain=bool(given.get("RetainAvailable", 1)),
+            aliases=min(given.get("TopicAliasMaximum", 0), MAX_ALIASES),
         )
 
     def _on_disconnect(
@@ -393,20 +410,20 @@ def _client(options: LinkOptions, protocol: Protocol, sock: socket, will: Messag
     return client
 
 
-def _properties_for(message: Message) -> Properties:
+def _properties_for(message: Message, alias: int | None) -> Properties:
     if not message.correlation:
-        return _usual_properties(message.content_type, message.schema, message.expiry_s)
-    properties = _properties(message.content_type, message.schema, message.expiry_s)
+        return _usual_properties(message.content_type, message.schema, message.expiry_s, alias)
+    properties = _properties(message.content_type, message.schema, message.expiry_s, alias)
     properties.CorrelationData = message.correlation
     return properties
 
 
 @lru_cache(maxsize=256)
-def _usual_properties(content_type: str, schema: str, expiry_s: int | None) -> Properties:
-    return _properties(content_type, schema, expiry_s)
+def _usual_properties(content_type: str, schema: str, expiry_s: int | None, alias: int | None) -> Properties:
+    return _properties(content_type, schema, expiry_s, alias)
 
 
-def _properties(content_type: str, schema: str, expiry_s: int | None) -> Properties:
+def _properties(content_type: str, schema: str, expiry_s: int | None, alias: int | None) -> Properties:
     properties = _properties_of(PacketTypes.PUBLISH)
     if content_type:
         properties.ContentType = content_type
@@ -414,6 +431,8 @@ def _properties(content_type: str, schema: str, expiry_s: int | None) -> Propert
         properties.UserProperty = ("schema", schema)
     if expiry_s is not None:
         properties.MessageExpiryInterval = expiry_s
+    if alias is not None:
+        properties.TopicAlias = alias
     return properties
 
 

@@ -96,6 +96,10 @@ class Lanes:
             room = 0
         return [*live, *self._backlog(room, flight, now_s)]
 
+    def is_backlog(self, key: int) -> bool:
+        """Whether an entry waited when the connection began."""
+        return key <= self._begin_key
+
     def sent(self, key: int) -> None:
         """An entry went out."""
         if key > self._begin_key:

@@ -113,7 +113,6 @@ class Link:
         self._waker = Waker()
         self._state = LinkState(False, "not connected yet", "", time.time())
         self._connected_once = False
-        self._connected_at_s = 0.0
         self._proven = False
         self._gaps_at_s = 0.0
         self._set_aside = 0
@@ -278,7 +277,6 @@ class Link:
 
     def _begin(self, connection: Connection) -> None:
         now_s = time.monotonic()
-        self._connected_at_s = now_s
         self._connected_once = True
         self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
         self._proven = False
@@ -364,7 +362,7 @@ class Link:
         meaning = self._topics.meaning(entry.topic)
         expiry_s = self._options.result_expiry_s
         payload = entry.payload
-        if entry.appended_monotonic_s < self._connected_at_s:
+        if self._window.waited(entry):
             payload = marked_replayed(payload)
             expiry_s -= time.monotonic() - entry.appended_monotonic_s
         return Message(

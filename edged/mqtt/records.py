@@ -58,12 +58,14 @@ class Limits:
         packet_bytes: Of one packet.
         qos: The highest.
         retain: Whether it keeps retained messages.
+        aliases: Topics that may go by a number (MQTT 5).
     """
 
     receive_maximum: int = 65_535
     packet_bytes: int = LONGEST_PACKET_BYTES
     qos: int = 2
     retain: bool = True
+    aliases: int = 0
 
 
 @dataclass(frozen=True, slots=True)

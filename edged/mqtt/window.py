@@ -110,6 +110,10 @@ class Window:
             chosen.append(entry)
         return chosen
 
+    def waited(self, entry: Entry) -> bool:
+        """Whether an entry was there before this connection."""
+        return self._lanes.is_backlog(entry.key)
+
     def sent(self, message: int, parcel: Parcel) -> None:
         """Note what went out under a packet identifier of the present connection."""
         if not self._flight:

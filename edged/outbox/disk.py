@@ -24,8 +24,8 @@ from edged.outbox.records import Entry, Gap, Rank, Reason, size_bytes
 from edged.outbox.spool import DiskFullError, Spool, Work
 from edged.outbox.view import View
 
-GATHER_S = 0.005
-"""How long a message waits for others to share its commit with."""
+GATHER_S = 0.002
+"""From one commit to the next, at least, so that messages share them; a lone message does not wait."""
 
 BATCH = 100
 """Messages that do not wait any longer."""
@@ -33,7 +33,7 @@ BATCH = 100
 MAX_BATCH = 1000
 """Messages in one commit."""
 
-PENDING_BYTES = 4 << 20
+PENDING_BYTES = 16 << 20
 """Of messages that wait for a slow disk."""
 
 UNSAVED_BYTES = 8 << 20
@@ -114,7 +114,7 @@ class DiskOutbox:
         self._reader_lock = threading.Lock()
         self._reader: Reader | None = None
         self._spool = Spool(folder, monotonic=monotonic, wall=wall)
-        self._retry_at_s = self._tick_at_s = self._squeezed_at_s = 0.0
+        self._retry_at_s = self._tick_at_s = self._squeezed_at_s = self._saved_at_s = 0.0
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def start(self) -> None:
@@ -295,7 +295,8 @@ class DiskOutbox:
         patience_s = max(0.0, self._tick_at_s - now_s)
         self._news.wait_for(urgent, patience_s)
         if self._pending and not self._closing:
-            self._news.wait_for(lambda: len(self._pending) >= BATCH or self._closing, GATHER_S)
+            gather_s = self._saved_at_s + GATHER_S - self._monotonic()
+            self._news.wait_for(lambda: len(self._pending) >= BATCH or self._closing, max(0.0, gather_s))
 
     def _round(self) -> bool:
         """Save what is pending, delete what is done, drop what is over a bound; True where more is pending."""
@@ -320,6 +321,7 @@ class DiskOutbox:
         for entry, why in asides:
             self._spool.keep_aside(entry, why)
         saved = due and self._spool.is_open and self._save(fresh, now_s, tick=tick)
+        self._saved_at_s = self._monotonic()
         if not saved:
             with self._lock:
                 self._view.show(fresh, saved=False)

@@ -1,8 +1,11 @@
 """The link against a broker that misbehaves: nothing is lost, one bad message does not hold the others up."""
 
 import json
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mosquitto_broker import until
@@ -10,7 +13,7 @@ from scripted_broker import Published, Script, ScriptedBroker
 
 from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
-from edged.outbox import MemoryOutbox
+from edged.outbox import DiskOutbox
 from edged.urls import broker_address
 
 TOPICS = Topics("edged", "gate-7")
@@ -21,8 +24,22 @@ def options(url: str, **more) -> LinkOptions:
     return LinkOptions(broker_address(url), client_id="edged-gate-7", **more)
 
 
-def outbox() -> MemoryOutbox:
-    return MemoryOutbox(64 << 20, 3600.0)
+OPEN: list[DiskOutbox] = []
+
+
+@pytest.fixture(autouse=True)
+def _outboxes(tmp_path: Path) -> Iterator[None]:
+    yield
+    for box in OPEN:
+        box.close(10)
+    OPEN.clear()
+
+
+def outbox() -> DiskOutbox:
+    box = DiskOutbox(Path(tempfile.mkdtemp()) / "outbox", 64 << 20, 3600.0)
+    OPEN.append(box)
+    box.start()
+    return box
 
 
 def result(number: int) -> bytes:
@@ -146,6 +163,19 @@ def test_the_receive_maximum_of_the_broker_is_kept():
         assert link.drain(10)
         assert numbers(broker) == list(range(50))
     assert broker.most_unacknowledged <= 3
+
+
+def test_topics_of_results_go_by_a_number_where_the_broker_allows_it():
+    box = outbox()
+    with ScriptedBroker(Script(properties=b"\x22\x00\x01")) as broker:  # Topic Alias Maximum 1
+        with Link(options(broker.url), topics=TOPICS, outbox=box) as link:
+            for number in range(3):
+                box.append(FRONT, result(number), qos=1)
+                box.append(TOPICS.detections("back"), result(number), qos=1)
+            assert link.drain(10)
+        topics = [message.topic for message in broker.published if b"number" in message.payload]
+    back = TOPICS.detections("back")
+    assert topics == [FRONT, back, "", back, "", back]
 
 
 def test_the_maximum_packet_size_of_the_broker_is_kept():
