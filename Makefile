@@ -8,7 +8,7 @@ RUNTIME ?= $(if $(and $(filter x86_64,$(shell uname -m)),$(filter Linux,$(shell 
 export ORT_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo check test format install parts bench figures clean
+.PHONY: demo check test soak format install parts bench figures clean
 
 install: $(VENV)/installed
 
@@ -41,6 +41,9 @@ test: install parts
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+soak: install parts  ## ten minutes of kills: nothing that was accepted may be lost
+	EDGED_SOAK_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_outbox.py
 
 bench: install
 	$(BIN)/python benchmarks/daemon.py

@@ -3,9 +3,10 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from edged.detection import label_of
 from edged.mqtt.ids import MessageIds
 from edged.mqtt.payloads import ModelInfo, TimingMs, detections_message
 from edged.mqtt.topics import Topics
@@ -30,7 +31,20 @@ class Sender:
 class Publisher:
     """Makes a message of each result worth one and hands it to the outbox. Called from the callers' threads."""
 
-    def __init__(self, sender: Sender, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        outbox: Outbox,
+        on_found: Callable[[str, str, Mapping[str, int]], None] | None = None,
+    ) -> None:
+        """Nothing was found yet.
+
+        Args:
+            sender: Under which names.
+            outbox: Takes the messages.
+            on_found: Told of each picture: the camera, the model, and how many of each label are in it.
+        """
+        self._on_found = on_found
         self._sender, self._outbox = sender, outbox
         self._ids = MessageIds(clock=time.time, randomness=os.urandom)
 
@@ -58,6 +72,8 @@ class Publisher:
         def emit(result: Result) -> bool:
             nonlocal last
             result = _kept(result, min_score())
+            if self._on_found:
+                self._on_found(camera, info(result).name, _by_label(result))
             found = Counter(result.detections.class_id.tolist()) if section.publish == "changed" else None
             unchanged = found is not None and found == last
             last = found
@@ -91,6 +107,12 @@ class Publisher:
             labels=result.model.labels,
         )
         self._outbox.append(sender.topics.detections(camera), payload, qos=sender.qos)
+
+
+def _by_label(result: Result) -> Counter[str]:
+    """How many objects of each label are in a picture."""
+    labels, ids = result.model.labels, Counter(result.detections.class_id.tolist())
+    return Counter({label_of(labels, class_id): count for class_id, count in ids.items()})
 
 
 def _kept(result: Result, min_score: float | None) -> Result:

@@ -133,7 +133,7 @@ class MqttSettings(Section):
         ByteSize(256 * 1024**2), description="Results kept while the broker is away."
     )
     spool_max_age: Duration = 7 * 86400.0
-    homeassistant: bool = False
+    homeassistant: bool = Field(False, description="Announce everything to Home Assistant (MQTT discovery).")
 
 
 class StoreSettings(Section):
@@ -308,8 +308,6 @@ class LoadedSettings:
                 yield f"{name}: cameras.{camera}.zones is accepted, but this version knows no zones; it has no effect"
             if section.motion.gate in {"pixels", "stream"}:
                 yield f"{name}: cameras.{camera}.motion.gate is accepted, but this version looks at every chosen frame"
-        if settings.mqtt.homeassistant:
-            yield f"{name}: mqtt.homeassistant is accepted, but this version announces nothing to Home Assistant"
 
 
 class CommandLineSettings(Settings):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -98,6 +99,46 @@ def toy_detector(
         constants=[constant("table", yolov8_table(objects, classes, size)), constant("zero", 0.0)],
         metadata=ultralytics([*NAMES, *map(str, range(2, classes))][:classes], size) if named else None,
     )
+
+
+def forest_detector(path: Path, forest: Path, *, objects: Sequence[Object] = (CAT,)) -> Path:
+    """A YOLOv8 with an isolation forest in it, which is loaded and run for nothing.
+
+    Args:
+        path: To be written.
+        forest: scikit-learn's export: one input of rows of 81 numbers, outputs ``label`` and ``scores``.
+        objects: Found in every picture.
+    """
+    grown = onnx.compose.add_prefix(onnx.load(forest), "forest_")
+    table = yolov8_table(objects)
+    model = helper.make_model(
+        helper.make_graph(
+            [
+                node("Flatten", ["images"], ["pixels"]),
+                node("Slice", ["pixels", "begin", "end", "axis"], [grown.graph.input[0].name]),
+                *grown.graph.node,
+                node("ReduceSum", ["forest_scores"], ["score"], keepdims=0),
+                node("Mul", ["score", "zero"], ["nothing"]),
+                node("Add", ["table", "nothing"], ["output0"]),
+            ],
+            "toy",
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, 64, 64))],
+            [helper.make_tensor_value_info("output0", TensorProto.FLOAT, table.shape)],
+            [
+                *grown.graph.initializer,
+                constant("table", table),
+                constant("zero", 0.0),
+                constant("begin", [0], "int64"),
+                constant("end", [81], "int64"),
+                constant("axis", [1], "int64"),
+            ],
+        ),
+        opset_imports=grown.opset_import,
+        ir_version=grown.ir_version,
+    )
+    helper.set_model_props(model, ultralytics(NAMES, 64))
+    path.write_bytes(model.SerializeToString())
+    return path
 
 
 def light_detector(path: Path, *, objects: Sequence[Object] = (CAT,)) -> Path:

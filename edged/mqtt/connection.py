@@ -95,7 +95,7 @@ class Connection:
             BrokerUnreachable: Not there, not answering, or TLS failed.
             ProtocolRefused: It does not speak ``protocol``.
             NotAllowed: It refuses our credentials.
-            ConfigurationError: A certificate file that cannot be used.
+            ConfigurationError: A certificate or password file that cannot be used.
         """
         self.protocol: Protocol = protocol
         self.acknowledged: deque[tuple[int, int]] = deque()
@@ -106,9 +106,9 @@ class Connection:
         self._aliases: dict[str, int] = {}
         self._trouble = _Trouble()
         patience = Patience(time.monotonic() + CONNECT_TIMEOUT_S, cancelled)
-        context = options.tls()
+        context, secret = options.tls(), options.secret()
         sock = dial(options.address, context=context, patience=patience)
-        self._client = _client(options, protocol, sock, will)
+        self._client = _client(options, protocol, sock, will, secret)
         self._client.enable_logger(self._trouble)
         self._listen()
         try:
@@ -394,7 +394,9 @@ class _Trouble(logging.Logger):
         return False
 
 
-def _client(options: LinkOptions, protocol: Protocol, sock: socket, will: Message | None) -> _Client:
+def _client(
+    options: LinkOptions, protocol: Protocol, sock: socket, will: Message | None, secret: str
+) -> _Client:
     client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=options.client_id,
@@ -404,7 +406,7 @@ def _client(options: LinkOptions, protocol: Protocol, sock: socket, will: Messag
     client.dialled = sock
     client.max_inflight_messages_set(0)  # no second window behind ours
     if options.address.user:
-        client.username_pw_set(options.address.user, options.address.password or None)
+        client.username_pw_set(options.address.user, secret or None)
     if will is not None:
         client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
     return client

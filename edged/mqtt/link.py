@@ -168,6 +168,11 @@ class Link:
         if self._retained.set(topic, payload):
             self._waker.wake()
 
+    def repeat_state(self, topic: str) -> None:
+        """Publish a state once more, for those who have come since."""
+        self._retained.again(topic)
+        self._waker.wake()
+
     def clear_state(self, topic: str) -> None:
         """Forget a state and have the broker forget it."""
         self._retained.clear(topic)

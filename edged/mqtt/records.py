@@ -1,6 +1,7 @@
 """The records that a connection is opened with, gives back, and fails with."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -27,6 +28,7 @@ class LinkOptions:
         cert_file: PEM of a client certificate; empty for none.
         key_file: PEM of its key.
         result_expiry_s: For how long a broker keeps an undelivered result (MQTT 5).
+        password: Read anew for each connection, so that a changed one counts; None = that of the address.
     """
 
     address: BrokerAddress
@@ -37,6 +39,15 @@ class LinkOptions:
     cert_file: str = ""
     key_file: str = ""
     result_expiry_s: float = 7 * 86400.0
+    password: Callable[[], str] | None = None
+
+    def secret(self) -> str:
+        """The password of the next connection; empty for none.
+
+        Raises:
+            ConfigurationError: It cannot be read.
+        """
+        return self.password() if self.password else self.address.password
 
     def tls(self) -> ssl.SSLContext | None:
         """A fresh context, so that renewed certificates count; None without TLS.

@@ -25,6 +25,12 @@ class RetainedStates:
             self._due[topic] = None
             return True
 
+    def again(self, topic: str) -> None:
+        """Tell the broker a state that it was told already."""
+        with self._lock:
+            if topic in self._states:
+                self._due[topic] = None
+
     def clear(self, topic: str) -> None:
         """Have the broker forget a state; kept as an empty payload until it has."""
         self.set(topic, b"")

@@ -1,13 +1,13 @@
 """The broker of the configuration as the link wants it: address, secrets, files."""
 
 import os
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from edged.errors import ConfigurationError
 from edged.mqtt.link import LinkOptions
 from edged.settings import MqttSettings
-from edged.urls import BrokerAddress, broker_address, read_credential, with_credentials
+from edged.urls import broker_address, read_credential, with_credentials
 
 MAX_SECRET_BYTES = 64 * 1024
 
@@ -24,7 +24,7 @@ def link_options(mqtt: MqttSettings, *, device: str, folder: Path) -> LinkOption
         ConfigurationError: A secret that is not there, or a certificate that cannot be used.
     """
     options = LinkOptions(
-        address=_address(mqtt, folder),
+        address=broker_address(with_credentials(mqtt.url, "mqtt.url")),
         client_id=mqtt.client_id or f"edged-{device}",
         protocol=mqtt.protocol,
         keepalive_s=mqtt.keepalive,
@@ -32,16 +32,11 @@ def link_options(mqtt: MqttSettings, *, device: str, folder: Path) -> LinkOption
         cert_file=mqtt.cert_file,
         key_file=mqtt.key_file,
         result_expiry_s=mqtt.spool_max_age,
+        password=partial(_password, mqtt.password_file, folder) if mqtt.password_file else None,
     )
     options.tls()
+    options.secret()
     return options
-
-
-def _address(mqtt: MqttSettings, folder: Path) -> BrokerAddress:
-    address = broker_address(with_credentials(mqtt.url, "mqtt.url"))
-    if not mqtt.password_file:
-        return address
-    return replace(address, password=_password(mqtt.password_file, folder))
 
 
 def _password(name: str, folder: Path) -> str:

@@ -18,14 +18,18 @@ import structlog
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
 from edged.mqtt.commands import Command
+from edged.mqtt.homeassistant import BIRTH_TOPIC, discovery_topic
 from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import Rank
 from edged.publisher import Publisher, Sender
+from edged.service.announcing import Announcer
 from edged.service.broker import link_options
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
+from edged.service.counting import Counts
 from edged.service.endings import in_parallel, join
+from edged.service.homeassistant import Household
 from edged.service.models import Models, uses
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
@@ -36,6 +40,7 @@ from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
 from edged.settings import LoadedSettings, Settings
+from edged.sources.camera import SourceStatus
 from edged.urls import redacted
 from edged.web import LocalEndpoint
 
@@ -92,7 +97,8 @@ class Service:
         self._started_at_s, self._tick_s = time.time(), time.monotonic()
         self._health, self._saying = Health(), threading.Lock()
         self._outbox = outbox_of(loaded, lambda: self._topics, once=once)
-        self._publisher = Publisher(_sender(loaded.settings), self._outbox)
+        self._counts = Counts()
+        self._publisher = Publisher(_sender(loaded.settings), self._outbox, self._counts.saw)
         self._models = Models(once=once, on_change=self._publish_model, checkpoint=self._checkpoint)
         self._cameras = Cameras(
             once=once,
@@ -101,6 +107,7 @@ class Service:
             overrides=None if once else Overrides(state_folder(loaded)),
             on_state=self._publish_camera,
         )
+        self._household = None if once else self._make_household(loaded)
         self._reloads = Reloads()
         self._orders = self._make_orders()
         self._link = self._make_link(loaded)
@@ -141,13 +148,30 @@ class Service:
 
     def _make_link(self, loaded: LoadedSettings) -> Link:
         settings = loaded.settings
+        listeners = {}
+        if settings.mqtt.homeassistant and self._household:
+            listeners[BIRTH_TOPIC] = self._household.hear
         return Link(
             _link_options(loaded),
             topics=_topics(settings),
             outbox=self._outbox,
             on_change=self._link_changed,
             on_command=None if self._once else self._orders.take,
+            listeners=listeners,
         )
+
+    def _make_household(self, loaded: LoadedSettings) -> Household:
+        return Household(
+            Announcer(state_folder(loaded), self._set_state),
+            self._counts,
+            self._repeat_state,
+        )
+
+    def _set_state(self, topic: str, payload: bytes) -> None:
+        self._link.set_state(topic, payload)  # whichever link there is by then
+
+    def _repeat_state(self, topic: str) -> None:
+        self._link.repeat_state(topic)
 
     def _make_orders(self) -> Orders:
         cameras = CameraOrders(self._cameras, self._publish_snapshot)
@@ -193,6 +217,7 @@ class Service:
         for name, section in settings.cameras.items():
             self._cameras.start(name, section)
         self._publish_info()
+        self._publish_counts(anew=True)
         self._models.watch()
 
     def _checkpoint(self) -> None:
@@ -220,6 +245,20 @@ class Service:
         )
         if len(self._cameras):
             self._publish_info()  # what really runs a model may have changed with its process
+
+    def _publish_counts(self, *, anew: bool = False) -> None:
+        """How many of what are in the pictures, and to Home Assistant that this can be asked.
+
+        Args:
+            anew: This link was told nothing yet.
+        """
+        for post in self._cameras:
+            if post.camera.state.status is not SourceStatus.ONLINE:
+                self._counts.sees_nothing(post.name)
+        if self._household:
+            self._household.tell(self._settings, self._topics, self._models.served, anew=anew)
+        for camera, label, count in self._counts.news(again=anew):
+            self._link.set_state(self._topics.count(camera, label), str(count).encode())
 
     def _publish_camera(self, post: CameraPost) -> None:
         with self._saying:  # the camera's thread and one that switches it must not overtake each other
@@ -265,6 +304,7 @@ class Service:
         if self._reloads.take() or by_signal:
             self._handle_reload()
         self._cameras.connect_missing()
+        self._publish_counts()
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
@@ -367,6 +407,7 @@ class Service:
         for post in self._cameras:
             self._publish_camera(post)
         self._publish_info()
+        self._publish_counts(anew=True)
         return change.sections
 
     def _load_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
@@ -396,6 +437,12 @@ class Service:
                     topics.info,
                     *(topics.camera_state(post.name) for post in self._cameras),
                     *map(topics.model_state, self._models.served),
+                    *(
+                        topics.count(post.name, label)
+                        for post in self._cameras
+                        for label in self._counts.labels(post.name)
+                    ),
+                    *([discovery_topic(topics)] if old.mqtt.homeassistant else []),
                 ):
                     before.clear_state(topic)
             self._loaded, self._link = loaded, self._make_link(loaded)
@@ -410,6 +457,8 @@ class Service:
             if name not in new.cameras:
                 with self._saying:
                     self._link.clear_state(self._topics.camera_state(name))
+                for label in self._counts.forget(name):
+                    self._link.clear_state(self._topics.count(name, label))
         self._cameras.forget_all_but(new.cameras)
         at_work = self._cameras.sections
         for name, section in new.cameras.items():

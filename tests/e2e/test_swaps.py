@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -377,6 +378,33 @@ def test_a_candidate_may_look_at_live_frames_before_it_serves(box: Callable[...,
         assert listener.wait_for(lambda: serves(listener, 3), 40), daemon.log
         assert "50 live frames: 50 of 50 objects found by both" in state(listener)["shadow"]
         assert daemon.end() == 0
+
+
+def test_a_model_that_takes_seconds_to_load_swaps_without_a_pause(
+    box: Callable[..., Box], assets: Path
+) -> None:
+    """An isolation forest loads for 4 s and longer; here it stands in a detector, so that frames can see it."""
+    forest = assets / "sensors" / "wind_turbine_isolation_forest.onnx"
+    here = box(probation="2s")
+    here.put(1, good(1))
+    with Listener(here.broker) as listener, here.run() as daemon:
+        assert listener.wait_for(lambda: serves(listener, 1), 20), daemon.log
+        for number in (2, 3):
+            put_s = time.monotonic()
+            cat = (0, 0.9 - number / 100, 10, 10, 30, 30)
+            here.put(number, lambda path, cat=cat: toy_models.forest_detector(path, forest, objects=(cat,)))
+            assert listener.wait_for(lambda n=number: serves(listener, n), 90), daemon.log
+            took_s = time.monotonic() - put_s
+            assert took_s > 1.0, "it is not slow: nothing is shown"
+            print(f"version {number} served after {took_s:.1f} s")
+            assert listener.wait_for(lambda n=number: len(results(listener)) > 0 and serves(listener, n), 5)
+        assert until(lambda: not state(listener)["probation"], 60), state(listener)
+        assert daemon.end() == 0
+    sequences = [message["sequence"] for message in results(listener)]
+    assert sequences == sorted(sequences)
+    missing = sequences[-1] - sequences[0] + 1 - len(sequences)
+    assert missing <= len(sequences) // 100 + 1, f"{missing} of {len(sequences)} frames have no result"
+    assert not [line for line in daemon.log if "worker lost" in line or "hung" in line or "no answer" in line]
 
 
 def test_only_so_many_versions_are_kept_as_configured(box: Callable[..., Box]) -> None:

@@ -153,3 +153,34 @@ def test_the_right_password_opens_and_none_at_all_is_named(mosquitto, tmp_path, 
         assert link.drain(10)
     with Link(options(broker.url, protocol=protocol), topics=TOPICS, outbox=outbox()) as link:
         assert until(lambda: "none is configured" in link.state.why, 10)
+
+
+def test_a_changed_password_counts_at_the_next_connection_without_a_restart(mosquitto, tmp_path):
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "joe", "new"], check=True)
+    passwords.chmod(0o644)
+    broker, known = mosquitto(f"password_file {passwords}", "allow_anonymous false"), ["old"]
+    given = options(broker.url.replace("//", "//joe@"), password=lambda: known[0])
+    with Link(given, topics=TOPICS, outbox=outbox()) as link:
+        assert until(lambda: link.state.refused, 10)
+        known[0] = "new"
+        assert until(lambda: link.connected, 20)
+
+
+def test_what_an_access_list_forbids_is_said_and_the_others_go_on(mosquitto, tmp_path):
+    allowed = tmp_path / "acl"
+    allowed.write_text("topic readwrite edged/gate-7/camera/front/#\ntopic write edged/gate-7/status\n")
+    allowed.chmod(0o644)
+    broker, box = mosquitto(f"acl_file {allowed}"), outbox()
+    with (
+        capture_logs() as lines,
+        Listener(broker, "edged/gate-7/camera/front/#") as listener,
+        Link(options(broker.url, protocol="5"), topics=TOPICS, outbox=box) as link,
+    ):
+        box.append(TOPICS.detections("back"), b'{"id":"1"}', qos=1)
+        box.append(TOPICS.detections("front"), b'{"id":"2"}', qos=1)
+        assert link.drain(10)
+        assert listener.wait_for(lambda: len(listener.messages) == 1)
+    said = [line["why"] for line in lines if "set aside" in line["event"]]
+    assert said == ["the broker does not take it (reason 0x87)"]
+    assert box.dropped == 1

@@ -220,13 +220,11 @@ def test_a_default_in_the_page_of_the_configuration_is_the_default(key: str, def
 def test_the_page_of_the_configuration_marks_what_has_no_effect() -> None:
     marked = {key for key, (_, mark) in configuration_rows().items() if mark}
     warned = {
-        "mqtt.homeassistant",
         "cameras.<name>.motion.gate",
         *(key for key in configuration_rows() if ".zones." in key or key.startswith("sensors.")),
     }
     assert marked == warned
     given = {
-        "mqtt": {"homeassistant": True},
         "cameras": {
             "n": {
                 "url": "a",
@@ -237,7 +235,7 @@ def test_the_page_of_the_configuration_marks_what_has_no_effect() -> None:
         },
         "sensors": {"s": {"url": "-", "models": ["m"]}},
     }
-    assert len(list(check_settings(given, name="test").warnings())) == 4
+    assert len(list(check_settings(given, name="test").warnings())) == 3
 
 
 @pytest.mark.parametrize("block", of("json"), ids=str)

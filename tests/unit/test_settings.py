@@ -296,7 +296,6 @@ def test_keys_that_have_no_effect_yet_are_told_each_in_a_line(written):
         'gate = "auto"', 'gate = "pixels"'
     )
     more = "\n".join(load_settings(written(noisy)).warnings())
-    assert "mqtt.homeassistant" in more
     assert "cameras.front.motion.gate" in more
 
 

@@ -1,0 +1,84 @@
+"""What Home Assistant is told of the configuration, and when it is told again."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from edged import __version__, machine
+from edged.lifecycle import ServedModel
+from edged.mqtt.homeassistant import BORN, Announced, AnnouncedCamera, discovery_topic, labels_to_count
+from edged.mqtt.topics import Topics
+from edged.service.announcing import Announcer
+from edged.service.counting import Counts
+from edged.settings import Settings
+
+COLLECT_S = 5.0
+"""Between two announcements for labels that were found first: each is the whole message."""
+
+
+class Household:
+    """Keeps Home Assistant told. `tell` belongs to the main thread; `hear` may be called from any."""
+
+    def __init__(self, announcer: Announcer, counts: Counts, repeat: Callable[[str], None]) -> None:
+        """Nothing is said yet.
+
+        Args:
+            announcer: Says it, and remembers.
+            counts: Labels found so far.
+            repeat: Has the broker told a state once more.
+        """
+        self._announcer, self._counts, self._repeat = announcer, counts, repeat
+        self._said: Announced | None = None
+        self._said_s = float("-inf")
+        self._born = False
+
+    def hear(self, payload: bytes) -> None:
+        """Home Assistant says how it is."""
+        self._born = self._born or payload == BORN
+
+    def tell(
+        self, settings: Settings, topics: Topics, models: Mapping[str, ServedModel], *, anew: bool = False
+    ) -> None:
+        """Announce what is there, if that has changed, or Home Assistant was born.
+
+        Args:
+            settings: In force.
+            topics: Of the device.
+            models: Those that are used.
+            anew: The link was not told before.
+        """
+        if not settings.mqtt.homeassistant:
+            self._said = None
+            self._announcer.withdraw()
+            return
+        born, self._born = self._born, False
+        labels = {
+            camera: tuple(
+                dict.fromkeys(
+                    label
+                    for name in section.models
+                    if name in models
+                    for label in self._counted(settings, camera, models[name])
+                )
+            )
+            for camera, section in settings.cameras.items()
+        }
+        for camera, expected in labels.items():
+            self._counts.expect(camera, expected)
+        announced = Announced(
+            version=__version__,
+            machine=machine.cpu_name(),
+            cameras=tuple(AnnouncedCamera(camera, counted) for camera, counted in labels.items()),
+            models=tuple(models),
+        )
+        now_s = time.monotonic()
+        changed = announced != self._said and now_s - self._said_s > COLLECT_S
+        if changed or anew or born:
+            self._said, self._said_s = announced, now_s
+            self._announcer.announce(announced, topics, born=born)
+        if born:
+            self._repeat(discovery_topic(topics))
+
+    def _counted(self, settings: Settings, camera: str, model: ServedModel) -> tuple[str, ...]:
+        known = model.description.labels if model.description else ()
+        seen = (*self._announcer.labels(camera), *self._counts.labels(camera))
+        return labels_to_count(settings.models[model.name].labels, known, seen)
