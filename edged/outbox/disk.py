@@ -53,7 +53,7 @@ FULL_S = 10.0
 """After the last message that had to make room: how long a disk counts as full, so that it is said once."""
 
 _NOT_OPEN = "it is not open yet"
-_FULL = "the disk is full: the oldest results are dropped for the newest"
+_FULL = "the disk is full: the newest results wait in memory, or take the place of the oldest"
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
@@ -418,7 +418,7 @@ class DiskOutbox:
             self._lose(done.dropped)
         if done.squeezed:
             self._squeezed_at_s = now_s
-            self._say(_FULL, "results are dropped for want of room")
+            self._say(_FULL, "the disk of the outbox is full")
         elif self._problem != _FULL:
             self._fine()
         return True

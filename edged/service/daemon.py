@@ -6,7 +6,6 @@ The main thread waits for signals and for the end of ``--once``; everything else
 """
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,29 +17,24 @@ import structlog
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
 from edged.mqtt.commands import Command
-from edged.mqtt.homeassistant import BIRTH_TOPIC, discovery_topic
-from edged.mqtt.link import Link, LinkOptions, LinkState
+from edged.mqtt.homeassistant import BIRTH_TOPIC
+from edged.mqtt.link import Link, LinkOptions
 from edged.mqtt.topics import Topics
-from edged.outbox import Rank
 from edged.publisher import Publisher, Sender
-from edged.service.announcing import Announcer
 from edged.service.broker import link_options
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
 from edged.service.counting import Counts
 from edged.service.endings import in_parallel, join
-from edged.service.homeassistant import Household
 from edged.service.models import Models, uses
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
-from edged.service.posts import CameraPost
 from edged.service.reloading import Changes, Reloads, changes
-from edged.service.report import Health, info, spool
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
+from edged.service.voice import Subject, Voice
 from edged.settings import LoadedSettings, Settings
-from edged.sources.camera import SourceStatus
 from edged.urls import redacted
 from edged.web import LocalEndpoint
 
@@ -72,6 +66,10 @@ class _NothingLeftError(Exception):
 class Service:
     """Everything, built from the settings. `run` it once."""
 
+    _models: Models
+    _cameras: Cameras
+    _link: Link
+
     def __init__(
         self,
         loaded: LoadedSettings,
@@ -94,20 +92,26 @@ class Service:
         for line in loaded.warnings():
             log.warning(line)
         self._signals = Signals()
-        self._started_at_s, self._tick_s = time.time(), time.monotonic()
-        self._health, self._saying = Health(), threading.Lock()
+        self._tick_s = time.monotonic()
         self._outbox = outbox_of(loaded, lambda: self._topics, once=once)
-        self._counts = Counts()
-        self._publisher = Publisher(_sender(loaded.settings), self._outbox, self._counts.saw)
-        self._models = Models(once=once, on_change=self._publish_model, checkpoint=self._checkpoint)
+        counts = Counts()
+        self._publisher = Publisher(_sender(loaded.settings), self._outbox, counts.saw)
+        subject = Subject(
+            settings=lambda: self._settings,
+            link=lambda: self._link,
+            cameras=lambda: self._cameras,
+            models=lambda: self._models.served,
+            started_at_s=time.time(),
+        )
+        self._voice = Voice(subject, self._outbox, counts, None if once else state_folder(loaded))
+        self._models = Models(once=once, on_change=self._voice.model, checkpoint=self._checkpoint)
         self._cameras = Cameras(
             once=once,
             models=lambda: self._models.served,
             publisher=self._publisher,
             overrides=None if once else Overrides(state_folder(loaded)),
-            on_state=self._publish_camera,
+            on_state=self._voice.camera,
         )
-        self._household = None if once else self._make_household(loaded)
         self._reloads = Reloads()
         self._orders = self._make_orders()
         self._link = self._make_link(loaded)
@@ -149,32 +153,19 @@ class Service:
     def _make_link(self, loaded: LoadedSettings) -> Link:
         settings = loaded.settings
         listeners = {}
-        if settings.mqtt.homeassistant and self._household:
-            listeners[BIRTH_TOPIC] = self._household.hear
+        if settings.mqtt.homeassistant and self._voice.household:
+            listeners[BIRTH_TOPIC] = self._voice.household.hear
         return Link(
             _link_options(loaded),
             topics=_topics(settings),
             outbox=self._outbox,
-            on_change=self._link_changed,
+            on_change=self._voice.link_changed,
             on_command=None if self._once else self._orders.take,
             listeners=listeners,
         )
 
-    def _make_household(self, loaded: LoadedSettings) -> Household:
-        return Household(
-            Announcer(state_folder(loaded), self._set_state),
-            self._counts,
-            self._repeat_state,
-        )
-
-    def _set_state(self, topic: str, payload: bytes) -> None:
-        self._link.set_state(topic, payload)  # whichever link there is by then
-
-    def _repeat_state(self, topic: str) -> None:
-        self._link.repeat_state(topic)
-
     def _make_orders(self) -> Orders:
-        cameras = CameraOrders(self._cameras, self._publish_snapshot)
+        cameras = CameraOrders(self._cameras, self._voice.snapshot)
         return Orders(
             self._answer,
             models=lambda: self._models.served,
@@ -189,10 +180,6 @@ class Service:
 
     def _answer(self, command: Command, answer: Mapping[str, Any]) -> None:
         self._link.answer(command, answer)  # whichever link there is by then
-
-    def _link_changed(self, state: LinkState) -> None:
-        if state.why:
-            self._health.remember(f"broker: {state.why}")
 
     @contextlib.contextmanager
     def _endpoint(self) -> Iterator[None]:
@@ -216,8 +203,7 @@ class Service:
         self._cameras.forget_all_but(settings.cameras)
         for name, section in settings.cameras.items():
             self._cameras.start(name, section)
-        self._publish_info()
-        self._publish_counts(anew=True)
+        self._voice.everything()
         self._models.watch()
 
     def _checkpoint(self) -> None:
@@ -225,59 +211,6 @@ class Service:
         self._tick_s = time.monotonic()
         if self._signals.ending:
             raise _ToldToEndError
-
-    # What is said
-
-    def _publish_info(self) -> None:
-        message = info(
-            self._settings.device,
-            [post.name for post in self._cameras],
-            list(self._models.served.values()),
-            self._started_at_s,
-        )
-        self._link.set_state(self._topics.info, message.payload())
-
-    def _publish_model(self, model: ServedModel) -> None:
-        if model.error:
-            self._health.remember(str(model.error))
-        self._link.set_state(
-            self._topics.model_state(model.name), model.state(self._settings.device).payload()
-        )
-        if len(self._cameras):
-            self._publish_info()  # what really runs a model may have changed with its process
-
-    def _publish_counts(self, *, anew: bool = False) -> None:
-        """How many of what are in the pictures, and to Home Assistant that this can be asked.
-
-        Args:
-            anew: This link was told nothing yet.
-        """
-        for post in self._cameras:
-            if post.camera.state.status is not SourceStatus.ONLINE:
-                self._counts.sees_nothing(post.name)
-        if self._household:
-            self._household.tell(self._settings, self._topics, self._models.served, anew=anew)
-        for camera, label, count in self._counts.news(again=anew):
-            self._link.set_state(self._topics.count(camera, label), str(count).encode())
-
-    def _publish_camera(self, post: CameraPost) -> None:
-        with self._saying:  # the camera's thread and one that switches it must not overtake each other
-            if post in self._cameras:
-                self._link.set_state(
-                    self._topics.camera_state(post.name), post.state(self._settings.device).payload()
-                )
-
-    def _publish_snapshot(self, camera: str, picture: bytes) -> None:
-        self._link.publish(self._topics.snapshot(camera), picture)
-
-    def _publish_health(self) -> None:
-        message = self._health.report(
-            self._settings.device,
-            self._cameras,
-            self._models.served.values(),
-            spool(self._outbox, self._link),
-        )
-        self._outbox.append(self._topics.health, message.payload(), qos=0, rank=Rank.TELEMETRY)
 
     def _unhealthy(self) -> list[str]:
         late_s = time.monotonic() - self._tick_s
@@ -304,14 +237,14 @@ class Service:
         if self._reloads.take() or by_signal:
             self._handle_reload()
         self._cameras.connect_missing()
-        self._publish_counts()
+        self._voice.counts()
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
         next_health_s = time.monotonic() + HEALTH_EVERY_S
         while not self._told_to_end():
             if self._tick_s >= next_health_s:
-                self._publish_health()
+                self._voice.health()
                 next_health_s = self._tick_s + HEALTH_EVERY_S
             self._end_if_nothing_is_left()
         return 0
@@ -365,7 +298,7 @@ class Service:
             self._reloads.answer({"ok": False, "error": STOPPING})
             return
         except EdgedError as error:
-            self._health.remember(str(error))
+            self._voice.remember(str(error))
             log.error("reload refused, everything goes on as before", error=str(error))
             self._reloads.answer({"ok": False, "error": redacted(str(error))})
             return
@@ -402,12 +335,7 @@ class Service:
             self._replace_link(loaded, change)
         self._loaded = loaded
         self._swap(new, fresh, change)
-        for model in self._models.served.values():
-            self._publish_model(model)
-        for post in self._cameras:
-            self._publish_camera(post)
-        self._publish_info()
-        self._publish_counts(anew=True)
+        self._voice.everything()
         return change.sections
 
     def _load_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
@@ -417,9 +345,9 @@ class Service:
         except (EdgedError, _ToldToEndError):
             for name in uses(new):
                 if name in self._models.served:
-                    self._publish_model(self._models.served[name])
+                    self._voice.model(self._models.served[name])
                 else:
-                    self._link.clear_state(self._topics.model_state(name))
+                    self._voice.take_back_model(name)
             raise
 
     def _replace_link(self, loaded: LoadedSettings, change: Changes) -> None:
@@ -430,22 +358,12 @@ class Service:
         self._publisher.redirect(_sender(loaded.settings))
         # Nothing can fail from here on, and who asked listens where this link speaks, not where the next one will.
         self._reloads.answer({"ok": True, "changed": change.sections})
-        with self._saying:
-            if (_topics(old), old.mqtt.url) != (_topics(loaded.settings), mqtt.url):
-                topics = _topics(old)
-                for topic in (
-                    topics.info,
-                    *(topics.camera_state(post.name) for post in self._cameras),
-                    *map(topics.model_state, self._models.served),
-                    *(
-                        topics.count(post.name, label)
-                        for post in self._cameras
-                        for label in self._counts.labels(post.name)
-                    ),
-                    *([discovery_topic(topics)] if old.mqtt.homeassistant else []),
-                ):
-                    before.clear_state(topic)
+
+        def switch() -> None:
             self._loaded, self._link = loaded, self._make_link(loaded)
+
+        moved = (_topics(old), old.mqtt.url) != (_topics(loaded.settings), mqtt.url)
+        self._voice.move(switch, take_back=moved)
         before.stop(2.0)
         self._link.start()
 
@@ -455,10 +373,7 @@ class Service:
         self._cameras.end(change.gone)
         for name in change.gone:
             if name not in new.cameras:
-                with self._saying:
-                    self._link.clear_state(self._topics.camera_state(name))
-                for label in self._counts.forget(name):
-                    self._link.clear_state(self._topics.count(name, label))
+                self._voice.take_back_camera(name)
         self._cameras.forget_all_but(new.cameras)
         at_work = self._cameras.sections
         for name, section in new.cameras.items():
@@ -468,7 +383,7 @@ class Service:
         for model in retired:
             model.stop()
             if model.name not in self._models.served:
-                self._link.clear_state(self._topics.model_state(model.name))
+                self._voice.take_back_model(model.name)
         self._models.watch()
 
     # Ending

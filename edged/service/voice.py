@@ -1,0 +1,181 @@
+"""What a device says of itself, over whichever link there is: info, states, counts, health, pictures."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edged.lifecycle import ServedModel
+from edged.mqtt.homeassistant import discovery_topic
+from edged.mqtt.link import Link, LinkState
+from edged.mqtt.topics import Topics
+from edged.outbox import Outbox, Rank
+from edged.service.announcing import Announcer
+from edged.service.cameras import Cameras
+from edged.service.counting import Counts
+from edged.service.homeassistant import Household
+from edged.service.posts import CameraPost
+from edged.service.report import Health, info, spool
+from edged.settings import Settings
+from edged.sources.camera import SourceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is spoken of, as it is at the moment.
+
+    Attributes:
+        settings: In force.
+        link: What takes the words.
+        cameras: At work.
+        models: That are used, by name.
+        started_at_s: Of the daemon, in seconds since 1970.
+    """
+
+    settings: Callable[[], Settings]
+    link: Callable[[], Link]
+    cameras: Callable[[], Cameras]
+    models: Callable[[], Mapping[str, ServedModel]]
+    started_at_s: float
+
+
+class Voice:
+    """Speaks. Any thread may have a model or a camera spoken of; the rest belongs to the main thread."""
+
+    def __init__(self, subject: Subject, outbox: Outbox, counts: Counts, state: Path | None) -> None:
+        """Nothing is said yet.
+
+        Args:
+            subject: What is spoken of.
+            outbox: Takes health.
+            counts: Of what is in the pictures.
+            state: The folder of this instance; None = Home Assistant is told nothing.
+        """
+        self._subject, self._outbox, self._counts = subject, outbox, counts
+        self._health, self._lock = Health(), threading.Lock()
+        announcer = Announcer(state, self._set) if state else None
+        self.household = Household(announcer, counts, self._repeat) if announcer else None
+
+    @property
+    def _topics(self) -> Topics:
+        settings = self._subject.settings()
+        return Topics(settings.mqtt.base_topic, settings.device)
+
+    def everything(self) -> None:
+        """To a link that was told nothing yet."""
+        for model in self._subject.models().values():
+            self.model(model)
+        for post in self._subject.cameras():
+            self.camera(post)
+        self.info()
+        self.counts(anew=True)
+
+    def info(self) -> None:
+        """What the device is and runs."""
+        subject = self._subject
+        message = info(
+            subject.settings().device,
+            [post.name for post in subject.cameras()],
+            list(subject.models().values()),
+            subject.started_at_s,
+        )
+        self._set(self._topics.info, message.payload())
+
+    def model(self, model: ServedModel) -> None:
+        """Which version of a model serves."""
+        if model.error:
+            self.remember(str(model.error))
+        self._set(
+            self._topics.model_state(model.name), model.state(self._subject.settings().device).payload()
+        )
+        if len(self._subject.cameras()):
+            self.info()  # what really runs a model may have changed with its process
+
+    def camera(self, post: CameraPost) -> None:
+        """Whether a camera delivers."""
+        with self._lock:  # the camera's thread and one that switches it must not overtake each other
+            if post in self._subject.cameras():
+                state = post.state(self._subject.settings().device)
+                self._set(self._topics.camera_state(post.name), state.payload())
+
+    def counts(self, *, anew: bool = False) -> None:
+        """How many of what are in the pictures, and to Home Assistant that this can be asked.
+
+        Args:
+            anew: This link was told nothing yet.
+        """
+        subject = self._subject
+        for post in subject.cameras():
+            if post.camera.state.status is not SourceStatus.ONLINE:
+                self._counts.sees_nothing(post.name)
+        if self.household:
+            self.household.tell(subject.settings(), self._topics, subject.models(), anew=anew)
+        for camera, label, count in self._counts.news(again=anew):
+            self._set(self._topics.count(camera, label), str(count).encode())
+
+    def snapshot(self, camera: str, picture: bytes) -> None:
+        """A picture of a camera, if somebody can hear it now."""
+        self._subject.link().publish(self._topics.snapshot(camera), picture)
+
+    def health(self) -> None:
+        """How the device is doing."""
+        subject = self._subject
+        message = self._health.report(
+            subject.settings().device,
+            subject.cameras(),
+            subject.models().values(),
+            spool(self._outbox, subject.link()),
+        )
+        self._outbox.append(self._topics.health, message.payload(), qos=0, rank=Rank.TELEMETRY)
+
+    def remember(self, error: str) -> None:
+        """Keep an error for the reports of health."""
+        self._health.remember(error)
+
+    def link_changed(self, state: LinkState) -> None:
+        """The broker came, or went."""
+        if state.why:
+            self.remember(f"broker: {state.why}")
+
+    def take_back_model(self, name: str) -> None:
+        """A model is not used any more."""
+        self._subject.link().clear_state(self._topics.model_state(name))
+
+    def take_back_camera(self, name: str) -> None:
+        """A camera is gone."""
+        with self._lock:
+            link, topics = self._subject.link(), self._topics
+            link.clear_state(topics.camera_state(name))
+            for label in self._counts.forget(name):
+                link.clear_state(topics.count(name, label))
+
+    def move(self, switch: Callable[[], None], *, take_back: bool) -> None:
+        """Go over to another link, or other names.
+
+        Args:
+            switch: Puts the other link and settings in force; nothing of a camera is said meanwhile.
+            take_back: Have the broker of now forget what was said.
+        """
+        subject = self._subject
+        with self._lock:
+            if take_back:
+                link, topics = subject.link(), self._topics
+                for topic in (
+                    topics.info,
+                    *(topics.camera_state(post.name) for post in subject.cameras()),
+                    *map(topics.model_state, subject.models()),
+                    *(
+                        topics.count(post.name, label)
+                        for post in subject.cameras()
+                        for label in self._counts.labels(post.name)
+                    ),
+                    *([discovery_topic(topics)] if subject.settings().mqtt.homeassistant else []),
+                ):
+                    link.clear_state(topic)
+            switch()
+
+    def _set(self, topic: str, payload: bytes) -> None:
+        self._subject.link().set_state(topic, payload)
+
+    def _repeat(self, topic: str) -> None:
+        self._subject.link().repeat_state(topic)
