@@ -23,7 +23,8 @@ class Daemon:
     def __init__(self, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> None:
         self._news = threading.Condition()
         self.log: list[str] = []
-        environment.setdefault("EDGED_STATE__PATH", str(_state_of(arguments)))
+        self._scratch = tempfile.TemporaryDirectory(prefix="edged-state-", ignore_cleanup_errors=True)
+        environment.setdefault("EDGED_STATE__PATH", str(_state_of(arguments) or self._scratch.name))
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "edged", "run", *arguments],
             stderr=subprocess.PIPE,
@@ -57,6 +58,7 @@ class Daemon:
         self._reader.join(10)
         assert self.process.stderr is not None
         self.process.stderr.close()
+        self._scratch.cleanup()
 
     def says(self, text: str, within_s: float = 15.0, *, times: int = 1) -> bool:
         """Wait for a line with this text."""
@@ -80,11 +82,11 @@ class Daemon:
         return self.workers()[0]
 
 
-def _state_of(arguments: tuple[str, ...]) -> Path:
-    """Beside the configuration, so that nothing is written elsewhere and a second start finds it again."""
-    if "-c" in arguments:
-        return Path(arguments[arguments.index("-c") + 1]).parent / "state"
-    return Path(tempfile.mkdtemp(prefix="edged-state-"))
+def _state_of(arguments: tuple[str, ...]) -> Path | None:
+    """Beside the configuration, so that a second start finds it again; None without one."""
+    if "-c" not in arguments:
+        return None
+    return Path(arguments[arguments.index("-c") + 1]).parent / "state"
 
 
 def children(parent: int) -> list[int]:

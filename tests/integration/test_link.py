@@ -33,7 +33,8 @@ OPEN: list[DiskOutbox] = []
 
 
 @pytest.fixture(autouse=True)
-def _outboxes(tmp_path: Path) -> Iterator[None]:
+def _outboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     for box in OPEN:
         box.close(10)
