@@ -24,15 +24,16 @@ import structlog
 
 from edged.errors import BadInput, BrokerUnreachable, EdgedError
 from edged.mqtt.backoff import Backoff
-from edged.mqtt.commands import Answer, Answers, Command, Refusal, answer_to, read_command
+from edged.mqtt.commands import Answer, Answers, Command, answer_to
 from edged.mqtt.connection import Connection
 from edged.mqtt.connector import Connector
 from edged.mqtt.dial import Waker
+from edged.mqtt.hearing import Hearing
 from edged.mqtt.payloads import marked_replayed
-from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message, Received
+from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message
 from edged.mqtt.retained import RetainedStates
 from edged.mqtt.topics import JSON, OFFLINE, ONLINE, Topics
-from edged.mqtt.window import MAX_ENDS, PAUSE_S, Outcome, Parcel, Window
+from edged.mqtt.window import PAUSE_S, Outcome, Parcel, Window
 from edged.outbox import Entry, Outbox
 
 __all__ = ["Link", "LinkOptions", "LinkState"]
@@ -98,8 +99,7 @@ class Link:
         listeners: Mapping[str, Callable[[bytes], None]] | None = None,
     ) -> None:
         self._options, self._topics, self._outbox = options, topics, outbox
-        self._on_change, self._on_command = on_change, on_command
-        self._listeners = dict(listeners or {})
+        self._on_change = on_change
         will = Message(topics.status, OFFLINE, qos=1, retain=True)
         self._connector = Connector(options, will=will)
         self._window = Window(outbox)
@@ -107,9 +107,10 @@ class Link:
         self._retained.set(topics.status, ONLINE)
         self._fleeting: deque[tuple[str, bytes, int]] = deque(maxlen=MAX_FLEETING)
         self._answers = Answers(_log_dropped)
-        self._subscribing = False
-        self._ends_at_subscription = 0
-        self._deaf = False
+        self._stopping = threading.Event()
+        self._hearing = Hearing(
+            topics, on_command, listeners or {}, answer=self.answer, stopping=self._stopping.is_set
+        )
         self._waker = Waker()
         self._state = LinkState(False, "not connected yet", "", time.time())
         self._connected_once = False
@@ -117,7 +118,6 @@ class Link:
         self._gaps_at_s = 0.0
         self._set_aside = 0
         self._moved = threading.Condition()
-        self._stopping = threading.Event()
         self._deadline_s = self._farewell_s = float("inf")
         self._final = b""
         self._said_all = False
@@ -288,7 +288,7 @@ class Link:
         self._retained.all_again()
         self._answers.all_again()
         self._fleeting.clear()
-        self._subscribe(connection)
+        self._hearing.begin(connection)
         self._changed(LinkState(True, "", connection.protocol, time.time()))
 
     def _serve(self, connection: Connection) -> None:
@@ -299,7 +299,7 @@ class Link:
             try:
                 connection.step(0.0 if written else self._next_look_s())
             finally:
-                self._receive(connection)  # also at its end: the broker was told that we have it
+                self._hearing.receive(connection)  # also at its end: the broker was told that we have it
             self._settle(connection)
             if problem := self._window.stuck(time.monotonic()):
                 raise connection.given_up(problem)
@@ -416,72 +416,10 @@ class Link:
                 self._moved.notify_all()
         return moved
 
-    def _subscribe(self, connection: Connection) -> None:
-        """Ask for commands without waiting: results do not depend on whether the broker lets us have them."""
-        self._subscribing = False
-        if self._on_command is None:
-            return
-        if self._ends_at_subscription >= MAX_ENDS:
-            self._ends_at_subscription = 0  # the next connection tries again
-            self._hears_nothing("the broker hangs up on the subscription")
-            return
-        self._subscribing = True
-        connection.ask_for([self._topics.commands, *self._listeners])
-
-    def _receive(self, connection: Connection) -> None:
-        """Act on what came in: the answer to the subscription, commands."""
-        if self._subscribing and connection.granted is not None:
-            self._subscribing = False
-            self._ends_at_subscription = 0
-            if connection.granted[0]:
-                self._deaf = False
-            else:
-                self._hears_nothing("the broker refuses the subscription; look at its ACL")
-            for topic, granted in zip(self._listeners, connection.granted[1:], strict=False):
-                if not granted:
-                    _log.warning(
-                        "mqtt topic cannot be listened to", topic=topic, why="look at the broker's ACL"
-                    )
-        while connection.received:
-            self._take_in(connection.received.popleft())
-
-    def _hears_nothing(self, why: str) -> None:
-        if not self._deaf:
-            _log.warning("mqtt commands are not received", topic=self._topics.commands, why=why)
-        self._deaf = True
-
-    def _take_in(self, received: Received) -> None:
-        if self._on_command is None:
-            return
-        if (listener := self._listeners.get(received.topic)) is not None:
-            try:
-                listener(received.payload)
-            except Exception as error:  # noqa: BLE001 - one listener's bug must not cost the connection
-                _log.error("mqtt listener failed", topic=received.topic, exc_info=error)
-            return
-        command = read_command(self._topics, received)
-        if isinstance(command, Refusal):
-            _log.warning("mqtt command refused", topic=received.topic, why=command.why)
-            if command.asker is not None:
-                self.answer(command.asker, {"ok": False, "error": command.why})
-            return
-        if self._stopping.is_set():
-            self.answer(command, {"ok": False, "error": "edged is stopping; try again later"})
-            return
-        _log.debug("mqtt command", verb=command.verb)
-        try:
-            self._on_command(command)
-        except Exception as error:  # noqa: BLE001 - one command's bug must not cost the connection
-            _log.error("mqtt command failed", verb=command.verb, exc_info=error)
-            why = (
-                str(error) if isinstance(error, EdgedError) else f"unexpected {type(error).__name__}: {error}"
-            )
-            self.answer(command, {"ok": False, "error": " ".join(why.split())})
-
     def _judge(self, error: EdgedError) -> None:
         """A broker that took our states and then hung up without a reason may have choked on what was in flight."""
         hung_up = isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP
-        self._ends_at_subscription += hung_up and self._subscribing
+        self._hearing.ended(hung_up=hung_up)
         if hung_up and self._proven and (entry := self._window.hung_up()):
             self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
 
