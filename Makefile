@@ -8,7 +8,7 @@ RUNTIME ?= $(if $(and $(filter x86_64,$(shell uname -m)),$(filter Linux,$(shell 
 export ORT_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo check test soak format install parts bench figures clean
+.PHONY: demo check test soak format docs install parts bench figures clean
 
 install: $(VENV)/installed
 
@@ -26,11 +26,16 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[$(RUNTIME),demo,dev]'
 	touch $@
 
-check: install  ## format, lint, types, layers
+check: install  ## format, lint, types, layers, tables in docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+docs: install  ## the tables of docs/mqtt.md, from the topics and the schemas
+	$(BIN)/python -m edged.mqtt.schemas
+	$(BIN)/python docs/generate.py
 
 parts:  ## the real broker and the real camera server that the tests use
 	sh tests/install-parts.sh

@@ -14,8 +14,9 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -47,26 +48,39 @@ def files_mib(folder: Path) -> float:
 
 
 class Subscriber:
-    """Counts what arrives, and how late."""
+    """Another process that counts what arrives, and how late."""
 
     def __init__(self, port: int) -> None:
-        self.count, self.late_s = 0, []  # type: int, list[float]
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("edged/+/camera/#", qos=1)
-        self._client.on_message = self._hear
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
+        program = [sys.executable, __file__, "--listen", str(port)]
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
 
-    def _hear(self, _client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
-        self.count += 1
+    def close(self) -> dict[str, Any]:
+        """Hear no more; what was heard."""
+        heard: dict[str, Any] = json.loads(self._process.communicate("end")[0])
+        return heard
+
+
+def listen(port: int) -> None:
+    """The other process."""
+    heard: dict[str, Any] = {"count": 0, "late_s": []}
+
+    def hear(_client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
+        heard["count"] += 1
         _, _, made = message.payload.partition(b'"made":')
-        if made:
-            self.late_s.append(time.monotonic() - float(made.partition(b",")[0]))
+        if made and b'"replayed":true' not in made:  # one from before the connection belongs to the backlog
+            heard["late_s"].append(time.monotonic() - float(made.partition(b",")[0]))
 
-    def close(self) -> None:
-        """Hear no more."""
-        self._client.disconnect()
-        self._client.loop_stop()
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda client, *_: client.subscribe("edged/+/camera/#", qos=1)
+    client.on_subscribe = lambda *_: print("listening", flush=True)
+    client.on_message = hear
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    sys.stdin.read()
+    client.loop_stop()
+    print(json.dumps(heard))
 
 
 def outage(options: argparse.Namespace, folder: Path) -> dict[str, float]:
@@ -91,7 +105,6 @@ def outage(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     waiting = len(box)
     process, port = broker(folder)
     subscriber = Subscriber(port)
-    time.sleep(0.5)
     link = Link(LinkOptions(broker_address(f"mqtt://127.0.0.1:{port}"), "bench"), topics=TOPICS, outbox=box)
     began_s, live = time.monotonic(), 0
     link.start()
@@ -107,7 +120,8 @@ def outage(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     link.stop(5)
     time.sleep(1)
     after = memory_mib()
-    late_s = sorted(subscriber.late_s)
+    heard = subscriber.close()
+    late_s = sorted(heard["late_s"])
     result = {
         "results_in_the_hour": count,
         "waiting_at_its_end": waiting,
@@ -122,10 +136,9 @@ def outage(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         "live_late_p50_ms": statistics.median(late_s) * 1000,
         "live_late_p95_ms": late_s[int(len(late_s) * 0.95)] * 1000,
         "live_late_max_ms": late_s[-1] * 1000,
-        "arrived": subscriber.count,
-        "missing": waiting + live - subscriber.count,
+        "arrived": heard["count"],
+        "missing": waiting + live - heard["count"],
     }
-    subscriber.close()
     box.close(10)
     process.terminate()
     process.wait()
@@ -139,7 +152,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=600)
     parser.add_argument("--bound", type=int, default=256, help="of the outbox, MiB")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--listen", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.listen:
+        listen(options.listen)
+        return
     rounds = []
     for _ in range(options.rounds):
         folder = Path(tempfile.mkdtemp(prefix="outage-"))
@@ -163,5 +180,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    threading.current_thread().name = "bench"
     main()

@@ -33,7 +33,7 @@ def watch(
     cert_file: Annotated[Path | None, typer.Option(help="PEM of a client certificate.")] = None,
     key_file: Annotated[Path | None, typer.Option(help="PEM of its key.")] = None,
 ) -> None:
-    """Watch every device on a broker: rates, gaps, duplicates, replays, states, what was found.
+    """Watch every device on a broker: rates, gaps, duplicates, replays, drops, states, what was found.
 
     Example: edged watch --mqtt mqtt://user:password@broker.lan --json
     """
@@ -107,17 +107,29 @@ def _table(rows: "list[Row]") -> "Table":
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=None if rows else "nothing has come yet")
     for heading in ("device", "source", "state"):
         table.add_column(heading, overflow="fold", min_width=7)
-    for heading in ("rate/s", "msgs", "gaps", "dupl", "repl"):
+    for heading in ("rate/s", "msgs", "gaps", "dupl", "repl", "dropped"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("latest", overflow="fold", min_width=8)
     for row in rows:
-        state = f"{row.state}: {row.why}" if row.why else row.state
-        counts = [str(number) for number in (row.messages, row.gaps, row.duplicates, row.replayed)]
-        has_results = row.source.startswith(("camera/", "sensor/"))
-        numbers = [f"{row.rate:.1f}", *counts] if has_results else [""] * 5
         # As Text: what a device says of itself is never read as markup.
-        table.add_row(*(Text(cell) for cell in (row.device, row.source, state, *numbers, row.latest)))
+        table.add_row(
+            *(Text(cell) for cell in (row.device, row.source, _state(row), *_numbers(row), row.latest))
+        )
     return table
+
+
+def _state(row: "Row") -> str:
+    """``online; dropped: full``."""
+    dropped = f"dropped: {', '.join(row.reasons)}" if row.reasons else ""
+    return "; ".join(filter(None, [f"{row.state}: {row.why}" if row.why else row.state, dropped]))
+
+
+def _numbers(row: "Row") -> list[str]:
+    """Of the columns from the rate on; of what has no results, only what was dropped, if anything was."""
+    if not row.source.startswith(("camera/", "sensor/")):
+        return [""] * 5 + [str(row.dropped) if row.dropped else ""]
+    counts = (row.messages, row.gaps, row.duplicates, row.replayed, row.dropped)
+    return [f"{row.rate:.1f}", *map(str, counts)]
 
 
 def _line(message: "Received") -> str:

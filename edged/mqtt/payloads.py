@@ -175,160 +175,181 @@ class Shape(BaseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-Moment = Annotated[
+Digest = Annotated[
     str,
     Field(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
-        description="UTC, like 2026-11-22T15:00:00.123456Z.",
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="SHA-256 of the model's file: `sha256:` and 64 hexadecimal digits.",
+    ),
+]
+_UTC = "UTC, like `2026-11-22T15:00:00.123456Z`."
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", description=_UTC)]
+MessageId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$",
+        description="A ULID: unique for ever, sortable by time, the same on every delivery of one message.",
     ),
 ]
 Count = Annotated[int, Field(ge=0)]
+Version = Annotated[int, Field(ge=1, description="Its number in the store, from 1.")]
 Milliseconds = Annotated[float, Field(ge=0)]
+
+_SCHEMA = "Name and version of this shape."
+_DEVICE = "The device that says so."
+_REPLAYED = "`true` where the message waited for the broker; otherwise absent."
 
 
 class ImageShape(Shape):
-    """Size of the source frame in pixels."""
+    """The frame, upright."""
 
-    width: Annotated[int, Field(ge=1)]
-    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)] = Field(description="In pixels.")
+    height: Annotated[int, Field(ge=1)] = Field(description="In pixels.")
 
 
 class ModelShape(Shape):
     """The model that answered."""
 
-    name: str
-    version: Annotated[int, Field(ge=1)]
+    name: str = Field(description="As configured.")
+    version: Version
     digest: Digest
-    provider: str = Field(description="What really ran it, such as openvino:CPU.")
+    provider: str = Field(description="What really ran it, such as `openvino:CPU`.")
 
 
 class TimingShape(Shape):
-    """Where the time of a frame went."""
+    """Where the time of a frame went, in milliseconds."""
 
-    queue: Milliseconds
-    preprocess: Milliseconds
-    inference: Milliseconds
-    decode: Milliseconds
+    queue: Milliseconds = Field(description="Waiting for its turn.")
+    preprocess: Milliseconds = Field(description="From the frame to the model's input.")
+    inference: Milliseconds = Field(description="In the runtime.")
+    decode: Milliseconds = Field(description="From the model's output to boxes.")
     age: Milliseconds = Field(description="From capture to publishing.")
 
 
 class DetectionShape(Shape):
     """One found object."""
 
-    label: str = Field(description="The class id as text where the model has no labels.")
-    class_id: Count
-    score: Annotated[float, Field(ge=0, le=1)]
+    label: str = Field(description="Name of its class; the class id as text where the model has no labels.")
+    class_id: Count = Field(description="Number of its class in the model, from 0.")
+    score: Annotated[float, Field(ge=0, le=1)] = Field(description="How sure the model is, four digits.")
     box: tuple[float, float, float, float] = Field(
-        description="x1, y1, x2, y2 in pixels of the source frame, inside it, x2 > x1 and y2 > y1."
+        description="x1, y1, x2, y2 in pixels of the frame, inside it, x2 > x1 and y2 > y1."
     )
-    track_id: int | None = None
-    zones: tuple[str, ...] | None = None
+    track_id: int | None = Field(
+        None, description="The same for one object in successive frames. This version does not send it."
+    )
+    zones: tuple[str, ...] | None = Field(
+        None, description="Names of the zones it is in. This version does not send them."
+    )
 
 
 class DetectionsMessage(Shape):
     """What a model found in one frame of a camera."""
 
-    schema_: Literal["edged.detections/1"] = Field(DETECTIONS, alias="schema")
-    id: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")] = Field(
-        description="Unique for ever, the same on every delivery of one message."
-    )
-    device: str
-    source: str
+    schema_: Literal["edged.detections/1"] = Field(DETECTIONS, alias="schema", description=_SCHEMA)
+    id: MessageId
+    device: str = Field(description=_DEVICE)
+    source: str = Field(description="Name of the camera.")
     sequence: Count = Field(
-        description="Counts captured frames of the source; a gap is a frame not inferred."
+        description="Number of the captured frame since the start. A gap is a frame that was not looked at."
     )
-    captured_at: Moment
+    captured_at: Moment = Field(description=f"When the frame was captured: {_UTC}")
     image: ImageShape
     model: ModelShape
     timing_ms: TimingShape
-    detections: tuple[DetectionShape, ...]
-    replayed: bool | None = Field(None, description="True where the message waited for the broker.")
+    detections: tuple[DetectionShape, ...] = Field(
+        description="What was found, best first; empty where nothing was."
+    )
+    replayed: bool | None = Field(None, description=_REPLAYED)
 
 
 class MachineShape(Shape):
     """The hardware."""
 
-    architecture: str
-    cores: Annotated[int, Field(ge=1)]
-    cpu: str
-    memory_bytes: Count
+    architecture: str = Field(description="Of the processor, such as `x86_64` or `aarch64`.")
+    cores: Annotated[int, Field(ge=1)] = Field(description="Those that edged may use.")
+    cpu: str = Field(description="Name of the processor.")
+    memory_bytes: Count = Field(description="Of the machine; 0 where the system does not tell.")
 
 
 class RunningShape(Shape):
     """A served model and what really runs it."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     digest: Digest
-    family: str
-    provider: str = Field(description="What really runs most of it, such as openvino:CPU.")
-    provider_asked: tuple[str, ...]
+    family: str = Field(description="How its outputs are read, such as `yolox`.")
+    provider: str = Field(description="What really runs most of it, such as `openvino:CPU`.")
+    provider_asked: tuple[str, ...] = Field(description="As configured, in order.")
 
 
 class InfoMessage(Shape):
     """What a device is and what it runs."""
 
-    schema_: Literal["edged.info/1"] = Field(INFO, alias="schema")
-    device: str
+    schema_: Literal["edged.info/1"] = Field(INFO, alias="schema", description=_SCHEMA)
+    device: str = Field(description=_DEVICE)
     version: str = Field(description="Of edged.")
     machine: MachineShape
     providers: tuple[str, ...] = Field(description="Execution providers of this installation.")
-    cameras: tuple[str, ...]
+    cameras: tuple[str, ...] = Field(description="Names of the configured cameras.")
     models: dict[str, RunningShape] = Field(description="Those that are served, by name.")
-    sensors: tuple[str, ...] = ()
-    started_at: Moment
+    sensors: tuple[str, ...] = Field((), description="Names of the sensors. This version has none.")
+    started_at: Moment = Field(description=f"When edged was started: {_UTC}")
 
 
 class CameraStateMessage(Shape):
     """Whether a camera delivers, and why not."""
 
-    schema_: Literal["edged.camera_state/1"] = Field(CAMERA_STATE, alias="schema")
-    device: str
-    camera: str
-    state: SourceState
-    why: str = Field("", description="Empty while online.")
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = Field(None, description="Frames a second that the camera announces.")
+    schema_: Literal["edged.camera_state/1"] = Field(CAMERA_STATE, alias="schema", description=_SCHEMA)
+    device: str = Field(description=_DEVICE)
+    camera: str = Field(description="Its name.")
+    state: SourceState = Field(description="Whether frames come; `disabled` where it was switched off.")
+    why: str = Field("", description="What is wrong, for people, without passwords; empty while online.")
+    width: int | None = Field(None, description="Pixels of the upright frame; absent where not known.")
+    height: int | None = Field(None, description="Pixels of the upright frame; absent where not known.")
+    fps: float | None = Field(
+        None, description="Frames a second that the camera announces, not how many are looked at."
+    )
     enabled: bool | None = Field(None, description="False where it was switched off by command.")
     min_score: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="In force: detections of a lower score are left out; absent where all are kept."
     )
-    since: Moment
+    since: Moment = Field(description=f"When it came into this state: {_UTC}")
 
 
 class VersionShape(Shape):
     """A version of a model."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     digest: Digest
 
 
 class CandidateShape(VersionShape):
     """A version that is being tried."""
 
-    step: str
+    step: str = Field(description="Of the gate, at which it is, or `shadow`.")
 
 
 class RejectedShape(Shape):
     """A version that will not be served."""
 
-    version: Annotated[int, Field(ge=1)]
-    reason: str
-    step: str = Field("", description="Of the gate, or probation.")
-    at: Moment
+    version: Version
+    reason: str = Field(description="What was wrong, for people.")
+    step: str = Field("", description="Of the gate, or `probation`; empty where it is not known.")
+    at: Moment = Field(description=f"When: {_UTC}")
 
 
 class ModelStateMessage(Shape):
     """Which version of a model is served, and on what."""
 
-    schema_: Literal["edged.model_state/1"] = Field(MODEL_STATE, alias="schema")
-    device: str
-    model: str
-    active: VersionShape | None = None
-    previous: VersionShape | None = None
-    candidate: CandidateShape | None = None
-    rejected: tuple[RejectedShape, ...] = ()
+    schema_: Literal["edged.model_state/1"] = Field(MODEL_STATE, alias="schema", description=_SCHEMA)
+    device: str = Field(description=_DEVICE)
+    model: str = Field(description="Its name.")
+    active: VersionShape | None = Field(
+        None, description="The version that is served; absent where nothing is."
+    )
+    previous: VersionShape | None = Field(None, description="The version that was served before.")
+    candidate: CandidateShape | None = Field(None, description="A version that is being tried.")
+    rejected: tuple[RejectedShape, ...] = Field((), description="Versions that are not tried again.")
     waiting: dict[str, str] = Field(
         {}, description="Versions that have not arrived yet: number to what is waited for."
     )
@@ -336,27 +357,39 @@ class ModelStateMessage(Shape):
     probation: str = Field("", description="How far the serving version's probation is; empty = over.")
     shadow: str = Field("", description="How far the last candidate agreed with what served.")
     labels: tuple[str, ...] = Field((), description="Of the serving version.")
-    provider_asked: tuple[str, ...]
+    provider_asked: tuple[str, ...] = Field(description="As configured, in order.")
     provider: str = Field("", description="In use; empty while nothing is served.")
-    why: str = Field("", description="Why nothing is served, or why not on the provider asked for.")
-    since: Moment
+    why: str = Field(
+        "",
+        description="Why nothing is served, or not on the provider or in the version that was asked for, or that a "
+        "process ended and a new one is being started.",
+    )
+    since: Moment = Field(description=f"When it came into this state: {_UTC}")
 
 
 class SourceHealthShape(Shape):
     """One source since the last message."""
 
-    name: str
-    captured_per_s: Annotated[float, Field(ge=0)]
-    published_per_s: Annotated[float, Field(ge=0)]
-    dropped: dict[str, Count] = Field(description="Since the start, by reason: stale, full, unreadable …")
+    name: str = Field(description="Name of the camera.")
+    captured_per_s: Annotated[float, Field(ge=0)] = Field(
+        description="Frames captured a second since the last message."
+    )
+    published_per_s: Annotated[float, Field(ge=0)] = Field(
+        description="Messages made a second since the last one; what `publish` keeps back is not among them."
+    )
+    dropped: dict[str, Count] = Field(
+        description="Frames that were not looked at since the start, by reason; later versions may add reasons."
+    )
 
 
 class SpoolShape(Shape):
     """What waits for the broker."""
 
-    entries: Count
-    bytes: Count
-    dropped: Count = Field(description="Since the start; each is told of on the topic `gap`.")
+    entries: Count = Field(description="Messages that wait.")
+    bytes: Count = Field(description="Of the topics and payloads of those.")
+    dropped: Count = Field(
+        description="Messages given up since the start; each is told of on the topic `gap`."
+    )
     set_aside: Count = Field(0, description="Of those, messages that the broker does not take.")
     why: str = Field("", description="Why messages are not kept on disk; empty while they are.")
 
@@ -364,33 +397,30 @@ class SpoolShape(Shape):
 class GapMessage(Shape):
     """Messages of one topic that will never be delivered."""
 
-    schema_: Literal["edged.gap/1"] = Field(GAP, alias="schema")
-    id: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")] = Field(
-        description="Unique for ever, the same on every delivery of one message."
-    )
-    device: str
-    at: Moment
+    schema_: Literal["edged.gap/1"] = Field(GAP, alias="schema", description=_SCHEMA)
+    id: MessageId
+    device: str = Field(description=_DEVICE)
+    at: Moment = Field(description=f"When this was told: {_UTC}")
     topic: str = Field(description="Where they would have gone; empty where that is not known any more.")
     reason: Literal["full", "old", "disk", "damaged", "refused"] = Field(
-        description="The outbox was full, they were too old, the disk did not take them or gave them back damaged, or "
-        "the broker refused them."
+        description="Why they were dropped. Later versions may add others."
     )
-    count: Annotated[int, Field(ge=1)]
-    first_id: str = Field("", description="Of the oldest.")
-    last_id: str = Field("", description="Of the newest.")
-    replayed: bool | None = Field(None, description="True where the message waited for the broker.")
+    count: Annotated[int, Field(ge=1)] = Field(description="How many.")
+    first_id: str = Field("", description="Id of the oldest; empty where it is not known.")
+    last_id: str = Field("", description="Id of the newest; empty where it is not known.")
+    replayed: bool | None = Field(None, description=_REPLAYED)
 
 
 class HealthMessage(Shape):
     """How a device is doing."""
 
-    schema_: Literal["edged.health/1"] = Field(HEALTH, alias="schema")
-    device: str
-    at: Moment
-    uptime_s: Annotated[float, Field(ge=0)]
-    cpu_percent: Annotated[float, Field(ge=0)] = Field(description="Of one core, the workers included.")
-    memory_bytes: Count = Field(description="Resident, the workers included.")
-    sources: tuple[SourceHealthShape, ...]
+    schema_: Literal["edged.health/1"] = Field(HEALTH, alias="schema", description=_SCHEMA)
+    device: str = Field(description=_DEVICE)
+    at: Moment = Field(description=f"When this was measured: {_UTC}")
+    uptime_s: Annotated[float, Field(ge=0)] = Field(description="Seconds since the start.")
+    cpu_percent: Annotated[float, Field(ge=0)] = Field(description="100 is one core; the workers included.")
+    memory_bytes: Count = Field(description="Resident memory, the workers included.")
+    sources: tuple[SourceHealthShape, ...] = Field(description="The cameras.")
     spool: SpoolShape
-    errors: tuple[str, ...] = Field((), description="The last ones, newest first.")
-    replayed: bool | None = Field(None, description="True where the message waited for the broker.")
+    errors: tuple[str, ...] = Field((), description="The last ones in words, newest first.")
+    replayed: bool | None = Field(None, description=_REPLAYED)

@@ -10,6 +10,7 @@ from typing import Any
 
 from edged.mqtt import topics
 from edged.mqtt.records import Received
+from edged.mqtt.sequences import Sequences
 
 RATE_OVER_S = 10.0
 MAX_IDS = 4096
@@ -17,6 +18,12 @@ MAX_IDS = 4096
 
 MAX_SOURCES = 2000
 """Sources listed; more are ignored, so that a stranger cannot fill the memory."""
+
+MAX_ID, MAX_MODELS, MAX_REASONS = 64, 16, 8
+"""Characters of an id; models of a source whose sequences are followed; reasons that are listed."""
+
+MAX_NUMBER = 2**53
+"""Of what is counted; a greater one is no number of ours."""
 
 MAX_TEXT = 200
 
@@ -33,9 +40,13 @@ class Row:
         state: As it says.
         why: As it says.
         messages: Results, duplicates left out.
-        gaps: Sequence numbers that never came, between the first and the last that did.
+        gaps: Sequence numbers that never came, between the first and the last that did; for each model, if there are
+            several. Those that a backlog has not reached yet are not among them while it comes.
         duplicates: Results with an id that was seen before.
         replayed: Results that had waited for the broker.
+        dropped: Results that will never come, as the device says; of the device itself where it does not know of
+            which source they were.
+        reasons: Why they were dropped; each once, the first one first.
         latest: The newest result in words.
         rate: Results a second over the last ten.
     """
@@ -48,6 +59,8 @@ class Row:
     gaps: int = 0
     duplicates: int = 0
     replayed: int = 0
+    dropped: int = 0
+    reasons: tuple[str, ...] = ()
     latest: str = ""
     rate: float = 0.0
 
@@ -57,7 +70,16 @@ class _Seen:
     row: Row
     ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
-    sequence: int | None = None
+    sequences: dict[str, Sequences] = field(default_factory=dict)
+    replayed_at_s: float = -RATE_OVER_S
+    is_live: bool = False
+    started_at: str = ""
+
+    def gaps(self, now_s: float) -> int:
+        """A backlog that has not gone on for a while is taken to have ended."""
+        lanes = self.sequences.values()
+        goes_on = now_s - self.replayed_at_s < RATE_OVER_S
+        return sum(lane.missing - (lane.coming if goes_on else 0) for lane in lanes)
 
 
 class Tally:
@@ -76,16 +98,16 @@ class Tally:
         place = topics.place(self._base, message.topic)
         if place is None:
             return
-        source = f"{place.kind}/{place.name}" if place.kind else ""
+        source = _source(place)
         if (place.kind, place.leaf) in _RESULTS:
             payload = _object(message.payload)
             if payload and (seen := self._at(place.device, source)):
-                _count(seen, payload, now_s)
-        elif not place.kind and place.leaf == "status":
-            if seen := self._at(place.device, ""):
-                seen.row.state = one_line(message.payload.decode("utf-8", "replace"))
-        elif place.leaf == "state" and (seen := self._at(place.device, source)):
-            _note_state(seen.row, _object(message.payload))
+                _count(seen, payload, now_s, connected=self._is_online(place.device))
+        elif place.leaf == "state":
+            if seen := self._at(place.device, source):
+                _note_state(seen.row, _object(message.payload))
+        elif not place.kind:
+            self._feed_device(place, message.payload)
 
     def rows(self, now_s: float) -> list[Row]:
         """All sources by device; the device itself first."""
@@ -95,7 +117,53 @@ class Tally:
             # Until ten seconds have passed, over the time since the first arrival.
             span_s = min(now_s - seen.arrivals[0], RATE_OVER_S) if seen.arrivals else 0.0
             seen.row.rate = len(seen.arrivals) / max(span_s, 1.0)
+            seen.row.gaps = seen.gaps(now_s)
         return [self._seen[key].row for key in sorted(self._seen)]
+
+    def _feed_device(self, place: topics.Place, payload: bytes) -> None:
+        """What a device says of itself."""
+        if place.leaf == "status":
+            if seen := self._at(place.device, ""):
+                seen.row.state = one_line(payload.decode("utf-8", "replace"))
+            if payload == topics.ONLINE:
+                for source in self._sources(place.device):
+                    source.is_live = False
+                    for lanes in source.sequences.values():
+                        lanes.connected()
+        elif place.leaf == "info":
+            self._note_start(place.device, _object(payload).get("started_at"))
+        elif place.leaf == "gap":
+            self._note_gap(place.device, _object(payload))
+
+    def _note_start(self, device: str, started_at: object) -> None:
+        seen = self._at(device, "")
+        if seen is None or not isinstance(started_at, str):
+            return
+        before, seen.started_at = seen.started_at, started_at[:MAX_TEXT]
+        if before and before != seen.started_at:
+            for source in self._sources(device):
+                for lanes in source.sequences.values():
+                    lanes.restarted()
+
+    def _note_gap(self, device: str, payload: dict[str, Any]) -> None:
+        """To the source whose results were dropped, if it is one of this device."""
+        count, topic = _number(payload.get("count")), payload.get("topic")
+        place = topics.place(self._base, topic) if isinstance(topic, str) else None
+        ours = place is not None and place.device == device
+        seen = self._at(device, _source(place) if place and ours else "")
+        if seen is None or not count or _is_known(seen, payload.get("id")):
+            return
+        row, reason = seen.row, one_line(payload.get("reason", ""))
+        row.dropped += count
+        if reason and reason not in row.reasons and len(row.reasons) < MAX_REASONS:
+            row.reasons = (*row.reasons, reason)
+
+    def _is_online(self, device: str) -> bool:
+        seen = self._seen.get((device, ""))
+        return seen is not None and seen.row.state == topics.ONLINE.decode()
+
+    def _sources(self, device: str) -> list[_Seen]:
+        return [seen for (of, _), seen in self._seen.items() if of == device]
 
     def _at(self, device: str, source: str) -> _Seen | None:
         key = (device, source)
@@ -112,25 +180,53 @@ def one_line(value: object) -> str:
     return line.strip()
 
 
-def _count(seen: _Seen, payload: dict[str, Any], now_s: float) -> None:
-    row, identity = seen.row, payload.get("id")
-    if isinstance(identity, str):
-        if identity in seen.ids:
-            row.duplicates += 1
-            return
-        seen.ids[identity] = None
-        if len(seen.ids) > MAX_IDS:
-            seen.ids.popitem(last=False)
+def _source(place: topics.Place) -> str:
+    return f"{place.kind}/{place.name}" if place.kind else ""
+
+
+def _is_known(seen: _Seen, identity: object) -> bool:
+    """Whether a message with this id came before; from now on it did."""
+    if not isinstance(identity, str) or len(identity) > MAX_ID:
+        return False
+    if identity in seen.ids:
+        return True
+    seen.ids[identity] = None
+    if len(seen.ids) > MAX_IDS:
+        seen.ids.popitem(last=False)
+    return False
+
+
+def _count(seen: _Seen, payload: dict[str, Any], now_s: float, *, connected: bool) -> None:
+    row, replayed = seen.row, payload.get("replayed") is True
+    if _is_known(seen, payload.get("id")):
+        row.duplicates += 1
+        return
     row.messages += 1
-    row.replayed += payload.get("replayed") is True
+    row.replayed += replayed
     seen.arrivals.append(now_s)
-    sequence = payload.get("sequence")
-    if isinstance(sequence, int):
-        # A smaller number is a source that began anew, not a gap.
-        if seen.sequence is not None and sequence > seen.sequence:
-            row.gaps += sequence - seen.sequence - 1
-        seen.sequence = sequence
-    row.latest = _latest(payload)
+    if replayed:
+        seen.replayed_at_s = now_s
+    lanes, number = _lanes(seen, payload.get("model"), connected), _number(payload.get("sequence"))
+    if lanes and number is not None:
+        (lanes.replayed if replayed else lanes.live)(number)
+    seen.is_live = seen.is_live or not replayed
+    if not (replayed and seen.is_live):  # else something newer is shown
+        row.latest = _latest(payload)
+
+
+def _lanes(seen: _Seen, model: object, connected: bool) -> Sequences | None:
+    """Those of the model that answered; None where there are too many."""
+    name = one_line(model.get("name", "")) if isinstance(model, dict) else ""
+    if name not in seen.sequences:
+        if len(seen.sequences) >= MAX_MODELS:
+            return None
+        seen.sequences[name] = Sequences(connected=connected)
+    return seen.sequences[name]
+
+
+def _number(value: object) -> int | None:
+    """A whole number from 0 that one can count with."""
+    return value if type(value) is int and 0 <= value < MAX_NUMBER else None
 
 
 def _note_state(row: Row, payload: dict[str, Any]) -> None:

@@ -25,16 +25,6 @@ ONLINE = b"online"
 OFFLINE = b"offline"
 STOPPED = b"stopped"
 
-_SCHEMAS = {
-    "info": INFO,
-    "health": HEALTH,
-    "gap": GAP,
-    "camera/*/detections": DETECTIONS,
-    "camera/*/state": CAMERA_STATE,
-    "sensor/*/result": SENSOR,
-    "sensor/*/state": SENSOR_STATE,
-    "model/*/state": MODEL_STATE,
-}
 _FORBIDDEN = re.compile(r"[/+#\x00-\x1f\x7f]")
 
 
@@ -49,6 +39,81 @@ class Meaning:
 
     content_type: str
     schema: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRow:
+    """A topic as a reader of the documentation sees it.
+
+    Attributes:
+        pattern: Below ``<base>/<device>/``; ``<…>`` is a level that depends on the configuration or the message.
+        qos: Of what is published; a setting in Markdown, and its default, where one decides.
+        retained: Whether the broker keeps the latest.
+        says: What a message is, in words and Markdown.
+        meaning: What its payload is.
+    """
+
+    pattern: str
+    qos: str
+    retained: bool
+    says: str
+    meaning: Meaning
+
+
+_RESULT_QOS: Final = "`mqtt.qos` (1)"
+
+TABLE: Final = (
+    TopicRow(
+        "status", "1", True, "`online`, `offline` (the last will), `stopped` (a clean end)", Meaning(TEXT)
+    ),
+    TopicRow("info", "1", True, "what the device is and runs", Meaning(JSON, INFO)),
+    TopicRow("health", "0", False, "how it is doing, every 60 s", Meaning(JSON, HEALTH)),
+    TopicRow("gap", "1", False, "results that were dropped and will never come", Meaning(JSON, GAP)),
+    TopicRow(
+        "camera/<name>/state", "1", True, "whether frames come, and why not", Meaning(JSON, CAMERA_STATE)
+    ),
+    TopicRow(
+        "camera/<name>/detections",
+        _RESULT_QOS,
+        False,
+        "what a model found in a frame",
+        Meaning(JSON, DETECTIONS),
+    ),
+    TopicRow(
+        "camera/<name>/count/<label>",
+        "1",
+        True,
+        "how many objects of a label are in the newest picture",
+        Meaning(TEXT),
+    ),
+    TopicRow(
+        "camera/<name>/snapshot",
+        "0",
+        False,
+        "a picture, when `camera/snapshot` asks for it",
+        Meaning(JPEG),
+    ),
+    TopicRow("model/<name>/state", "1", True, "what is served, and on what", Meaning(JSON, MODEL_STATE)),
+    TopicRow("cmd/<verb>", "1", False, "subscribed to: the arguments of a command", Meaning(JSON)),
+    TopicRow(
+        "rsp/<verb>",
+        "1",
+        False,
+        "the answer to a command that names no other topic for it",
+        Meaning(JSON),
+    ),
+)
+"""Every topic that edged publishes or listens to; the table in ``docs/mqtt.md`` is made from it."""
+
+_NOT_YET: Final = {
+    "camera/*/motion": Meaning(TEXT),
+    "camera/*/zone/*/count/*": Meaning(TEXT),
+    "sensor/*/result": Meaning(JSON, SENSOR),
+    "sensor/*/state": Meaning(JSON, SENSOR_STATE),
+}
+"""Topics that are spelled here, and that nothing is published on yet."""
+
+_MEANINGS: Final = _NOT_YET | {re.sub("<[^>]+>", "*", row.pattern): row.meaning for row in TABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +261,6 @@ def place(base: str, topic: str) -> Place | None:
 
 def _meaning(relative: str) -> Meaning:
     parts = relative.split("/")
-    pattern = f"{parts[0]}/*/{parts[2]}" if len(parts) == 3 else relative
-    if pattern in _SCHEMAS:
-        return Meaning(JSON, _SCHEMAS[pattern])
-    if pattern == "camera/*/snapshot":
-        return Meaning(JPEG)
-    if relative == "status" or pattern == "camera/*/motion" or "count" in parts[2:-1]:
-        return Meaning(TEXT)
-    return Meaning(JSON)
+    # Names stand at every second level: kind, name, leaf, name …
+    pattern = "/".join("*" if position % 2 else part for position, part in enumerate(parts))
+    return _MEANINGS.get(pattern, Meaning(JSON))

@@ -39,8 +39,11 @@ def test_json_gives_one_line_a_message_and_says_what_was_retained(linked):
         assert first == {"topic": TOPICS.status, "payload": "online", "retained": True}
         box.append(FRONT, b'{"id": "a", "sequence": 1, "detections": []}', qos=1)
         box.append(FRONT, b"\xff\xfe", qos=1)
+        gap = {"schema": "edged.gap/1", "id": "g", "topic": FRONT, "reason": "full", "count": 3, "later": [1]}
+        for _ in range(2):
+            box.append(TOPICS.gap, json.dumps(gap).encode(), qos=1)
         assert link.drain(5)
-        second, third = json.loads(process.stdout.readline()), json.loads(process.stdout.readline())
+        second, third, *gaps = (json.loads(process.stdout.readline()) for _ in range(4))
         process.terminate()
     assert second == {
         "topic": FRONT,
@@ -48,6 +51,7 @@ def test_json_gives_one_line_a_message_and_says_what_was_retained(linked):
         "retained": False,
     }
     assert third["payload"] == {"base64": "//4="}
+    assert gaps == [{"topic": TOPICS.gap, "payload": gap, "retained": False}] * 2
 
 
 def test_the_table_shows_rates_gaps_duplicates_replays_and_what_was_found(linked):
@@ -64,7 +68,31 @@ def test_the_table_shows_rates_gaps_duplicates_replays_and_what_was_found(linked
     device, camera = (line.split() for line in said.splitlines() if "gate-7" in line)
     assert device == ["gate-7", "online"]
     assert camera[:3] == ["gate-7", "camera/front", "online"]
-    assert camera[4:] == ["3", "3", "1", "3", "2", "person"]
+    assert camera[4:] == ["3", "3", "1", "3", "0", "2", "person"]
+
+
+def test_the_table_shows_what_was_dropped_and_why_and_counts_a_gap_once(linked):
+    broker, box, link = linked
+    with watch("--mqtt", broker.url, "--seconds", "4") as process:
+        assert until(lambda: any("Sending SUBACK" in line for line in broker.log), 10)
+        link.set_state(TOPICS.camera_state("front"), b'{"state": "online", "why": ""}')
+        for identity, topic, count, reason in (
+            ("g1", FRONT, 40, "full"),
+            ("g1", FRONT, 40, "full"),
+            ("g2", FRONT, 2, "old"),
+            ("g3", "", 7, "damaged"),
+        ):
+            payload = {"id": identity, "topic": topic, "count": count, "reason": reason}
+            box.append(TOPICS.gap, json.dumps(payload).encode(), qos=1)
+        for identity, sequence in (("a", 0), ("b", 1), ("d", 3), ("c", 2)):  # the third overtakes the fourth
+            payload = {"id": identity, "sequence": sequence, "detections": [], "replayed": identity != "d"}
+            box.append(FRONT, json.dumps(payload).encode(), qos=1)
+        said, complaints = process.communicate(timeout=20)
+    assert process.returncode == 0, complaints
+    device, camera = (line.split() for line in said.splitlines() if "gate-7" in line)
+    assert device == ["gate-7", "online;", "dropped:", "damaged", "7"]
+    assert camera[:6] == ["gate-7", "camera/front", "online;", "dropped:", "full,", "old"]
+    assert camera[7:] == ["4", "0", "0", "3", "42", "nothing"]
 
 
 def test_a_broker_out_of_reach_is_one_line_and_69():

@@ -1,8 +1,11 @@
 """Every example in README and docs is held to the code: configurations, messages, commands, keys, links."""
 
+import importlib.util
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -335,6 +338,60 @@ def test_the_page_about_mqtt_links_every_schema() -> None:
     text = (ROOT / "docs" / "mqtt.md").read_text(encoding="utf-8")
     linked = re.findall(r"\[`(edged\.\w+/\d+)`\]\(\.\./edged/schema/", text)
     assert sorted(linked) == sorted(SCHEMAS)
+
+
+def generator() -> Any:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_of_the_page_about_mqtt_are_up_to_date() -> None:
+    command = [sys.executable, "docs/generate.py", "--check"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_table_that_is_out_of_date_is_named_and_left_alone(tmp_path, monkeypatch, capsys) -> None:
+    module, page = generator(), tmp_path / "mqtt.md"
+    text = (ROOT / "docs" / "mqtt.md").read_text(encoding="utf-8").replace("| how many |", "| other |")
+    page.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(module, "PAGE", page)
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
+    assert module.main() == 1
+    assert capsys.readouterr().err == "mqtt.md: not up to date: edged.gap/1; run make docs\n"
+    assert page.read_text(encoding="utf-8") == text
+    monkeypatch.setattr(sys, "argv", ["generate.py"])
+    assert module.main() == 0
+    assert "| how many |" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "complaint"),
+    [
+        ("", "one block <!-- generated: topics --> … <!-- end -->, not 0"),
+        ("<!-- generated: topics -->\n<!-- end -->\n" * 2, "not 2"),
+        ("<!-- generated: topics -->\n<!-- end -->\n<!-- generated: x -->\n<!-- end -->", "nothing called x"),
+    ],
+)
+def test_a_table_stands_in_the_page_once(page: str, complaint: str) -> None:
+    module = generator()
+    with pytest.raises(module.CannotGenerateError, match=re.escape(complaint)):
+        module.page_with_tables(page, {"topics": "| topic |\n"})
+
+
+def test_a_field_that_nobody_described_is_no_row() -> None:
+    module = generator()
+    with pytest.raises(module.CannotGenerateError, match=r"^best\.score has no description"):
+        module.fields_table(
+            {
+                "$defs": {"Found": {"type": "object", "properties": {"score": {"type": "number"}}}},
+                "properties": {"best": {"$ref": "#/$defs/Found", "description": "The best one."}},
+            }
+        )
 
 
 def test_the_page_about_operations_has_every_exit_code() -> None:

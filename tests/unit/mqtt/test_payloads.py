@@ -12,6 +12,7 @@ from edged.mqtt.payloads import (
     CameraStateMessage,
     CandidateShape,
     DetectionsMessage,
+    GapMessage,
     HealthMessage,
     InfoMessage,
     MachineShape,
@@ -183,6 +184,16 @@ EXAMPLES = {
         spool=SpoolShape(entries=0, bytes=0, dropped=0),
         errors=("front: no answer in time",),
     ),
+    "gap-1": GapMessage(
+        id="01ARYZ6S410000000000000000",
+        device="gate-7",
+        at=MOMENT,
+        topic="edged/gate-7/camera/front/detections",
+        reason="full",
+        count=12,
+        first_id="01ARYZ6S410000000000000001",
+        last_id="01ARYZ6S41000000000000000C",
+    ),
 }
 
 
@@ -212,6 +223,10 @@ def test_the_committed_schemas_are_up_to_date(name):
     committed = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
     assert committed == schema_text(name), "run python -m edged.mqtt.schemas"
     jsonschema.Draft202012Validator.check_schema(json.loads(committed))
+
+
+def test_no_other_schema_is_committed():
+    assert sorted(path.stem for path in FOLDER.glob("*")) == sorted(SHAPES)
 
 
 def test_a_payload_without_its_schema_or_with_a_wrong_box_is_refused():

@@ -1,8 +1,11 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.mqtt.topics import JPEG, JSON, TEXT, Place, Topics, everything, level, place
+from edged.mqtt.schemas import SHAPES
+from edged.mqtt.topics import JPEG, JSON, TABLE, TEXT, Place, Topics, everything, level, place
 
 TOPICS = Topics("site/edged", "gate-7")
 
@@ -57,6 +60,38 @@ def test_json_topics_know_their_schema_whatever_the_names_in_them(topic, schema)
 def test_other_topics_say_what_they_carry(topic, content_type):
     assert TOPICS.meaning(topic).content_type == content_type
     assert TOPICS.meaning(topic).schema == ""
+
+
+PUBLISHED = {
+    "status": TOPICS.status,
+    "info": TOPICS.info,
+    "health": TOPICS.health,
+    "gap": TOPICS.gap,
+    "camera/<name>/state": TOPICS.camera_state("front"),
+    "camera/<name>/detections": TOPICS.detections("front"),
+    "camera/<name>/count/<label>": TOPICS.count("front", "car"),
+    "camera/<name>/snapshot": TOPICS.snapshot("front"),
+    "model/<name>/state": TOPICS.model_state("vehicles"),
+    "cmd/<verb>": TOPICS.command("model/activate"),
+    "rsp/<verb>": TOPICS.response("ping"),
+}
+
+
+def test_the_table_has_every_topic_that_is_used_once():
+    assert [row.pattern for row in TABLE] == list(PUBLISHED)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.pattern)
+def test_a_topic_is_spelled_as_its_pattern_and_means_what_its_row_says(row):
+    topic = PUBLISHED[row.pattern].removeprefix("site/edged/gate-7/")
+    parts = (r"[^/]+(/[^/]+)?" if part.startswith("<") else part for part in row.pattern.split("/"))
+    assert re.fullmatch("/".join(parts), topic)
+    assert TOPICS.meaning(PUBLISHED[row.pattern]) == row.meaning
+
+
+def test_the_table_names_every_schema_once():
+    named = [row.meaning.schema for row in TABLE if row.meaning.schema]
+    assert sorted(named) == sorted("edged." + name.replace("-", "/") for name in SHAPES)
 
 
 @given(st.text(max_size=40))
