@@ -2,9 +2,10 @@
 
     in order    backlog, then what came since           for as long as the backlog can be gone within a second
     two lanes   what came since ─ first                 order holds within each lane
-                backlog ─ at a measured pace, and only while acknowledgements come quickly
+                backlog ─ at a measured pace, and a trickle of it while acknowledgements are slow
 
-The backlog is what was in the outbox when the connection began. Pure but for the outbox it is given.
+The backlog is what was in the outbox when the connection began. What comes to light behind either lane, because a disk
+could not be read until now, joins it within a second. Pure but for the outbox it is given.
 """
 
 from collections.abc import Collection
@@ -15,13 +16,16 @@ from edged.outbox import Entry, Outbox
 IN_ORDER_S = 0.8
 """A backlog that is gone by then delays no live result by more than a second, and keeps the order of its source."""
 
-PACE = 2000.0
+PACE = 1000.0
 """Entries of the backlog a second, at least: a broker may drop what a slow subscriber has not taken yet."""
 
 LIVE_TIMES = 12.0
 """Of the rate at which live results come, where that is more."""
 
 BURST = 128.0
+SAVED_UP_S = 0.25
+"""Of the pace, that a backlog that had to wait may catch up with at once."""
+
 SHARE = 0.75
 """Of the window, that the backlog may fill."""
 
@@ -29,8 +33,12 @@ SMALLEST = 8
 """Of a window that has room for two lanes."""
 
 CONGESTED_S = 0.25
-"""An acknowledgement that takes longer makes the backlog wait."""
+"""While an acknowledgement takes longer, the backlog trickles."""
 
+TRICKLE = 1 / 16
+"""Of the window, that the backlog may fill all the same: over a satellite every acknowledgement takes longer."""
+
+LOOK_BEHIND_S = 1.0
 _LOOK_S = 0.01
 
 
@@ -61,40 +69,44 @@ class Lanes:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._begin_key = self._backlog_key = self._live_key = 0
-        self._began_s: float | None = None
-        self._split = False
-        self._sent = 0
-        self._paced = False
+        self.begin(0.0)
 
-    def begin(self) -> None:
+    def begin(self, now_s: float) -> None:
         """A new connection: what waits now is the backlog."""
+        self._connected_s = now_s
         self._begin_key = self._live_key = self._outbox.last_key
         self._backlog_key = 0
-        self._began_s = None
-        self._split = self._paced = False
-        self._sent = 0
+        self._began_s: float | None = None
+        self._split = self._paced = self._backlog_went = False
+        self._live_sent = 0
+        self._allowance, self._allowed_at_s = BURST, now_s
+        self._look_behind_at_s = 0.0
 
-    def offer(self, flight: Flight, now_s: float, *, in_order: bool) -> list[Entry]:
+    def offer(self, flight: Flight, now_s: float, *, suspects: Collection[int]) -> list[Entry]:
         """What may go next; at most what there is room for.
 
         Args:
             flight: What is in flight; it is passed over.
             now_s: On the monotonic clock.
-            in_order: Whether the oldest must go first, however long that takes.
+            suspects: Keys of entries of the backlog that go alone; one whose turn it is comes first.
         """
         if self._began_s is None:
-            self._began_s = now_s
+            self._began_s = self._allowed_at_s = now_s
         self._paced = False
+        self._look_behind(flight, now_s)
         late = now_s - self._began_s > IN_ORDER_S
         self._split = self._split or (late and self._backlog_waits and flight.size >= SMALLEST)
-        if not self._split or in_order:
+        if not self._split:
             return self._in_order(flight, now_s)
-        live = self._beyond(self._live_key, flight.room, flight, None)
-        room = min(flight.room - len(live), int(flight.size * SHARE) - len(flight.keys))
+        trickle = self._trickle(flight)
+        live = self._beyond(self._live_key, flight.room - trickle, flight, None)
+        room = int(flight.size * SHARE) - len(flight.keys) - len(live)
         if now_s - flight.oldest_s > CONGESTED_S:
             room = 0
-        return [*live, *self._backlog(room, flight, now_s)]
+        backlog = self._backlog(min(max(room, trickle), flight.room - len(live)), flight, now_s)
+        if backlog and backlog[0].key in suspects:  # live results would never leave the window empty for it
+            return live if live and self._backlog_went else backlog[:1]
+        return [*live, *backlog]
 
     def is_backlog(self, key: int) -> bool:
         """Whether an entry waited when the connection began."""
@@ -102,26 +114,45 @@ class Lanes:
 
     def sent(self, key: int) -> None:
         """An entry went out."""
-        if key > self._begin_key:
-            self._live_key = max(self._live_key, key)
-        else:
+        self._backlog_went = self.is_backlog(key)
+        if self._backlog_went:
             self._backlog_key = max(self._backlog_key, key)
-            self._sent += 1
+            self._allowance -= 1
+        else:
+            self._live_key = max(self._live_key, key)
+            self._live_sent += 1
 
     def back_to(self, key: int) -> None:
         """An entry that went out has to go again."""
-        if key > self._begin_key:
-            self._live_key = min(self._live_key, key - 1)
-        else:
+        if self.is_backlog(key):
             self._backlog_key = min(self._backlog_key, key - 1)
+        else:
+            self._live_key = min(self._live_key, key - 1)
 
     def next_look_s(self) -> float:
         """Seconds until more may go without anything having happened."""
         return _LOOK_S if self._paced else 1.0
 
+    def _trickle(self, flight: Flight) -> int:
+        """Places that live results leave to the backlog, whatever else."""
+        taken = sum(key <= self._begin_key for key in flight.keys)
+        return max(0, max(1, int(flight.size * TRICKLE)) - taken) if self._backlog_waits else 0
+
     @property
     def _backlog_waits(self) -> bool:
         return self._backlog_key < self._begin_key
+
+    def _look_behind(self, flight: Flight, now_s: float) -> None:
+        """Have what waits behind a lane go as backlog: nothing else would ever meet it on this connection."""
+        if now_s < self._look_behind_at_s and self._live_key:
+            return
+        self._look_behind_at_s = now_s + LOOK_BEHIND_S
+        for oldest in self._beyond(0, 1, flight, None):
+            if not self._live_key and oldest.appended_monotonic_s < self._connected_s:
+                self._begin_key = self._live_key = self._outbox.last_key  # it was not open as this began
+            elif self._begin_key < oldest.key <= self._live_key:
+                self._begin_key = self._live_key
+            self._backlog_key = min(self._backlog_key, oldest.key - 1)
 
     def _in_order(self, flight: Flight, now_s: float) -> list[Entry]:
         backlog = self._backlog(flight.room, flight, now_s)
@@ -150,9 +181,13 @@ class Lanes:
         return found
 
     def _allowed(self, now_s: float) -> int:
-        passed_s = now_s - (now_s if self._began_s is None else self._began_s)
-        live = max(0, self._outbox.last_key - self._begin_key) / max(passed_s, 0.1)
-        return int(BURST + max(PACE, LIVE_TIMES * live) * passed_s) - self._sent
+        """How many of the backlog the pace admits now."""
+        lasted_s = now_s - (now_s if self._began_s is None else self._began_s)
+        pace = max(PACE, LIVE_TIMES * self._live_sent / max(lasted_s, 0.1))
+        gained = pace * max(0.0, now_s - self._allowed_at_s)
+        self._allowance = min(self._allowance + gained, max(BURST, SAVED_UP_S * pace))
+        self._allowed_at_s = now_s
+        return int(self._allowance)
 
     def _beyond(self, key: int, limit: int, flight: Flight, up_to: int | None) -> list[Entry]:
         """Entries with a greater key that are not in flight."""

@@ -92,7 +92,7 @@ class Window:
         self._size = size
         self._flight.clear()
         self._keys.clear()
-        self._lanes.begin()
+        self._lanes.begin(now_s)
         self._paused_until_s = 0.0
         self._alone = None
         self._progress_s = self._latest_settled_s = now_s
@@ -104,7 +104,7 @@ class Window:
         oldest_s = next((parcel.sent_s for parcel in self._flight.values()), float("inf"))
         flight = Flight(self._size, self._keys, len(self._flight) - len(self._keys), oldest_s)
         chosen: list[Entry] = []
-        for entry in self._lanes.offer(flight, now_s, in_order=bool(self._ends)):
+        for entry in self._lanes.offer(flight, now_s, suspects=self._ends):
             if entry.key in self._ends:
                 return chosen or ([] if self._keys else [entry])
             chosen.append(entry)

@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 
 SIZE_BYTES = 4 << 20
-SHARE = 1 / 16
-"""Of the file system, at most."""
+SHARE = 1 / 8
+"""Of the file system, at most. What a WAL holds has to fit in, so that it can be written back."""
 
 
 class Ballast:

@@ -7,7 +7,7 @@ carries. The WAL is written back every 128 pages, so that it stays small.
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ KEPT_PAGES = 512
 
 GIVEN_BACK_PAGES = 1024
 """That are returned to the file system at once."""
+
+MAX_PAGES = (1 << 32) - 2
+"""As SQLite has it by itself; no file is made smaller by a smaller number."""
 
 FORMAT = 1
 """``user_version`` of the file."""
@@ -44,6 +47,11 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError, OverflowError)
 """What reading a damaged file raises."""
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""The second comes where not even the WAL's index has room."""
+
+_QOS = {0, 1, 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,9 @@ class Holding:
 class Database:
     """The file in a folder, opened. One thread writes; another may read through a `Reader`.
 
+    Attributes:
+        identity: Of the file, whatever stands in the folder later.
+
     Raises:
         sqlite3.Error: It cannot be opened; see `is_damaged`.
     """
@@ -113,7 +124,7 @@ class Database:
         self._connection = connect(self._path)
         try:
             self._prepare()
-            self._inode = self._path.stat().st_ino
+            self.identity = self._stands_there()
         except BaseException:
             self._connection.close()
             raise
@@ -156,11 +167,12 @@ class Database:
         """What is in it."""
         entries, sizes = dict.fromkeys(Rank, 0), dict.fromkeys(Rank, 0)
         counted = "SELECT rank, count(*), sum(length(topic) + length(payload)) FROM message GROUP BY rank"
-        for rank, count, size in self._connection.execute(counted):
-            entries[Rank(rank)], sizes[Rank(rank)] = count, size
         newest = "SELECT key, at_s, wall_s FROM message ORDER BY key DESC LIMIT 1"
-        last = self._connection.execute(newest).fetchone() or (0, 0.0, 0.0)
-        return Holding(entries, sizes, *last)
+        with _readable():
+            for rank, count, size in self._connection.execute(counted):
+                entries[Rank(rank)], sizes[Rank(rank)] = count, int(size)
+            key, at_s, wall_s = self._connection.execute(newest).fetchone() or (0, 0.0, 0.0)
+            return Holding(entries, sizes, key, float(at_s), float(wall_s))
 
     def insert(self, rows: Iterable[Row]) -> None:
         """Put messages in."""
@@ -185,8 +197,12 @@ class Database:
         """Take messages out; those that are gone are no error."""
         self._connection.executemany("DELETE FROM message WHERE key = ?", ((key,) for key in keys))
 
-    def victims(self, rank: Rank | None, after: int, limit: int) -> list[Victim]:
-        """The oldest beyond a key, of a rank or of all."""
+    def delete_beyond(self, key: int) -> None:
+        """Take out all messages with a greater key."""
+        self._connection.execute("DELETE FROM message WHERE key > ?", (key,))
+
+    def victims(self, rank: Rank | None, after: int, limit: int) -> Iterator[Victim]:
+        """The oldest beyond a key, of a rank or of all; read while they are looked at."""
         wanted = "" if rank is None else f"AND rank = {int(rank)}"
         head, size = f"ifnull(substr(payload, 1, {HEAD_BYTES}), x'')", "length(topic) + length(payload)"
         found = self._connection.execute(
@@ -194,9 +210,9 @@ class Database:
             f"FROM message WHERE key > ? {wanted} ORDER BY key LIMIT ?",
             (after, limit),
         )
-        return [
-            Victim(key, topic, head, size, at_s, Rank(kind)) for key, topic, head, size, at_s, kind in found
-        ]
+        with closing(found), _readable():
+            for key, topic, start, size_bytes, at_s, kind in found:
+                yield Victim(key, topic, start, int(size_bytes), float(at_s), Rank(kind))
 
     def gaps(self) -> list[Gap]:
         """Those that nobody was told of."""
@@ -212,16 +228,25 @@ class Database:
 
     def give_back(self) -> None:
         """Return pages that are free to the file system, some at a time."""
-        if self._connection.execute("PRAGMA freelist_count").fetchone()[0] > KEPT_PAGES:
+        spare = self._connection.execute("PRAGMA freelist_count").fetchone()[0] - KEPT_PAGES
+        if spare > 0:
             # A step frees one page, and execute() makes one step only.
-            self._connection.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
+            self._connection.executescript(f"PRAGMA incremental_vacuum({min(spare, GIVEN_BACK_PAGES)})")
 
     def still_there(self) -> bool:
         """Whether the file that is open is the one that stands in the folder."""
         try:
-            return self._path.stat().st_ino == self._inode
+            return self._stands_there() == self.identity
         except OSError:
             return False
+
+    def _stands_there(self) -> tuple[int, int]:
+        found = self._path.stat()
+        return found.st_dev, found.st_ino
+
+    def limit(self, *, grows: bool) -> None:
+        """Have the file grow, or not: what a WAL holds for a file that cannot grow can never be written back."""
+        self._connection.execute(f"PRAGMA max_page_count = {MAX_PAGES if grows else 1}").fetchall()
 
     def checkpoint(self) -> None:
         """Write the WAL back, so that its room is used again."""
@@ -248,7 +273,7 @@ class Reader:
     """
 
     def __init__(self, folder: Path, *, set_aside: str = "") -> None:
-        self._connection = connect(folder / (set_aside or NAME))
+        self._connection = connect(folder / (set_aside or NAME), "rw")
         if set_aside:  # otherwise SQLite reads nothing of a file that is shorter than it should be
             self._connection.execute("PRAGMA writable_schema = ON")
 
@@ -285,9 +310,15 @@ class Reader:
             self._connection.close()
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection in which every transaction is begun and ended by hand."""
-    return sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
+def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
+    """A connection in which every transaction is begun and ended by hand; with ``rw`` no file is made."""
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        address, timeout=2.0, isolation_level=None, check_same_thread=False, uri=True
+    )
+    # A byte of a topic that is not what was written is seen by its checksum, and is no reason to stop reading.
+    connection.text_factory = lambda text: text.decode(errors="replace")
+    return connection
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
@@ -298,12 +329,14 @@ def is_damaged(error: sqlite3.Error) -> bool:
             error, sqlite3.OperationalError | sqlite3.ProgrammingError
         )
     missing_table = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
-    return code & 0xFF in _DAMAGED or missing_table
+    foreign_row = code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY  # a key is there that nobody wrote
+    return code & 0xFF in _DAMAGED or missing_table or foreign_row
 
 
-def is_full(error: sqlite3.Error) -> bool:
+def is_full(error: Exception) -> bool:
     """Whether it says that there is no room."""
-    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF == sqlite3.SQLITE_FULL
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return code in _NO_ROOM or code & 0xFF == sqlite3.SQLITE_FULL
 
 
 def damage(problem: str) -> sqlite3.DatabaseError:
@@ -313,10 +346,19 @@ def damage(problem: str) -> sqlite3.DatabaseError:
     return error
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    """A value of a kind that was never written is damage."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise damage(f"holds what was never written: {error}") from error
+
+
 def _row(values: tuple[Any, ...]) -> Row:
     key, rank, topic, qos, at_s, wall_s, crc, payload = values
     try:
-        sound = crc == zlib.crc32(payload, zlib.crc32(topic.encode()))
-        return Row(Entry(key, topic, payload, qos, at_s, Rank(rank)), wall_s, sound)
+        sound = qos in _QOS and crc == zlib.crc32(payload, zlib.crc32(topic.encode()))
+        return Row(Entry(key, topic, payload, qos, float(at_s), Rank(rank)), float(wall_s), sound)
     except (TypeError, ValueError, AttributeError):  # a type or a rank that was never written
         return Row(Entry(key, str(topic), b"", 0, 0.0), 0.0, sound=False)

@@ -13,15 +13,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import structlog
 
-from edged.outbox.bounds import excess_bytes
-from edged.outbox.database import Reader, Victim, is_damaged
+from edged.outbox.bounds import excess_bytes, share_bytes
+from edged.outbox.database import UNREADABLE, Reader, Victim, is_damaged, is_full
 from edged.outbox.gaps import GapMessage, Gaps
 from edged.outbox.records import Entry, Gap, Rank, Reason, size_bytes
-from edged.outbox.spool import DiskFullError, Spool, Work
+from edged.outbox.spool import SMALL_BATCH, Known, Spool, Work
 from edged.outbox.view import View
 
 GATHER_S = 0.002
@@ -33,13 +34,22 @@ BATCH = 100
 MAX_BATCH = 1000
 """Messages in one commit."""
 
+MAX_BATCH_BYTES = 1 << 20
+"""Of new ones in one commit: a WAL stays far smaller than the ballast."""
+
 PENDING_BYTES = 16 << 20
 """Of messages that wait for a slow disk."""
 
 UNSAVED_BYTES = 8 << 20
 """Of messages that no disk takes."""
 
+UNSAVED_SLACK = 16
+"""Where these are too many, a part more of them goes, so that it is not looked through for every message."""
+
 READ_AHEAD = 256
+READ_PATIENCE_S = 1.0
+"""How long a reader waits for a file that is being opened or rescued; the link has other things to do."""
+
 TICK_S = 1.0
 """How long acknowledged messages wait for a commit to go with; killed meanwhile, they are delivered again."""
 
@@ -110,6 +120,7 @@ class DiskOutbox:
         self._closing = False
         self._dropped = 0
         self._problem = _NOT_OPEN
+        self._opened = self._full = False
         self._wakes: tuple[Callable[[], None], ...] = ()
         self._reader_lock = threading.Lock()
         self._reader: Reader | None = None
@@ -236,18 +247,20 @@ class DiskOutbox:
 
     def _read_ahead(self, after: int) -> bool:
         """Have the view see what the file holds next; False where it cannot be read."""
-        with self._reader_lock:
+        if not self._reader_lock.acquire(timeout=READ_PATIENCE_S):
+            return False
+        try:
             with self._lock:
                 up_to = self._view.begin_reading()
             try:
                 if self._reader is None:
                     self._reader = Reader(self._folder)
                 rows = self._reader.read(after, up_to, READ_AHEAD)
-            except sqlite3.Error as error:
+            except UNREADABLE as error:
                 self._forget_reader()
                 with self._lock:
                     self._view.end_reading(0, [], 0)
-                    if is_damaged(error):
+                    if not isinstance(error, sqlite3.Error) or is_damaged(error):
                         self._is_damaged(str(error))
                 return False
             sound = [self._spool.read_row(row) for row in rows if row.sound]
@@ -256,6 +269,8 @@ class DiskOutbox:
                 self._view.end_reading(after, sound, last)
                 if len(sound) < len(rows):
                     self._is_damaged("a message is not what was written")
+        finally:
+            self._reader_lock.release()
         return True
 
     def _is_damaged(self, why: str) -> None:
@@ -289,11 +304,11 @@ class DiskOutbox:
         """Until something is to be done; called with the lock held."""
 
         def urgent() -> bool:
-            return bool(self._pending or self._closing or self._damaged)
+            rescue = self._damaged and self._monotonic() >= self._retry_at_s
+            return bool(self._pending or self._closing or rescue)
 
-        now_s = self._monotonic()
-        patience_s = max(0.0, self._tick_at_s - now_s)
-        self._news.wait_for(urgent, patience_s)
+        next_s = min(self._tick_at_s, self._retry_at_s) if self._damaged else self._tick_at_s
+        self._news.wait_for(urgent, max(0.0, next_s - self._monotonic()))
         if self._pending and not self._closing:
             gather_s = self._saved_at_s + GATHER_S - self._monotonic()
             self._news.wait_for(lambda: len(self._pending) >= BATCH or self._closing, max(0.0, gather_s))
@@ -301,80 +316,102 @@ class DiskOutbox:
     def _round(self) -> bool:
         """Save what is pending, delete what is done, drop what is over a bound; True where more is pending."""
         now_s = self._monotonic()
-        due, tick = now_s >= self._retry_at_s, now_s >= self._tick_at_s
+        due, tick = now_s >= self._retry_at_s or self._closing, now_s >= self._tick_at_s
         if tick:
             self._tick_at_s = now_s + TICK_S
         if due and (self._damaged or not self._spool.is_open):
             self._open()
         if self._problem == _NOT_OPEN:
             return False  # keys are not known before
-        with self._lock:
-            self._view.pardon()
-            drafts = [self._pending.popleft() for _ in range(min(len(self._pending), MAX_BATCH))]
-            self._pending_bytes -= sum(draft.size_bytes for draft in drafts)
-            fresh = self._fresh = [
-                Entry(self._view.next_key(), draft.topic, draft.payload, draft.qos, draft.at_s, draft.rank)
-                for draft in drafts
-            ]
-            asides = list(self._asides)
-            self._asides.clear()
-        for entry, why in asides:
-            self._spool.keep_aside(entry, why)
-        saved = due and self._spool.is_open and self._save(fresh, now_s, tick=tick)
-        self._saved_at_s = self._monotonic()
-        if not saved:
+        fresh, saved = self._take_pending(), False
+        try:
+            saved = due and self._spool.is_open and self._save(fresh, now_s, tick=tick)
+        finally:
+            self._saved_at_s = self._monotonic()
             with self._lock:
-                self._view.show(fresh, saved=False)
+                self._view.show(self._fresh, saved=False)
                 self._fresh = []
-                self._trim_unsaved()
+                if not saved:
+                    self._trim_unsaved()
+                self._view.settle()
         if fresh or saved:
             for wake in self._wakes:
                 wake()
+        self._write_asides()
         if saved and tick:
             self._tidy()
         with self._lock:
             return bool(self._pending)
 
+    def _take_pending(self) -> list[Entry]:
+        """With keys from now on; what would not fit were it alone is dropped."""
+        with self._lock:
+            self._view.pardon()
+            self._fresh = []
+            least_bytes = self._pending_bytes - MAX_BATCH_BYTES
+            for _ in range(min(len(self._pending), MAX_BATCH)):
+                if self._pending_bytes <= least_bytes:
+                    break
+                draft = self._pending.popleft()
+                self._pending_bytes -= draft.size_bytes
+                key = self._view.next_key()
+                if draft.size_bytes > share_bytes(draft.rank, self._max_bytes):
+                    self._count_dropped(draft.topic, draft.payload, "full")
+                    continue
+                entry = Entry(key, draft.topic, draft.payload, draft.qos, draft.at_s, draft.rank)
+                self._fresh.append(entry)
+            return self._fresh
+
+    def _write_asides(self) -> None:
+        with self._lock:
+            asides = list(self._asides)
+            self._asides.clear()
+        for entry, why in asides:
+            self._spool.keep_aside(entry, why)
+
     def _open(self) -> None:
         """Open the file, or one in place of a damaged one."""
         with self._lock:
             damaged, self._damaged = self._damaged, ""
-            unsaved, removals = self._view.unsaved, list(self._removals)
-            cached = [entry for entry in self._view.cached() if entry.key not in unsaved]
-            first_unsaved = next(iter(unsaved), None)
+            removals, first = list(self._removals), self._view.unsaved.first()
+            known = Known(removals, self._view.cached(), first.key if first else None)
         with self._reader_lock:
             self._forget_reader()
             try:
-                if damaged:
-                    holding, lost = self._spool.rescue(damaged, cached, self._is_done)
-                else:
-                    holding, lost = self._spool.open(removals, first_unsaved)
+                holding, lost = self._spool.open(known, damaged=damaged)
             except (OSError, sqlite3.Error) as error:
                 self._fail(error)
                 return
             with self._lock:
                 self._view.deleted(removals)
                 del self._removals[: len(removals)]
-                self._view.begin(holding.entries, holding.bytes, holding.last_key, self._removals)
-                if lost:
-                    self._dropped += lost
-                    self._gaps.merge(Gap("", "damaged", lost, "", ""))
+                missed = self._view.begin(holding.entries, holding.bytes, holding.last_key)
+                # Whoever has seen a file before knows exactly; nobody does of one that was damaged at the start.
+                self._miss(max(missed, 0) if self._opened else lost, "damaged")
         waiting = sum(holding.entries.values())
-        if waiting and self._problem == _NOT_OPEN:
+        if waiting and not self._opened:
             _log.info("outbox opened", waiting=waiting, folder=str(self._folder))
+        self._opened = True
         self._fine()
 
-    def _is_done(self, key: int) -> bool:
-        with self._lock:
-            return self._view.is_done(key)
+    def _miss(self, count: int, reason: Reason) -> None:
+        """So many are gone, and nobody knows of which topics; called with the lock held."""
+        if count:
+            self._dropped += count
+            self._gaps.merge(Gap("", reason, count, "", ""))
 
     def _save(self, fresh: list[Entry], now_s: float, *, tick: bool) -> bool:
         """One transaction; what is seen follows it. False where it failed, and nothing has changed."""
         with self._lock:
-            unsaved = list(self._view.unsaved.values())
-            self._view.saving = set(self._view.unsaved)
-            removals, gaps = list(self._removals), self._gaps.take()
-            reporting, self._reporting = self._reporting, False
+            most = SMALL_BATCH if self._full else MAX_BATCH
+            removals, unsaved = self._removals[:most], list(islice(self._view.unsaved, most))
+            more = len(removals) < len(self._removals) or len(unsaved) < len(self._view.unsaved)
+            if more:  # keys are saved in their order
+                self._view.show(fresh, saved=False)
+                self._fresh = fresh = []
+            self._view.saving = {entry.key for entry in unsaved}
+            gaps = self._gaps.take()
+            reporting, self._reporting = self._reporting and not more, False
             held = dict(self._view.bytes)
             for entry in fresh:
                 held[entry.rank] += entry.size_bytes
@@ -389,6 +426,7 @@ class DiskOutbox:
             excess=excess,
             oldest_s=oldest_s,
             may_drop=self._may_drop,
+            made_room=self._made_room,
             tell=self._tell if reporting else None,
         )
         try:
@@ -397,14 +435,12 @@ class DiskOutbox:
             with self._lock:
                 self._view.saving.clear()
                 self._view.pardon()
-                if isinstance(error, DiskFullError):
-                    self._lose(error.dropped)
                 later = self._gaps.take()
                 for gap in [*gaps, *later]:
                     self._gaps.merge(gap)
-            if isinstance(error, sqlite3.Error) and is_damaged(error):
-                self._damaged = str(error)
-            elif not isinstance(error, OSError | sqlite3.Error):
+                if isinstance(error, sqlite3.Error) and is_damaged(error):
+                    self._damaged = str(error)
+            if not isinstance(error, OSError | sqlite3.Error):
                 _log.error("a bug in the outbox", exc_info=error)
             self._fail(error)
             return False
@@ -416,16 +452,21 @@ class DiskOutbox:
             self._fresh = []
             self._view.saved([entry.key for entry in unsaved])
             self._lose(done.dropped)
+        if done.more or more:
+            self._tick_at_s = now_s
         if done.squeezed:
-            self._squeezed_at_s = now_s
-            self._say(_FULL, "the disk of the outbox is full")
-        elif self._problem != _FULL:
-            self._fine()
+            self._say(_FULL, "results are dropped for want of room")
+            self._is_full()
+        self._fine()
         return True
 
     def _may_drop(self, key: int) -> bool:
         with self._lock:
             return self._view.condemn(key)
+
+    def _made_room(self, victims: Sequence[Victim]) -> None:
+        with self._lock:
+            self._lose(victims)
 
     def _tell(self, gaps: list[Gap]) -> list[Entry]:
         messages = [self._gap_message(gap) for gap in gaps] if self._gap_message else []
@@ -443,45 +484,50 @@ class DiskOutbox:
 
     def _trim_unsaved(self) -> None:
         """Keep the memory bounded while no disk takes anything; called with the lock held."""
-        over = sum(entry.size_bytes for entry in self._view.unsaved.values()) - min(
-            UNSAVED_BYTES, self._max_bytes
-        )
-        while over > 0 and (entry := self._view.oldest_unsaved()) is not None:
-            over -= entry.size_bytes
-            self._view.condemn(entry.key)
+        bound, held = min(UNSAVED_BYTES, self._max_bytes), self._view.unsaved.bytes
+        if not excess_bytes(held, bound):
+            return
+        for entry in self._view.oldest_unsaved(excess_bytes(held, bound - bound // UNSAVED_SLACK)):
             self._view.drop(entry.key, entry.rank, entry.size_bytes)
             self._count_dropped(entry.topic, entry.payload, "disk")
 
     def _tidy(self) -> None:
         try:
             room = self._spool.tidy()
-            if room and self._problem == _FULL and self._monotonic() > self._squeezed_at_s + FULL_S:
+            if room and self._full and self._monotonic() > self._squeezed_at_s + FULL_S:
+                self._full = False
                 self._fine()
         except FileNotFoundError as error:
             with self._lock:
-                if lost := self._view.file_is_gone():
-                    self._dropped += lost
-                    self._gaps.merge(Gap("", "disk", lost, "", ""))
+                self._removals.clear()
+                self._miss(self._view.file_is_gone(), "disk")
             self._fail(error)
             self._retry_at_s = 0.0
         except (OSError, sqlite3.Error) as error:
             self._fail(error)
 
     def _fine(self) -> None:
+        if self._full:
+            self._problem = _FULL
+            return
         if self._problem and self._problem != _NOT_OPEN:
             _log.info("results are kept on disk as usual again", folder=str(self._folder))
         self._problem = ""
 
+    def _is_full(self) -> None:
+        self._full, self._squeezed_at_s = True, self._monotonic()
+
     def _fail(self, error: Exception) -> None:
         """Say once that the disk does not do its part, and try again later."""
         self._retry_at_s = self._monotonic() + RETRY_S
-        if not isinstance(error, DiskFullError):
+        if is_full(error):
+            self._is_full()
+        else:
             self._spool.abandon()
-        problem = _words(error)
         if self._problem == _NOT_OPEN:
             with self._lock:
                 self._view.key_from(WITHOUT_FILE + int(max(0.0, self._wall()) * 1000))
-        self._say(problem, "results are not kept on disk, only in memory")
+        self._say(_words(error), "results are not kept on disk, only in memory")
 
     def _say(self, problem: str, event: str) -> None:
         """One line a spell."""

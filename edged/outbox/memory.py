@@ -2,13 +2,15 @@
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice, takewhile
 
 import structlog
 
+from edged.outbox.bounds import excess_bytes, share_bytes
 from edged.outbox.gaps import GapMessage, Gaps
-from edged.outbox.records import SHARES, Entry, Rank, Reason, size_bytes
+from edged.outbox.line import Line
+from edged.outbox.records import Entry, Rank, Reason
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -17,7 +19,7 @@ class MemoryOutbox:
     """An outbox in memory.
 
     Args:
-        max_bytes: Bound on topics and payloads together; Python's own cost comes on top, some 300 bytes
+        max_bytes: Bound on topics and payloads together; Python's own cost comes on top, some 400 bytes
             an entry.
         max_age_s: An entry older than this is no longer worth sending.
         gap_message: Makes the message that tells of a gap; None = nobody is told.
@@ -37,9 +39,8 @@ class MemoryOutbox:
         self._max_bytes, self._max_age_s, self._clock = max_bytes, max_age_s, clock
         self._gap_message = gap_message
         self._lock = threading.Lock()
-        self._entries: OrderedDict[int, Entry] = OrderedDict()
-        self._lent: set[int] = set()
-        self._bytes = dict.fromkeys(Rank, 0)
+        self._entries = Line()
+        self._droppable = {rank: Line() for rank in Rank}  # those among them that were not given out
         self._gaps = Gaps()
         self._last_key = 0
         self._dropped = 0
@@ -52,8 +53,11 @@ class MemoryOutbox:
     def append(self, topic: str, payload: bytes, *, qos: int, rank: Rank = Rank.RESULT) -> None:
         """Take a message; where it is one too many, others go."""
         with self._lock:
+            before = self._dropped
             self._put(topic, payload, qos, rank)
-            news = self._trim()
+            self._trim()
+            news = self._dropped > before and not self._dropping
+            self._dropping = self._dropping or news
         if news:
             _log.warning(
                 "outbox full or too old: the oldest messages are dropped",
@@ -66,17 +70,13 @@ class MemoryOutbox:
 
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:
         """At most ``limit`` entries beyond ``key``; entries that became too old meanwhile are gone."""
-        found: list[Entry] = []
         with self._lock:
             self._trim()
-            last = self._last_key if up_to is None else min(up_to, self._last_key)
-            # Keys are consecutive and go mostly from the front, so looking upwards meets few holes.
-            candidate = max(key + 1, next(iter(self._entries), self._last_key + 1))
-            while candidate <= last and len(found) < limit:
-                if (entry := self._entries.get(candidate)) is not None:
-                    found.append(entry)
-                candidate += 1
-            self._lent.update(entry.key for entry in found)
+            last = self._last_key if up_to is None else up_to
+            wanted = takewhile(lambda entry: entry.key <= last, self._entries.beyond(key))
+            found = list(islice(wanted, limit))
+            for entry in found:
+                self._droppable[entry.rank].pop(entry.key)
         return found
 
     def remove(self, key: int) -> None:
@@ -88,8 +88,7 @@ class MemoryOutbox:
         """Give an entry up, and count it."""
         with self._lock:
             if self._pop(entry.key):
-                self._dropped += 1
-                self._gaps.add(entry.topic, entry.payload, "refused")
+                self._count_dropped(entry, "refused")
 
     def report_gaps(self) -> None:
         """Append a message about what was dropped since the last call."""
@@ -110,7 +109,7 @@ class MemoryOutbox:
     @property
     def depth_bytes(self) -> int:
         """Topics and payloads that wait."""
-        return sum(self._bytes.values())
+        return sum(self._entries.bytes.values())
 
     @property
     def dropped(self) -> int:
@@ -137,46 +136,37 @@ class MemoryOutbox:
 
     def _put(self, topic: str, payload: bytes, qos: int, rank: Rank) -> None:
         self._last_key += 1
-        self._entries[self._last_key] = Entry(self._last_key, topic, payload, qos, self._clock(), rank)
-        self._bytes[rank] += size_bytes(topic, payload)
+        entry = Entry(self._last_key, topic, payload, qos, self._clock(), rank)
+        if entry.size_bytes > share_bytes(rank, self._max_bytes):  # it would not fit were it alone
+            self._count_dropped(entry, "full")
+            return
+        self._entries.put(entry)
+        self._droppable[rank].put(entry)
 
     def _pop(self, key: int) -> Entry | None:
-        entry = self._entries.pop(key, None)
+        entry = self._entries.pop(key)
         if entry is not None:
-            self._bytes[entry.rank] -= entry.size_bytes
-            self._lent.discard(key)
+            self._droppable[entry.rank].pop(key)
         if not self._entries:
             self._dropping = False
         return entry
 
-    def _trim(self) -> bool:
-        """Drop what is over a bound; True where a spell of dropping begins (one log line)."""
-        before = self._dropped
+    def _trim(self) -> None:
+        """Drop what is over a bound."""
         oldest_allowed_s = self._clock() - self._max_age_s
-        while (first := self._oldest()) and first.appended_monotonic_s < oldest_allowed_s:
-            self._drop(first, "old")
-        for rank in Rank:
-            allowed = self._max_bytes * SHARES[rank]
-            while self._bytes[rank] > allowed or self.depth_bytes > self._max_bytes:
-                if (first := self._oldest(rank)) is None:
-                    break
+        for line in self._droppable.values():
+            while (first := line.first()) and first.appended_monotonic_s < oldest_allowed_s:
+                self._drop(first, "old")
+        for rank, size_bytes in excess_bytes(self._entries.bytes, self._max_bytes).items():
+            left = size_bytes
+            while left > 0 and (first := self._droppable[rank].first()) is not None:
+                left -= first.size_bytes
                 self._drop(first, "full")
-        begins = self._dropped > before and not self._dropping
-        self._dropping = self._dropping or begins
-        return begins
-
-    def _oldest(self, rank: Rank | None = None) -> Entry | None:
-        """Of those that may be dropped."""
-        return next(
-            (
-                entry
-                for key, entry in self._entries.items()
-                if key not in self._lent and rank in {None, entry.rank}
-            ),
-            None,
-        )
 
     def _drop(self, entry: Entry, reason: Reason) -> None:
         self._pop(entry.key)
+        self._count_dropped(entry, reason)
+
+    def _count_dropped(self, entry: Entry, reason: Reason) -> None:
         self._dropped += 1
         self._gaps.add(entry.topic, entry.payload, reason)

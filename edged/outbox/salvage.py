@@ -31,10 +31,9 @@ def set_aside(folder: Path, stamp: str) -> str:
         OSError: It cannot be renamed.
     """
     name = f"{NAME}.damaged-{stamp}"
-    for suffix in SUFFIXES[1:]:
+    for suffix in reversed(SUFFIXES):
         if (folder / (NAME + suffix)).exists():
             os.replace(folder / (NAME + suffix), folder / (name + suffix))  # noqa: PTH105
-    os.replace(folder / NAME, folder / name)  # noqa: PTH105
     aside = folder.glob(f"{NAME}.damaged-*")
     names = sorted({path.name.removesuffix("-wal").removesuffix("-shm") for path in aside})
     for old in names[:-KEPT]:
@@ -42,6 +41,16 @@ def set_aside(folder: Path, stamp: str) -> str:
             with suppress(OSError):
                 (folder / (old + suffix)).unlink()
     return name
+
+
+def clear(folder: Path) -> None:
+    """Remove the database.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    for suffix in SUFFIXES:
+        (folder / (NAME + suffix)).unlink(missing_ok=True)
 
 
 @dataclass(slots=True)

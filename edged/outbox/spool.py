@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from errno import ENOENT
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -23,7 +24,7 @@ import structlog
 from edged.outbox import aside, salvage
 from edged.outbox.age import resumed_s
 from edged.outbox.ballast import Ballast
-from edged.outbox.database import NAME, Database, Holding, Row, Victim, is_damaged, is_full
+from edged.outbox.database import NAME, Database, Holding, Row, Victim, damage, is_damaged, is_full
 from edged.outbox.folder import FolderLock
 from edged.outbox.gaps import Gaps
 from edged.outbox.records import Entry, Gap, Rank, Reason
@@ -33,8 +34,28 @@ MAX_VICTIMS = 2000
 """Messages that are dropped in one transaction."""
 
 SALVAGE_BATCH = 500
+SMALL_BATCH = 100
+"""Messages in one transaction on a full disk: it has to fit into what the WAL has already."""
+
+ROOM_SHARE = 10
+"""Of what waits a tenth is dropped where the disk is full, so that it is not full again with the next message."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the messages in a file before it is opened.
+
+    Attributes:
+        removals: Keys of those that were delivered.
+        saved: Those that are in memory as well.
+        first_unsaved: The least key of what is to be put in; None where there is nothing.
+    """
+
+    removals: Sequence[int] = ()
+    saved: Sequence[Entry] = ()
+    first_unsaved: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +69,9 @@ class Work:
         excess: Bytes to be dropped, by rank.
         oldest_s: What was appended before goes, on the monotonic clock.
         may_drop: Whether the entry with a key may be dropped; it is not lent any more then.
+        made_room: Told of what was dropped, and is gone whatever becomes of the rest, where the disk is full.
         tell: Makes entries of gaps, if somebody can hear it now.
+        max_victims: So many are dropped of each rank and of the old.
     """
 
     entries: Sequence[Entry]
@@ -57,7 +80,9 @@ class Work:
     excess: Mapping[Rank, int]
     oldest_s: float | None
     may_drop: Callable[[int], bool]
+    made_room: Callable[[Sequence[Victim]], None]
     tell: Callable[[list[Gap]], list[Entry]] | None
+    max_victims: int = MAX_VICTIMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +93,36 @@ class Done:
         dropped: What went for a bound.
         told: Entries about gaps, which are in the file.
         squeezed: The disk was full, and something had to make room.
+        more: There is more to drop.
     """
 
     dropped: Sequence[Victim] = ()
     told: Sequence[Entry] = ()
     squeezed: bool = False
+    more: bool = False
 
 
 @dataclass(slots=True)
 class _Choice:
-    victims: dict[int, tuple[Victim, Reason]] = field(default_factory=dict)
+    """Whom to drop.
 
-    def add(self, victims: Iterable[Victim], reason: Reason) -> int:
-        """Their bytes."""
-        size = 0
-        for victim in victims:
-            self.victims[victim.key] = (victim, reason)
-            size += victim.size_bytes
-        return size
+    Attributes:
+        passed: By rank, and for all of them: up to which key there is nothing left to drop.
+        victims: By key, and why.
+        more: Not all that should go was looked at.
+    """
+
+    passed: dict[Rank | None, int]
+    victims: dict[int, tuple[Victim, Reason]] = field(default_factory=dict)
+    more: bool = False
+
+    def size_bytes(self, rank: Rank) -> int:
+        """Of the victims of a rank."""
+        return sum(victim.size_bytes for victim, _ in self.victims.values() if victim.rank is rank)
+
+    def in_order(self) -> list[tuple[Victim, Reason]]:
+        """The victims, oldest first."""
+        return [self.victims[key] for key in sorted(self.victims)]
 
 
 class Spool:
@@ -107,47 +144,44 @@ class Spool:
         self._stored: list[Gap] = []
         self._shift_s: float | None = None
         self._in_vain = False
+        self._identity: tuple[int, int] | None = None
+        self._last_key = 0
+        self._passed: dict[Rank | None, int] = dict.fromkeys((None, *Rank), 0)
+        self._source = self._why = ""  # of a salvage that is not at its end
 
     @property
     def is_open(self) -> bool:
         """Whether there is a database."""
         return self._database is not None
 
-    def open(self, removals: Sequence[int], first_unsaved: int | None) -> tuple[Holding, int]:
+    def open(self, known: Known, *, damaged: str = "") -> tuple[Holding, int]:
         """Take the folder and open its database; a damaged one is set aside, and what is readable in it taken over.
 
         Args:
-            removals: Keys of what was delivered.
-            first_unsaved: The least key of what is to be put in; None where there is nothing.
+            known: What is known of it already.
+            damaged: Why it is known to be damaged; empty where it is not.
 
         Returns:
-            What it holds, and how many messages are known to be lost.
+            What it holds, and how many messages were found to be lost.
 
         Raises:
             OSError: The folder cannot be used.
             sqlite3.Error: The database cannot be used.
         """
-        if not self._lock.still_there():
-            self._lock.release()
-        self._lock.take()
-        lost = 0
         try:
-            database = self._database = Database(self.folder)
+            return self._open(known, damaged)
         except sqlite3.Error as error:
-            if not is_damaged(error):
-                raise
-            database, lost = self._begin_anew(str(error), (), lambda _key: False)
-        with database.transaction():
-            database.delete(removals)
-        holding = database.holding()
-        if first_unsaved is not None and holding.last_key >= first_unsaved:
             self.abandon()
-            raise sqlite3.OperationalError("holds newer messages than this run knows; restart edged")
-        self._resume(holding)
-        self._stored = database.gaps()
-        self._gaps = Gaps(self._stored)
-        self._ballast.restore()
-        return holding, lost
+            if not (is_full(error) and self._ballast.release()):
+                raise
+        except BaseException:
+            self.abandon()
+            raise
+        try:
+            return self._open(known, damaged)
+        except BaseException:
+            self.abandon()
+            raise
 
     def save(self, work: Work) -> Done:
         """Do it in one transaction; on a full disk, once there is room again.
@@ -161,26 +195,6 @@ class Spool:
             if not is_full(error):
                 raise
             return self._commit_on_full_disk(work, error)
-
-    def rescue(
-        self, why: str, cached: Sequence[Entry], is_done: Callable[[int], bool]
-    ) -> tuple[Holding, int]:
-        """The database is damaged: set it aside and begin another with what is readable.
-
-        Args:
-            why: For the log.
-            cached: Messages that were saved and are in memory as well.
-            is_done: Whether the message with a key was delivered.
-
-        Returns:
-            What the new one holds, and how many messages are known to be lost.
-
-        Raises:
-            OSError, sqlite3.Error: There is no database now.
-        """
-        self.abandon()
-        database, lost = self._begin_anew(why, cached, is_done)
-        return database.holding(), lost
 
     def read_row(self, row: Row) -> Entry:
         """A stored message with its time on this process's clock."""
@@ -208,6 +222,7 @@ class Spool:
             if not (self._lock.still_there() and self._database.still_there()):
                 raise FileNotFoundError(ENOENT, "its folder or file was removed", str(self.folder))
             self._database.give_back()
+            return self._grow()
         return self._ballast.restore()
 
     def abandon(self) -> None:
@@ -233,6 +248,42 @@ class Spool:
         with suppress(OSError):
             self.folder.rmdir()
 
+    def _open(self, known: Known, damaged: str) -> tuple[Holding, int]:
+        self.abandon()
+        if not self._lock.still_there():
+            self._lock.release()
+        self._lock.take()
+        try:
+            if damaged or self._source:
+                raise damage(damaged or self._why)
+            self._database = Database(self.folder)
+            return self._take_up(self._database, known), 0
+        except sqlite3.Error as error:
+            if not is_damaged(error):
+                raise
+            lost = self._begin_anew(str(error), known)
+            return self._take_up(self._opened(), known), lost
+
+    def _take_up(self, database: Database, known: Known) -> Holding:
+        """What a database holds once that is gone which is none of it any more."""
+        with database.transaction():
+            database.delete(known.removals)
+            if ours := database.identity == self._identity:
+                database.delete_beyond(self._last_key)  # a commit that failed may be there all the same
+        holding = database.holding()
+        late = known.first_unsaved is not None and holding.last_key >= known.first_unsaved
+        if holding.last_key and not ours and (late or self._identity):
+            raise sqlite3.OperationalError("holds messages that this run does not know; restart edged")
+        self._stored = database.gaps()
+        if self._identity is None:
+            self._gaps = Gaps(self._stored)
+        if not ours:
+            self._identity, self._last_key = database.identity, holding.last_key
+            self._passed = dict.fromkeys(self._passed, 0)
+        self._resume(holding)
+        self._ballast.restore()
+        return holding
+
     def _resume(self, holding: Holding) -> None:
         """Our own clock goes on where the newest message stands."""
         if self._shift_s is None:
@@ -251,9 +302,11 @@ class Spool:
             gaps.merge(gap)
         told: list[Entry] = []
         with database.transaction():
+            database.delete_beyond(self._last_key)
             database.delete(work.removals)
             database.insert(map(self._row, work.entries))
-            victims = self._choose(database, work)
+            choice = self._choose(database, work)
+            victims = choice.in_order()
             database.delete([victim.key for victim, _ in victims])
             for victim, reason in victims:
                 gaps.add(victim.topic, victim.head, reason)
@@ -263,43 +316,57 @@ class Spool:
             stored = list(gaps)
             if stored != self._stored:
                 database.replace_gaps(stored)
-        self._gaps, self._stored = gaps, stored
-        return Done([victim for victim, _ in victims], told)
+        self._gaps, self._stored, self._passed = gaps, stored, choice.passed
+        self._last_key = max([self._last_key, *(entry.key for entry in (*work.entries[-1:], *told))])
+        return Done([victim for victim, _ in victims], told, more=choice.more)
 
-    def _choose(self, database: Database, work: Work) -> list[tuple[Victim, Reason]]:
-        """Whom to drop: what is too old, then what is over a bound."""
-        choice = _Choice()
+    def _choose(self, database: Database, work: Work) -> _Choice:
+        """What is too old, then what is over a bound; beginning where the last choice ended."""
+        choice = _Choice(dict(self._passed))
         if work.oldest_s is not None:
-            oldest_s = work.oldest_s + (self._shift_s or 0.0)
-            old = []
-            for victim in database.victims(None, 0, MAX_VICTIMS):
-                if victim.at_s >= oldest_s:
-                    break
-                if work.may_drop(victim.key):
-                    old.append(victim)
-            choice.add(old, "old")
-        for rank, size in work.excess.items():
-            left = size - sum(
-                victim.size_bytes for victim, _ in choice.victims.values() if victim.rank is rank
-            )
-            for victim in database.victims(rank, 0, MAX_VICTIMS) if left > 0 else ():
-                if left <= 0:
-                    break
-                if victim.key not in choice.victims and work.may_drop(victim.key):
-                    left -= choice.add([victim], "full")
-        return sorted(choice.victims.values(), key=lambda chosen: chosen[0].key)
+            self._choose_old(database, work, choice, work.oldest_s + (self._shift_s or 0.0))
+        for rank, size_bytes in work.excess.items():
+            self._choose_excess(database, work, choice, rank, size_bytes - choice.size_bytes(rank))
+        return choice
+
+    def _choose_old(self, database: Database, work: Work, choice: _Choice, oldest_s: float) -> None:
+        seen = 0
+        for victim in database.victims(None, choice.passed[None], work.max_victims):
+            if victim.at_s >= oldest_s:
+                return
+            seen += 1
+            choice.passed[None] = victim.key
+            if work.may_drop(victim.key):
+                choice.victims[victim.key] = (victim, "old")
+        choice.more = choice.more or seen == work.max_victims
+
+    def _choose_excess(
+        self, database: Database, work: Work, choice: _Choice, rank: Rank, size_bytes: int
+    ) -> None:
+        seen, left = 0, size_bytes
+        if left <= 0:
+            return
+        for victim in database.victims(rank, choice.passed[rank], work.max_victims):
+            seen += 1
+            choice.passed[rank] = victim.key
+            if victim.key not in choice.victims and work.may_drop(victim.key):
+                choice.victims[victim.key] = (victim, "full")
+                left -= victim.size_bytes
+            if left <= 0:
+                return
+        if seen == work.max_victims:
+            choice.more = True
+        else:  # all that are left of this rank are lent
+            choice.passed[rank] = max([self._last_key, *(entry.key for entry in work.entries[-1:])])
 
     def _commit_on_full_disk(self, work: Work, failure: sqlite3.Error) -> Done:
-        """With the WAL's own room first, then the ballast's, then that of the oldest messages, once a spell."""
-        database = self._opened()
-        wanted = 2 * sum(entry.size_bytes for entry in work.entries)
-        dropped: list[Victim] = []
-        for room in (database.checkpoint, self._ballast.release, None):
+        """If there is room again; else with the ballast's room; else with that of the oldest messages, once a spell."""
+        rooms = [self._grow, self._stop_growing]
+        if not self._in_vain:
+            rooms.append(lambda: self._make_room(work))
+        for make in rooms:
             try:
-                if room is not None:
-                    room()
-                elif self._in_vain or not (dropped := self._make_room(work, wanted)):
-                    break
+                make()
                 done = self._commit(replace(work, excess={}))
             except sqlite3.Error as error:
                 if not is_full(error):
@@ -307,76 +374,91 @@ class Spool:
                 failure = error
                 continue
             self._in_vain = False
-            return Done([*dropped, *done.dropped], done.told, squeezed=True)
+            return replace(done, squeezed=True)
         self._in_vain = True
-        raise DiskFullError(failure, dropped)
+        raise failure
 
-    def _make_room(self, work: Work, wanted: int) -> list[Victim]:
-        """Drop the oldest, lowest rank first, in a transaction of its own."""
+    def _grow(self) -> bool:
+        """Let the file grow, if there is room."""
+        room = self._ballast.restore()
+        if room:
+            self._opened().limit(grows=True)
+        return room
+
+    def _stop_growing(self) -> None:
+        """Keep the ballast's room for what takes none in the end: the WAL, and with it each deletion."""
+        self._ballast.release()
+        self._opened().checkpoint()
+        self._opened().limit(grows=False)
+
+    def _make_room(self, work: Work) -> None:
+        """Drop the oldest, lowest rank first, in small transactions of their own: there is no room for a large one."""
         database = self._opened()
         holding = database.holding()
-        size = max(wanted, sum(holding.bytes.values()) // 10)
-        excess = {}
+        wanted = max(
+            2 * sum(entry.size_bytes for entry in work.entries), sum(holding.bytes.values()) // ROOM_SHARE
+        )
+        only = replace(
+            work, entries=(), removals=(), gaps=(), oldest_s=None, tell=None, max_victims=SMALL_BATCH
+        )
         for rank in Rank:
-            excess[rank] = min(size, holding.bytes[rank])
-            size -= excess[rank]
-        only = replace(work, entries=(), removals=(), gaps=(), excess=excess, oldest_s=None, tell=None)
-        victims = self._commit(only).dropped
-        database.checkpoint()
-        return list(victims)
+            left = min(wanted, holding.bytes[rank])
+            wanted -= left
+            more = left > 0
+            while more:
+                done = self._commit(replace(only, excess={rank: left}))
+                work.made_room(done.dropped)
+                database.checkpoint()
+                left -= sum(victim.size_bytes for victim in done.dropped)
+                more = done.more and left > 0
 
     def _opened(self) -> Database:
         if self._database is None:
             raise sqlite3.OperationalError("is not open")
         return self._database
 
-    def _begin_anew(
-        self, why: str, cached: Sequence[Entry], is_done: Callable[[int], bool]
-    ) -> tuple[Database, int]:
-        """A new database with what is readable of the present one, and how many are known to be lost."""
-        stamp = datetime.fromtimestamp(max(0.0, self._wall()), UTC).strftime("%Y%m%dT%H%M%S")
-        name = salvage.set_aside(self.folder, f"{stamp}-{time.monotonic_ns() % 1000:03d}")
+    def _begin_anew(self, why: str, known: Known) -> int:
+        """A new database with what is readable of the present one, and how many are known to be lost.
+
+        Where it fails it can be begun again: the source stays. It ends early where the disk is full.
+        """
+        self.abandon()
+        if not self._source:
+            stamp = datetime.fromtimestamp(max(0.0, self._wall()), UTC).strftime("%Y%m%dT%H%M%S")
+            self._source = salvage.set_aside(self.folder, f"{stamp}-{time.monotonic_ns() % 1000:03d}")
+            self._why = why
+        salvage.clear(self.folder)
         self._ballast.release()
         database = self._database = Database(self.folder)
-        self._stored = []
-        source, taken = Salvage(self.folder, name), 0
-        in_memory = {entry.key: entry for entry in cached}
-        batch: list[Row] = []
-        for row in source.rows():
-            in_memory.pop(row.entry.key, None)
-            if not is_done(row.entry.key):
-                batch.append(row)
-            if len(batch) >= SALVAGE_BATCH:
+        source = Salvage(self.folder, self._source)
+        taken, without_room = _take_over(database, map(self._row, known.saved)), 0
+        passed_over = {*known.removals, *(entry.key for entry in known.saved)}
+        last_key = self._last_key if self._identity else 1 << 62
+        wanted = (
+            row for row in source.rows() if row.entry.key <= last_key and row.entry.key not in passed_over
+        )
+        while batch := list(islice(wanted, SALVAGE_BATCH)):
+            try:
                 taken += _take_over(database, batch)
-        batch += map(self._row, in_memory.values())
-        taken += _take_over(database, batch)
-        lost = max(0, source.unreadable - len(in_memory))
+            except sqlite3.Error as error:
+                if not is_full(error):
+                    raise
+                without_room = len(batch) + sum(1 for _ in wanted)
+        lost = source.unreadable + without_room
         _log.error(
             "outbox damaged: set aside, and what is readable taken over",
-            why=why,
-            file=name,
+            why=self._why,
+            file=self._source,
             taken_over=taken,
             unreadable=lost,
         )
-        return database, lost
+        self._source, self._identity = "", self._identity and database.identity
+        self._passed = dict.fromkeys(self._passed, 0)
+        return lost
 
 
-def _take_over(database: Database, batch: list[Row]) -> int:
+def _take_over(database: Database, rows: Iterable[Row]) -> int:
+    taken = list(rows)
     with database.transaction():
-        database.insert(batch)
-    count = len(batch)
-    batch.clear()
-    return count
-
-
-class DiskFullError(sqlite3.OperationalError):
-    """There is no room, also after messages were dropped for it.
-
-    Attributes:
-        dropped: Those, which are gone.
-    """
-
-    def __init__(self, error: sqlite3.Error, dropped: Sequence[Victim]) -> None:
-        super().__init__(str(error))
-        self.sqlite_errorcode = sqlite3.SQLITE_FULL
-        self.dropped = dropped
+        database.insert(taken)
+    return len(taken)

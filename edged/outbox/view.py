@@ -7,9 +7,9 @@ broker, so it is not dropped any more.
 """
 
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from edged.outbox.line import Line
 from edged.outbox.records import Entry, Rank
 
 MEMORY_ENTRIES = 1024
@@ -31,41 +31,45 @@ class View:
         self.last_key = self._given_key = 0
         self.entries = dict.fromkeys(Rank, 0)
         self.bytes = dict.fromkeys(Rank, 0)
-        self.unsaved: OrderedDict[int, Entry] = OrderedDict()
+        self.unsaved = Line()
         self.saving: set[int] = set()
-        self._memory: OrderedDict[int, Entry] = OrderedDict()
-        self._memory_bytes = 0
+        self._memory = Line()
         self._memory_from = 1
         self._ahead: list[Entry] = []
         self._ahead_keys: list[int] = []
         self._span = (0, 0)
         self._lent: dict[int, Entry] = {}
-        self._done: set[int] = set()
+        self._done: dict[
+            int, tuple[Rank, int]
+        ] = {}  # without their payloads: a broken disk deletes none for long
         self._condemned: set[int] = set()
         self._reading = False
         self._gone_meanwhile: set[int] = set()
 
-    def begin(
-        self, entries: dict[Rank, int], sizes: dict[Rank, int], last_key: int, removed: Iterable[int]
-    ) -> None:
+    def begin(self, entries: Mapping[Rank, int], sizes: Mapping[Rank, int], last_key: int) -> int:
         """A file was opened: what it holds is seen, in front of what is in memory only.
 
         Args:
-            entries: By rank, what it holds.
+            entries: By rank, what it holds; those that are done with, but not deleted yet, included.
             sizes: In bytes, likewise.
             last_key: Of its newest message.
-            removed: Keys of what it holds, but was removed already.
+
+        Returns:
+            How many that were seen before are in no file and in no memory now; negative where there are more than
+            before.
         """
+        before = sum(self.entries.values())
         self.entries, self.bytes = dict(entries), dict(sizes)
-        for entry in self.unsaved.values():
-            self._count(entry, 1)
-        for key in removed:
-            self._count(self._lent[key], -1)
-        if not self._memory:
-            self._memory_from = max(last_key, self.last_key) + 1
+        for entry in self.unsaved:
+            self._count(entry.rank, entry.size_bytes, 1)
+        for rank, size_bytes in self._done.values():
+            self._count(rank, size_bytes, -1)
         self.last_key = max(last_key, self.last_key)
         self._given_key = max(last_key, self._given_key)
+        first = self._memory.first()
+        self._memory_from = self.last_key + 1 if first is None else first.key
         self._put_ahead(0, [], 0)
+        return before - sum(self.entries.values())
 
     def file_is_gone(self) -> int:
         """What is in memory is all there is.
@@ -73,14 +77,13 @@ class View:
         Returns:
             How many are lost.
         """
-        lost = sum(self.entries.values()) - len(self._memory)
-        self.unsaved = OrderedDict(self._memory)
+        self._memory = Line(self._known())
+        self.unsaved = Line(self._memory)
+        self._done.clear()
+        nothing = dict.fromkeys(Rank, 0)
+        lost = self.begin(nothing, nothing, 0)
         self._memory_from = 1
-        self.entries, self.bytes = dict.fromkeys(Rank, 0), dict.fromkeys(Rank, 0)
-        for entry in self._memory.values():
-            self._count(entry, 1)
-        self.deleted(list(self._done))
-        return max(0, lost)
+        return lost
 
     def key_from(self, key: int) -> None:
         """The next message gets this key at least."""
@@ -95,23 +98,25 @@ class View:
         """Have these seen from now on, in the order of their keys."""
         for entry in entries:
             self.last_key = max(self.last_key, entry.key)
-            if entry.key not in self._memory:
-                self._memory[entry.key] = entry
-                self._memory_bytes += entry.size_bytes
-                self._count(entry, 1)
+            self._memory.put(entry)
+            self._count(entry.rank, entry.size_bytes, 1)
             if not saved:
-                self.unsaved[entry.key] = entry
+                self.unsaved.put(entry)
         self._evict()
+
+    def settle(self) -> None:
+        """Every key that was given out is seen by now, or was for nothing."""
+        self.last_key = max(self.last_key, self._given_key)
 
     def saved(self, keys: Iterable[int]) -> None:
         """These are in the file now."""
         for key in keys:
-            self.unsaved.pop(key, None)
+            self.unsaved.pop(key)
         self._evict()
 
     def cached(self) -> list[Entry]:
-        """All that are in memory, oldest first."""
-        return list(self._memory.values())
+        """All that are saved and known without the file, oldest first."""
+        return [entry for entry in self._known() if entry.key not in self.unsaved]
 
     def after(self, key: int, limit: int, up_to: int) -> tuple[list[Entry], int | None]:
         """Lend entries with a greater key.
@@ -149,26 +154,25 @@ class View:
     def end_reading(self, after: int, entries: list[Entry], up_to: int) -> None:
         """These were all that the file held in ``(after, up_to]``, when the reading began or later."""
         self._reading = False
-        self._put_ahead(after, [entry for entry in entries if entry.key not in self._gone_meanwhile], up_to)
+        gone = self._gone_meanwhile
+        still = [entry for entry in entries if entry.key not in gone and entry.key not in self._done]
+        self._put_ahead(after, still, up_to)
 
     def remove(self, key: int) -> Entry | None:
         """A lent entry is dealt with; None where there is no such entry."""
-        entry = self._lent.get(key)
-        if entry is None or key in self._done:
+        entry = self._lent.pop(key, None)
+        if entry is None:
             return None
-        self._count(entry, -1)
+        self._count(entry.rank, entry.size_bytes, -1)
         self._leave(key)
-        if self.unsaved.pop(key, None) is None or key in self.saving:
-            self._done.add(key)
-        else:
-            del self._lent[key]
+        if self.unsaved.pop(key) is None or key in self.saving:
+            self._done[key] = (entry.rank, entry.size_bytes)
         return entry
 
     def deleted(self, keys: Iterable[int]) -> None:
         """Removed entries are no longer in the file either."""
         for key in keys:
-            self._done.discard(key)
-            self._lent.pop(key, None)
+            self._done.pop(key, None)
             if self._reading:
                 self._gone_meanwhile.add(key)
 
@@ -178,17 +182,16 @@ class View:
 
     def condemn(self, key: int) -> bool:
         """Have an entry not lent any more, because it is to be dropped; False where it is lent or done with."""
-        if key in self._lent:
+        if key in self._lent or key in self._done:
             return False
         self._condemned.add(key)
         return True
 
     def drop(self, key: int, rank: Rank, size_bytes: int) -> None:
-        """A condemned entry is gone."""
-        self.entries[rank] -= 1
-        self.bytes[rank] -= size_bytes
+        """An entry is gone that was not lent."""
+        self._count(rank, size_bytes, -1)
         self._leave(key)
-        self.unsaved.pop(key, None)
+        self.unsaved.pop(key)
         if self._reading:
             self._gone_meanwhile.add(key)
 
@@ -196,20 +199,27 @@ class View:
         """Nothing is condemned any more: it is gone, or was not dropped after all."""
         self._condemned.clear()
 
-    def oldest_unsaved(self) -> Entry | None:
-        """That may be dropped."""
-        return next((entry for key, entry in self.unsaved.items() if key not in self._lent), None)
+    def oldest_unsaved(self, sizes: Mapping[Rank, int]) -> list[Entry]:
+        """The oldest that no file holds and that may be dropped, for so many bytes of each rank."""
+        left, found = dict(sizes), []
+        for entry in self.unsaved:
+            if left.get(entry.rank, 0) > 0 and entry.key not in self._lent:
+                left[entry.rank] -= entry.size_bytes
+                found.append(entry)
+        return found
+
+    def _known(self) -> list[Entry]:
+        """All that wait and are in memory, be it that they were read ahead or lent."""
+        known = {entry.key: entry for entry in (*self._ahead, *self._lent.values(), *self._memory)}
+        return [known[key] for key in sorted(known)]
 
     def _from_memory(self, position: int, limit: int, up_to: int) -> list[Entry]:
         found: list[Entry] = []
-        # Keys are consecutive and go mostly from the front, so looking upwards meets few holes.
-        candidate = max(position + 1, next(iter(self._memory), self.last_key + 1))
-        last = min(up_to, self.last_key)
-        while candidate <= last and len(found) < limit:
-            entry = self._memory.get(candidate)
-            if entry is not None and self._may_be_lent(entry):
+        for entry in self._memory.beyond(position):
+            if entry.key > up_to or len(found) >= limit:
+                break
+            if self._may_be_lent(entry):
                 found.append(entry)
-            candidate += 1
         return found
 
     def _may_be_lent(self, entry: Entry) -> bool:
@@ -224,21 +234,20 @@ class View:
 
     def _leave(self, key: int) -> None:
         """An entry is no longer in memory, nor among those that were read ahead."""
-        if (entry := self._memory.pop(key, None)) is not None:
-            self._memory_bytes -= entry.size_bytes
+        self._memory.pop(key)
         index = bisect_right(self._ahead_keys, key) - 1
         if index >= 0 and self._ahead_keys[index] == key:
             del self._ahead[index], self._ahead_keys[index]
 
-    def _count(self, entry: Entry, sign: int) -> None:
-        self.entries[entry.rank] += sign
-        self.bytes[entry.rank] += sign * entry.size_bytes
+    def _count(self, rank: Rank, size_bytes: int, sign: int) -> None:
+        self.entries[rank] += sign
+        self.bytes[rank] += sign * size_bytes
 
     def _evict(self) -> None:
         """Saved ones leave the memory from the front, so that what is in it has no holes."""
-        while len(self._memory) > MEMORY_ENTRIES or self._memory_bytes > MEMORY_BYTES:
-            key = next(iter(self._memory))
-            if key in self.unsaved:
+        while len(self._memory) > MEMORY_ENTRIES or sum(self._memory.bytes.values()) > MEMORY_BYTES:
+            first = self._memory.first()
+            if first is None or first.key in self.unsaved:
                 return
-            self._memory_bytes -= self._memory.pop(key).size_bytes
-            self._memory_from = key + 1
+            self._memory.pop(first.key)
+            self._memory_from = first.key + 1

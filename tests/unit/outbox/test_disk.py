@@ -160,8 +160,10 @@ def test_a_kill_loses_nothing_that_was_accepted(open_: Open, folder: Path, momen
 
 
 def test_two_processes_never_share_a_folder(open_: Open, folder: Path) -> None:
-    first, second = open_(), open_()
+    first = open_()
     put(first, 1)
+    assert until(lambda: not first.problem, 10)
+    second = open_()
     assert holds(first, 1)
     assert until(lambda: "another process" in second.problem, 10)
     put(second, 2)
