@@ -455,7 +455,7 @@ class DiskOutbox:
         if done.more or more:
             self._tick_at_s = now_s
         if done.squeezed:
-            self._say(_FULL, "results are dropped for want of room")
+            self._say(_FULL, "the disk of the outbox is full")
             self._is_full()
         self._fine()
         return True
