@@ -39,8 +39,10 @@ def test_the_memory_is_what_the_kernel_says():
 @linux
 def test_the_use_of_several_processes_is_added_up_and_one_that_ended_counts_nothing():
     with subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()  # before, the kernel may count no page of it yet
         alone, both = machine.usage([os.getpid()]), machine.usage([os.getpid(), other.pid])
         assert alone.memory_bytes > 1_000_000
         assert both.memory_bytes > alone.memory_bytes

@@ -152,11 +152,11 @@ def test_a_configuration_that_is_fine_is_said_to_be(edged_in, tmp_path):
 
 
 def test_keys_without_effect_are_told_on_standard_error(edged_in, tmp_path):
-    (tmp_path / "edged.toml").write_text(TOML + "[mqtt]\nhomeassistant = true\n")
+    (tmp_path / "edged.toml").write_text(TOML + '[cameras.front.motion]\ngate = "pixels"\n')
     done = edged_in("config", "check")
     assert done.returncode == 0
-    assert "mqtt.homeassistant" in done.stderr
-    assert "mqtt.homeassistant" not in done.stdout
+    assert "cameras.front.motion.gate" in done.stderr
+    assert "cameras.front.motion.gate" not in done.stdout
 
 
 def test_settings_are_shown_masked_and_each_with_where_it_came_from(edged_in, tmp_path):
