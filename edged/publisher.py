@@ -71,15 +71,15 @@ class Publisher:
 
         def emit(result: Result) -> bool:
             nonlocal last
-            result = _kept(result, min_score())
+            result, model = _kept(result, min_score()), info(result)
             if self._on_found:
-                self._on_found(camera, info(result).name, _by_label(result))
+                self._on_found(camera, model.name, _by_label(result))
             found = Counter(result.detections.class_id.tolist()) if section.publish == "changed" else None
             unchanged = found is not None and found == last
             last = found
             if unchanged or (section.publish == "found" and not len(result.detections)):
                 return False
-            self._append(camera, info(result), result)
+            self._append(camera, model, result)
             return True
 
         return emit

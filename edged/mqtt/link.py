@@ -33,7 +33,7 @@ from edged.mqtt.payloads import marked_replayed
 from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message
 from edged.mqtt.retained import RetainedStates
 from edged.mqtt.topics import JSON, OFFLINE, ONLINE, Topics
-from edged.mqtt.window import PAUSE_S, Outcome, Parcel, Window
+from edged.mqtt.window import PAUSE_S, Outcome, Parcel, Window, refusal
 from edged.outbox import Entry, Outbox
 
 __all__ = ["Link", "LinkOptions", "LinkState"]
@@ -387,7 +387,7 @@ class Link:
         except (BadInput, ValueError) as error:  # ValueError: a topic that paho does not accept
             self._give_up(message.topic, str(error))
             if entry is not None:
-                self._window.passed_over(entry, str(error))
+                self._window.set_aside(entry, str(error))
             elif message.retain:
                 self._retained.settled(message.topic, message.payload, again=False)
             return None
@@ -405,7 +405,7 @@ class Link:
             moved = True
             parcel, outcome = settled
             if outcome is Outcome.SET_ASIDE:
-                self._give_up(parcel.topic, f"the broker does not take it (reason 0x{reason:02x})")
+                self._give_up(parcel.topic, refusal(reason))
             later = outcome is Outcome.LATER
             again_at_s = time.monotonic() + PAUSE_S if later else None
             answered = self._answers.settled(identifier, again_at_s=again_at_s)

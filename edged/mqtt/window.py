@@ -126,9 +126,10 @@ class Window:
             if key in self._ends:
                 self._alone = key
 
-    def passed_over(self, entry: Entry, why: str) -> None:
-        """Set an entry aside that cannot be sent at all."""
-        self._set_aside(entry, why)
+    def set_aside(self, entry: Entry, why: str) -> None:
+        """Give an entry up that cannot be sent, or that no broker takes."""
+        self._outbox.set_aside(entry, why)
+        self._ends.pop(entry.key, None)
 
     def settled(self, message: int, reason: int, now_s: float) -> tuple[Parcel, Outcome] | None:
         """An acknowledgement; None where nothing is in flight under this packet identifier.
@@ -152,7 +153,7 @@ class Window:
             if outcome is Outcome.LATER:
                 self._lanes.back_to(parcel.entry.key)
             elif outcome is Outcome.SET_ASIDE:
-                self._set_aside(parcel.entry, f"the broker does not take it (reason 0x{reason:02x})")
+                self.set_aside(parcel.entry, refusal(reason))
             else:
                 self._outbox.remove(parcel.entry.key)
                 self._ends.pop(parcel.entry.key, None)
@@ -192,9 +193,10 @@ class Window:
             self._ends[key] = self._ends.get(key, 0) + 1
             if self._ends[key] >= MAX_ENDS:
                 convicted = parcel.entry
-                self._set_aside(convicted, f"the broker hangs up on it, {MAX_ENDS} times")
+                self.set_aside(convicted, f"the broker hangs up on it, {MAX_ENDS} times")
         return convicted
 
-    def _set_aside(self, entry: Entry, why: str) -> None:
-        self._outbox.set_aside(entry, why)
-        self._ends.pop(entry.key, None)
+
+def refusal(reason: int) -> str:
+    """Why something is set aside: the reason code of its acknowledgement, in words."""
+    return f"the broker does not take it (reason 0x{reason:02x})"

@@ -19,11 +19,13 @@ from pathlib import Path
 import structlog
 
 from edged.outbox.bounds import excess_bytes, share_bytes
+from edged.outbox.choosing import Work
 from edged.outbox.database import UNREADABLE, Reader, Victim, is_damaged, is_full
 from edged.outbox.gaps import GapMessage, Gaps
 from edged.outbox.records import Entry, Gap, Rank, Reason, size_bytes
-from edged.outbox.spool import SMALL_BATCH, Known, Spool, Work
+from edged.outbox.spool import SMALL_BATCH, Known, Spool
 from edged.outbox.view import View
+from edged.outbox.wakes import Wakes
 
 GATHER_S = 0.002
 """From one commit to the next, at least, so that messages share them; a lone message does not wait."""
@@ -121,7 +123,7 @@ class DiskOutbox:
         self._dropped = 0
         self._problem = _NOT_OPEN
         self._opened = self._full = False
-        self._wakes: tuple[Callable[[], None], ...] = ()
+        self._wakes = Wakes()
         self._reader_lock = threading.Lock()
         self._reader: Reader | None = None
         self._spool = Spool(folder, monotonic=monotonic, wall=wall)
@@ -205,12 +207,7 @@ class DiskOutbox:
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Have ``wake`` called after each commit, until what is returned is called."""
-        self._wakes = (*self._wakes, wake)
-
-        def end() -> None:
-            self._wakes = tuple(other for other in self._wakes if other != wake)
-
-        return end
+        return self._wakes.subscribe(wake)
 
     def rebound(self, max_bytes: int, max_age_s: float) -> None:
         """Put other bounds in force; what is over them goes within a second."""
@@ -335,8 +332,7 @@ class DiskOutbox:
                     self._trim_unsaved()
                 self._view.settle()
         if fresh or saved:
-            for wake in self._wakes:
-                wake()
+            self._wakes()
         self._write_asides()
         if saved and tick:
             self._tidy()

@@ -11,6 +11,7 @@ from edged.outbox.bounds import excess_bytes, share_bytes
 from edged.outbox.gaps import GapMessage, Gaps
 from edged.outbox.line import Line
 from edged.outbox.records import Entry, Rank, Reason
+from edged.outbox.wakes import Wakes
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -45,7 +46,7 @@ class MemoryOutbox:
         self._last_key = 0
         self._dropped = 0
         self._dropping = False
-        self._wakes: tuple[Callable[[], None], ...] = ()
+        self._wakes = Wakes()
 
     def start(self) -> None:
         """Nothing has to begin."""
@@ -65,8 +66,7 @@ class MemoryOutbox:
                 max_bytes=self._max_bytes,
                 max_age_s=self._max_age_s,
             )
-        for wake in self._wakes:
-            wake()
+        self._wakes()
 
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:
         """At most ``limit`` entries beyond ``key``; entries that became too old meanwhile are gone."""
@@ -118,12 +118,7 @@ class MemoryOutbox:
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Have ``wake`` called after each append, until what is returned is called."""
-        self._wakes = (*self._wakes, wake)
-
-        def end() -> None:
-            self._wakes = tuple(other for other in self._wakes if other != wake)
-
-        return end
+        return self._wakes.subscribe(wake)
 
     def rebound(self, max_bytes: int, max_age_s: float) -> None:
         """Put other bounds in force; what is over them goes with the next message."""

@@ -11,9 +11,9 @@ spool's own, which goes on over restarts.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from errno import ENOENT
 from itertools import islice
@@ -24,14 +24,12 @@ import structlog
 from edged.outbox import aside, salvage
 from edged.outbox.age import resumed_s
 from edged.outbox.ballast import Ballast
+from edged.outbox.choosing import Work, choose
 from edged.outbox.database import NAME, Database, Holding, Row, Victim, damage, is_damaged, is_full
 from edged.outbox.folder import FolderLock
 from edged.outbox.gaps import Gaps
-from edged.outbox.records import Entry, Gap, Rank, Reason
+from edged.outbox.records import Entry, Gap, Rank
 from edged.outbox.salvage import SUFFIXES, Salvage
-
-MAX_VICTIMS = 2000
-"""Messages that are dropped in one transaction."""
 
 SALVAGE_BATCH = 500
 SMALL_BATCH = 100
@@ -59,33 +57,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What one transaction is to do.
-
-    Attributes:
-        entries: To be put in.
-        removals: Keys of what was delivered.
-        gaps: That were found outside of the spool.
-        excess: Bytes to be dropped, by rank.
-        oldest_s: What was appended before goes, on the monotonic clock.
-        may_drop: Whether the entry with a key may be dropped; it is not lent any more then.
-        made_room: Told of what was dropped, and is gone whatever becomes of the rest, where the disk is full.
-        tell: Makes entries of gaps, if somebody can hear it now.
-        max_victims: So many are dropped of each rank and of the old.
-    """
-
-    entries: Sequence[Entry]
-    removals: Sequence[int]
-    gaps: Sequence[Gap]
-    excess: Mapping[Rank, int]
-    oldest_s: float | None
-    may_drop: Callable[[int], bool]
-    made_room: Callable[[Sequence[Victim]], None]
-    tell: Callable[[list[Gap]], list[Entry]] | None
-    max_victims: int = MAX_VICTIMS
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
     """What a transaction did.
 
@@ -100,29 +71,6 @@ class Done:
     told: Sequence[Entry] = ()
     squeezed: bool = False
     more: bool = False
-
-
-@dataclass(slots=True)
-class _Choice:
-    """Whom to drop.
-
-    Attributes:
-        passed: By rank, and for all of them: up to which key there is nothing left to drop.
-        victims: By key, and why.
-        more: Not all that should go was looked at.
-    """
-
-    passed: dict[Rank | None, int]
-    victims: dict[int, tuple[Victim, Reason]] = field(default_factory=dict)
-    more: bool = False
-
-    def size_bytes(self, rank: Rank) -> int:
-        """Of the victims of a rank."""
-        return sum(victim.size_bytes for victim, _ in self.victims.values() if victim.rank is rank)
-
-    def in_order(self) -> list[tuple[Victim, Reason]]:
-        """The victims, oldest first."""
-        return [self.victims[key] for key in sorted(self.victims)]
 
 
 class Spool:
@@ -170,18 +118,11 @@ class Spool:
         """
         try:
             return self._open(known, damaged)
-        except sqlite3.Error as error:
+        except BaseException as error:
             self.abandon()
-            if not (is_full(error) and self._ballast.release()):
+            if not (isinstance(error, sqlite3.Error) and is_full(error) and self._ballast.release()):
                 raise
-        except BaseException:
-            self.abandon()
-            raise
-        try:
-            return self._open(known, damaged)
-        except BaseException:
-            self.abandon()
-            raise
+        return self.open(known, damaged=damaged)  # with the ballast's room, which there is once
 
     def save(self, work: Work) -> Done:
         """Do it in one transaction; on a full disk, once there is room again.
@@ -305,7 +246,9 @@ class Spool:
             database.delete_beyond(self._last_key)
             database.delete(work.removals)
             database.insert(map(self._row, work.entries))
-            choice = self._choose(database, work)
+            choice = choose(
+                database, work, self._passed, shift_s=self._shift_s or 0.0, last_key=self._last_key
+            )
             victims = choice.in_order()
             database.delete([victim.key for victim, _ in victims])
             for victim, reason in victims:
@@ -319,45 +262,6 @@ class Spool:
         self._gaps, self._stored, self._passed = gaps, stored, choice.passed
         self._last_key = max([self._last_key, *(entry.key for entry in (*work.entries[-1:], *told))])
         return Done([victim for victim, _ in victims], told, more=choice.more)
-
-    def _choose(self, database: Database, work: Work) -> _Choice:
-        """What is too old, then what is over a bound; beginning where the last choice ended."""
-        choice = _Choice(dict(self._passed))
-        if work.oldest_s is not None:
-            self._choose_old(database, work, choice, work.oldest_s + (self._shift_s or 0.0))
-        for rank, size_bytes in work.excess.items():
-            self._choose_excess(database, work, choice, rank, size_bytes - choice.size_bytes(rank))
-        return choice
-
-    def _choose_old(self, database: Database, work: Work, choice: _Choice, oldest_s: float) -> None:
-        seen = 0
-        for victim in database.victims(None, choice.passed[None], work.max_victims):
-            if victim.at_s >= oldest_s:
-                return
-            seen += 1
-            choice.passed[None] = victim.key
-            if work.may_drop(victim.key):
-                choice.victims[victim.key] = (victim, "old")
-        choice.more = choice.more or seen == work.max_victims
-
-    def _choose_excess(
-        self, database: Database, work: Work, choice: _Choice, rank: Rank, size_bytes: int
-    ) -> None:
-        seen, left = 0, size_bytes
-        if left <= 0:
-            return
-        for victim in database.victims(rank, choice.passed[rank], work.max_victims):
-            seen += 1
-            choice.passed[rank] = victim.key
-            if victim.key not in choice.victims and work.may_drop(victim.key):
-                choice.victims[victim.key] = (victim, "full")
-                left -= victim.size_bytes
-            if left <= 0:
-                return
-        if seen == work.max_victims:
-            choice.more = True
-        else:  # all that are left of this rank are lent
-            choice.passed[rank] = max([self._last_key, *(entry.key for entry in work.entries[-1:])])
 
     def _commit_on_full_disk(self, work: Work, failure: sqlite3.Error) -> Done:
         """If there is room again; else with the ballast's room; else with that of the oldest messages, once a spell."""

@@ -8,8 +8,6 @@ before anything is said: a power cut then costs a needless removal, never an ent
 cannot be read is begun anew; what Home Assistant knows beyond it must be deleted there by hand then.
 """
 
-import contextlib
-import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +15,6 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edged.modelstore.records import write_whole
 from edged.mqtt.homeassistant import (
     NO_DEVICE,
     PREFIX,
@@ -28,6 +25,7 @@ from edged.mqtt.homeassistant import (
     discovery_topic,
 )
 from edged.mqtt.topics import Topics
+from edged.service.statefile import StateFileDamagedError, read_state, write_state
 
 FILE = "homeassistant.json"
 MAX_BYTES = 4 << 20
@@ -145,8 +143,7 @@ class Announcer:
             if said == _File():
                 self._path.unlink(missing_ok=True)
             else:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(self._path, said.model_dump_json(exclude_defaults=True).encode() + b"\n")
+                write_state(self._path, said.model_dump_json(exclude_defaults=True).encode() + b"\n")
         except OSError as error:
             log.warning(
                 "what was announced to Home Assistant is not written down",
@@ -157,22 +154,13 @@ class Announcer:
             self._written = True
 
     def _read(self) -> _File:
-        with contextlib.suppress(OSError):
-            for left in self._path.parent.glob(f".{FILE}.*"):  # a power cut came between writing and renaming
-                left.unlink()
         try:
-            if not stat.S_ISREG(self._path.stat().st_mode):  # a pipe would be waited for
-                return self._anew("is no file")
-            with self._path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            return _File()
+            content = read_state(self._path, MAX_BYTES)
+            return _File() if content is None else _File.model_validate_json(content)
         except OSError as error:
             return self._anew(error.strerror or str(error))
-        if len(content) > MAX_BYTES:
-            return self._anew(f"is larger than {MAX_BYTES} bytes")
-        try:
-            return _File.model_validate_json(content)
+        except StateFileDamagedError as error:
+            return self._anew(str(error))
         except ValidationError as error:
             return self._anew(error.errors(include_url=False)[0]["msg"])
 

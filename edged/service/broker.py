@@ -1,4 +1,4 @@
-"""The broker of the configuration as the link wants it: address, secrets, files."""
+"""The broker of the configuration as the link wants it: address, secrets, files, topics."""
 
 import os
 from functools import partial
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edged.errors import ConfigurationError
 from edged.mqtt.link import LinkOptions
-from edged.settings import MqttSettings
+from edged.mqtt.topics import Topics
+from edged.settings import MqttSettings, Settings
 from edged.urls import broker_address, read_credential, with_credentials
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -37,6 +38,11 @@ def link_options(mqtt: MqttSettings, *, device: str, folder: Path) -> LinkOption
     options.tls()
     options.secret()
     return options
+
+
+def topics_of(settings: Settings) -> Topics:
+    """The topics of this device."""
+    return Topics(settings.mqtt.base_topic, settings.device)
 
 
 def _password(name: str, folder: Path) -> str:

@@ -19,9 +19,8 @@ from edged.lifecycle import ServedModel
 from edged.mqtt.commands import Command
 from edged.mqtt.homeassistant import BIRTH_TOPIC
 from edged.mqtt.link import Link, LinkOptions
-from edged.mqtt.topics import Topics
 from edged.publisher import Publisher, Sender
-from edged.service.broker import link_options
+from edged.service.broker import link_options, topics_of
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
 from edged.service.counting import Counts
@@ -93,7 +92,7 @@ class Service:
             log.warning(line)
         self._signals = Signals()
         self._tick_s = time.monotonic()
-        self._outbox = outbox_of(loaded, lambda: self._topics, once=once)
+        self._outbox = outbox_of(loaded, lambda: topics_of(self._settings), once=once)
         counts = Counts()
         self._publisher = Publisher(_sender(loaded.settings), self._outbox, counts.saw)
         subject = Subject(
@@ -119,10 +118,6 @@ class Service:
     @property
     def _settings(self) -> Settings:
         return self._loaded.settings
-
-    @property
-    def _topics(self) -> Topics:
-        return _topics(self._settings)
 
     def run(self) -> int:
         """Serve until a signal, or with ``once`` until all is delivered.
@@ -157,7 +152,7 @@ class Service:
             listeners[BIRTH_TOPIC] = self._voice.household.hear
         return Link(
             _link_options(loaded),
-            topics=_topics(settings),
+            topics=topics_of(settings),
             outbox=self._outbox,
             on_change=self._voice.link_changed,
             on_command=None if self._once else self._orders.take,
@@ -362,7 +357,7 @@ class Service:
         def switch() -> None:
             self._loaded, self._link = loaded, self._make_link(loaded)
 
-        moved = (_topics(old), old.mqtt.url) != (_topics(loaded.settings), mqtt.url)
+        moved = (topics_of(old), old.mqtt.url) != (topics_of(loaded.settings), mqtt.url)
         self._voice.move(switch, take_back=moved)
         before.stop(2.0)
         self._link.start()
@@ -421,9 +416,5 @@ def _link_options(loaded: LoadedSettings) -> LinkOptions:
     return link_options(settings.mqtt, device=settings.device, folder=folder)
 
 
-def _topics(settings: Settings) -> Topics:
-    return Topics(settings.mqtt.base_topic, settings.device)
-
-
 def _sender(settings: Settings) -> Sender:
-    return Sender(_topics(settings), settings.mqtt.qos)
+    return Sender(topics_of(settings), settings.mqtt.qos)

@@ -27,6 +27,7 @@ class Household:
             repeat: Has the broker told a state once more.
         """
         self._announcer, self._counts, self._repeat = announcer, counts, repeat
+        self._machine = machine.cpu_name()
         self._said: Announced | None = None
         self._said_s = float("-inf")
         self._born = False
@@ -66,7 +67,7 @@ class Household:
             self._counts.expect(camera, expected)
         announced = Announced(
             version=__version__,
-            machine=machine.cpu_name(),
+            machine=self._machine,
             cameras=tuple(AnnouncedCamera(camera, counted) for camera, counted in labels.items()),
             models=tuple(models),
         )

@@ -6,9 +6,7 @@ The file is written whole. One that is damaged is set aside and the configuratio
 keep a box from starting.
 """
 
-import contextlib
 import json
-import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +14,7 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from edged.modelstore.records import write_whole
+from edged.service.statefile import StateFileDamagedError, read_state, write_state
 
 FILE = "overrides.json"
 MAX_BYTES = 1 << 20
@@ -92,24 +90,16 @@ class Overrides:
         }
         self._written = False
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path, json.dumps({"cameras": cameras}, indent=2).encode() + b"\n")
+            write_state(self._path, json.dumps({"cameras": cameras}, indent=2).encode() + b"\n")
         except OSError as error:
             return f"{self._path} cannot be written ({error.strerror or error})"
         self._written = True
         return ""
 
     def _read(self) -> _File:
-        with contextlib.suppress(OSError):
-            for left in self._path.parent.glob(f".{FILE}.*"):  # a power cut came between writing and renaming
-                left.unlink()
         try:
-            if not stat.S_ISREG(self._path.stat().st_mode):  # a pipe would be waited for
-                return self._set_aside("is no file")
-            with self._path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            return _File()
+            content = read_state(self._path, MAX_BYTES)
+            return _File() if content is None else _File.model_validate_json(content)
         except OSError as error:
             log.warning(
                 "what was switched by command is not known, the configuration counts",
@@ -117,10 +107,8 @@ class Overrides:
                 reason=error.strerror or str(error),
             )
             return _File()
-        if len(content) > MAX_BYTES:
-            return self._set_aside(f"is larger than {MAX_BYTES} bytes")
-        try:
-            return _File.model_validate_json(content)
+        except StateFileDamagedError as error:
+            return self._set_aside(str(error))
         except ValidationError as error:
             return self._set_aside(error.errors(include_url=False)[0]["msg"])
 

@@ -11,6 +11,7 @@ from edged.mqtt.link import Link, LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import Outbox, Rank
 from edged.service.announcing import Announcer
+from edged.service.broker import topics_of
 from edged.service.cameras import Cameras
 from edged.service.counting import Counts
 from edged.service.homeassistant import Household
@@ -58,8 +59,7 @@ class Voice:
 
     @property
     def _topics(self) -> Topics:
-        settings = self._subject.settings()
-        return Topics(settings.mqtt.base_topic, settings.device)
+        return topics_of(self._subject.settings())
 
     def everything(self) -> None:
         """To a link that was told nothing yet."""

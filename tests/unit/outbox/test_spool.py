@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from edged.outbox import Gap, Rank, spool
+from edged.outbox.choosing import Work
 from edged.outbox.database import NAME, Database, Victim
 from edged.outbox.records import Entry
-from edged.outbox.spool import Known, Spool, Work
+from edged.outbox.spool import Known, Spool
 
 Make = Callable[..., Spool]
 
