@@ -9,7 +9,7 @@ import structlog
 
 from edged.outbox.bounds import excess_bytes, share_bytes
 from edged.outbox.gaps import GapMessage, Gaps
-from edged.outbox.line import Line
+from edged.outbox.keyed_queue import KeyedQueue
 from edged.outbox.records import Entry, Rank, Reason
 from edged.outbox.wakes import Wakes
 
@@ -40,8 +40,8 @@ class MemoryOutbox:
         self._max_bytes, self._max_age_s, self._clock = max_bytes, max_age_s, clock
         self._gap_message = gap_message
         self._lock = threading.Lock()
-        self._entries = Line()
-        self._droppable = {rank: Line() for rank in Rank}  # those among them that were not given out
+        self._entries = KeyedQueue()
+        self._droppable = {rank: KeyedQueue() for rank in Rank}  # those among them that were not given out
         self._gaps = Gaps()
         self._last_key = 0
         self._dropped = 0

@@ -9,7 +9,7 @@ broker, so it is not dropped any more.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
-from edged.outbox.line import Line
+from edged.outbox.keyed_queue import KeyedQueue
 from edged.outbox.records import Entry, Rank
 
 MEMORY_ENTRIES = 1024
@@ -31,9 +31,9 @@ class View:
         self.last_key = self._given_key = 0
         self.entries = dict.fromkeys(Rank, 0)
         self.bytes = dict.fromkeys(Rank, 0)
-        self.unsaved = Line()
+        self.unsaved = KeyedQueue()
         self.saving: set[int] = set()
-        self._memory = Line()
+        self._memory = KeyedQueue()
         self._memory_from = 1
         self._ahead: list[Entry] = []
         self._ahead_keys: list[int] = []
@@ -77,8 +77,8 @@ class View:
         Returns:
             How many are lost.
         """
-        self._memory = Line(self._known())
-        self.unsaved = Line(self._memory)
+        self._memory = KeyedQueue(self._known())
+        self.unsaved = KeyedQueue(self._memory)
         self._done.clear()
         nothing = dict.fromkeys(Rank, 0)
         lost = self.begin(nothing, nothing, 0)

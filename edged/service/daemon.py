@@ -32,7 +32,7 @@ from edged.service.reloading import Changes, Reloads, changes
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
-from edged.service.voice import Subject, Voice
+from edged.service.states import Device, StatePublisher
 from edged.settings import LoadedSettings, Settings
 from edged.urls import redacted
 from edged.web import LocalEndpoint
@@ -95,21 +95,21 @@ class Service:
         self._outbox = outbox_of(loaded, lambda: topics_of(self._settings), once=once)
         counts = Counts()
         self._publisher = Publisher(_sender(loaded.settings), self._outbox, counts.saw)
-        subject = Subject(
+        device = Device(
             settings=lambda: self._settings,
             link=lambda: self._link,
             cameras=lambda: self._cameras,
             models=lambda: self._models.served,
             started_at_s=time.time(),
         )
-        self._voice = Voice(subject, self._outbox, counts, None if once else state_folder(loaded))
-        self._models = Models(once=once, on_change=self._voice.model, checkpoint=self._checkpoint)
+        self._states = StatePublisher(device, self._outbox, counts, None if once else state_folder(loaded))
+        self._models = Models(once=once, on_change=self._states.model, checkpoint=self._checkpoint)
         self._cameras = Cameras(
             once=once,
             models=lambda: self._models.served,
             publisher=self._publisher,
             overrides=None if once else Overrides(state_folder(loaded)),
-            on_state=self._voice.camera,
+            on_state=self._states.camera,
         )
         self._reloads = Reloads()
         self._orders = self._make_orders()
@@ -148,19 +148,19 @@ class Service:
     def _make_link(self, loaded: LoadedSettings) -> Link:
         settings = loaded.settings
         listeners = {}
-        if settings.mqtt.homeassistant and self._voice.household:
-            listeners[BIRTH_TOPIC] = self._voice.household.hear
+        if settings.mqtt.homeassistant and self._states.homeassistant:
+            listeners[BIRTH_TOPIC] = self._states.homeassistant.hear
         return Link(
             _link_options(loaded),
             topics=topics_of(settings),
             outbox=self._outbox,
-            on_change=self._voice.link_changed,
+            on_change=self._states.link_changed,
             on_command=None if self._once else self._orders.take,
             listeners=listeners,
         )
 
     def _make_orders(self) -> Orders:
-        cameras = CameraOrders(self._cameras, self._voice.snapshot)
+        cameras = CameraOrders(self._cameras, self._states.snapshot)
         return Orders(
             self._answer,
             models=lambda: self._models.served,
@@ -198,7 +198,7 @@ class Service:
         self._cameras.forget_all_but(settings.cameras)
         for name, section in settings.cameras.items():
             self._cameras.start(name, section)
-        self._voice.everything()
+        self._states.everything()
         self._models.watch()
 
     def _checkpoint(self) -> None:
@@ -232,14 +232,14 @@ class Service:
         if self._reloads.take() or by_signal:
             self._handle_reload()
         self._cameras.connect_missing()
-        self._voice.counts()
+        self._states.counts()
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
         next_health_s = time.monotonic() + HEALTH_EVERY_S
         while not self._told_to_end():
             if self._tick_s >= next_health_s:
-                self._voice.health()
+                self._states.health()
                 next_health_s = self._tick_s + HEALTH_EVERY_S
             self._end_if_nothing_is_left()
         return 0
@@ -293,7 +293,7 @@ class Service:
             self._reloads.answer({"ok": False, "error": STOPPING})
             return
         except EdgedError as error:
-            self._voice.remember(str(error))
+            self._states.remember(str(error))
             log.error("reload refused, everything goes on as before", error=str(error))
             self._reloads.answer({"ok": False, "error": redacted(str(error))})
             return
@@ -330,7 +330,7 @@ class Service:
             self._replace_link(loaded, change)
         self._loaded = loaded
         self._swap(new, fresh, change)
-        self._voice.everything()
+        self._states.everything()
         return change.sections
 
     def _load_models(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
@@ -340,9 +340,9 @@ class Service:
         except (EdgedError, _ToldToEndError):
             for name in uses(new):
                 if name in self._models.served:
-                    self._voice.model(self._models.served[name])
+                    self._states.model(self._models.served[name])
                 else:
-                    self._voice.take_back_model(name)
+                    self._states.take_back_model(name)
             raise
 
     def _replace_link(self, loaded: LoadedSettings, change: Changes) -> None:
@@ -358,7 +358,7 @@ class Service:
             self._loaded, self._link = loaded, self._make_link(loaded)
 
         moved = (topics_of(old), old.mqtt.url) != (topics_of(loaded.settings), mqtt.url)
-        self._voice.move(switch, take_back=moved)
+        self._states.move(switch, take_back=moved)
         before.stop(2.0)
         self._link.start()
 
@@ -368,7 +368,7 @@ class Service:
         self._cameras.end(change.gone)
         for name in change.gone:
             if name not in new.cameras:
-                self._voice.take_back_camera(name)
+                self._states.take_back_camera(name)
         self._cameras.forget_all_but(new.cameras)
         at_work = self._cameras.sections
         for name, section in new.cameras.items():
@@ -378,7 +378,7 @@ class Service:
         for model in retired:
             model.stop()
             if model.name not in self._models.served:
-                self._voice.take_back_model(model.name)
+                self._states.take_back_model(model.name)
         self._models.watch()
 
     # Ending

@@ -15,7 +15,7 @@ COLLECT_S = 5.0
 """Between two announcements for labels that were found first: each is the whole message."""
 
 
-class Household:
+class HomeAssistant:
     """Keeps Home Assistant told. `tell` belongs to the main thread; `hear` may be called from any."""
 
     def __init__(self, announcer: Announcer, counts: Counts, repeat: Callable[[str], None]) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import queue
 import random
 import shutil
 import signal
@@ -13,15 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
 import toy_models
 from clips import solid_frame, write_clip
 from daemons import Daemon, alive, children, write_config
 from mosquitto_broker import Listener, Mosquitto, until
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from operators import Operator
 
 Brokers = Callable[..., Mosquitto]
 FPS = 25
@@ -551,35 +547,6 @@ def operator_waits(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return answer
 
 
-class Operator:
-    """Somebody who sends commands over MQTT 5 and hears the answers."""
-
-    def __init__(self, broker: Mosquitto) -> None:
-        self.answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_message = lambda _client, _, message: self.answers.put(json.loads(message.payload))
-        self._client.connect("localhost", broker.port)
-        self._client.subscribe("me/answers", qos=1)
-        self._client.loop_start()
-
-    def __enter__(self) -> "Operator":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def send(self, verb: str, **arguments: Any) -> None:
-        properties = Properties(PacketTypes.PUBLISH)
-        properties.ResponseTopic = "me/answers"
-        payload = json.dumps(arguments).encode()
-        self._client.publish(f"edged/box/cmd/{verb}", payload, qos=1, properties=properties)
-
-    def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        self.send(verb, **arguments)
-        return self.answers.get(timeout=20)
-
-
 class TestCommands:
     def test_a_version_is_activated_and_rolled_back_and_the_answer_says_what_became_of_it(
         self, box: Callable[..., Box]
@@ -672,16 +639,15 @@ class TestCommands:
         with Listener(here.broker) as listener, here.run() as daemon, Operator(here.broker) as operator:
             assert listener.wait_for(lambda: serves(listener, 4), 20), daemon.log
             orders = [1, 3, 2, 4, 1, 2, 3]
-            for number in orders:
-                operator.send("model/activate", name="m", version=number)
-            operator.send("model/rollback", name="m")
-            answers = [operator.answers.get(timeout=20) for _ in range(len(orders) + 1)]
+            sent = [operator.send("model/activate", name="m", version=number) for number in orders]
+            sent.append(operator.send("model/rollback", name="m"))
+            answers = [operator.answer(one) for one in sent]
             assert any(answer["ok"] for answer in answers)
             final = int((here.store / "m" / "pinned").read_text())
             assert listener.wait_for(lambda: serves(listener, final), 20), daemon.log
-            operator.send("model/activate", name="m", version=1)
+            last = operator.send("model/activate", name="m", version=1)
             assert daemon.says("version asked for model=m version=1 ", 10, times=orders.count(1) + 1), (
                 daemon.log
             )
             assert daemon.end(5) == 0  # a swap during the end
-            assert "ok" in operator.answers.get(timeout=5)
+            assert "ok" in operator.answer(last, 5)

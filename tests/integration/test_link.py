@@ -6,14 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mosquitto_broker import Listener, until
+from outboxes import outbox
 from real_parts import unavailable
 
 from edged.mqtt.link import Link, LinkOptions, LinkState
@@ -27,25 +26,6 @@ FRONT = TOPICS.detections("front")
 
 def options(url: str, **more) -> LinkOptions:
     return LinkOptions(broker_address(url), client_id="edged-gate-7", **more)
-
-
-OPEN: list[DiskOutbox] = []
-
-
-@pytest.fixture(autouse=True)
-def _outboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield
-    for box in OPEN:
-        box.close(10)
-    OPEN.clear()
-
-
-def outbox() -> DiskOutbox:
-    box = DiskOutbox(Path(tempfile.mkdtemp()) / "outbox", 64 << 20, 3600.0)
-    OPEN.append(box)
-    box.start()
-    return box
 
 
 def result(number: int) -> bytes:

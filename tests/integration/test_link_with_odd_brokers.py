@@ -1,19 +1,16 @@
 """The link against a broker that misbehaves: nothing is lost, one bad message does not hold the others up."""
 
 import json
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from mosquitto_broker import until
+from outboxes import outbox
 from scripted_broker import Published, Script, ScriptedBroker
 
 from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
-from edged.outbox import DiskOutbox
 from edged.urls import broker_address
 
 TOPICS = Topics("edged", "gate-7")
@@ -22,25 +19,6 @@ FRONT = TOPICS.detections("front")
 
 def options(url: str, **more) -> LinkOptions:
     return LinkOptions(broker_address(url), client_id="edged-gate-7", **more)
-
-
-OPEN: list[DiskOutbox] = []
-
-
-@pytest.fixture(autouse=True)
-def _outboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield
-    for box in OPEN:
-        box.close(10)
-    OPEN.clear()
-
-
-def outbox() -> DiskOutbox:
-    box = DiskOutbox(Path(tempfile.mkdtemp()) / "outbox", 64 << 20, 3600.0)
-    OPEN.append(box)
-    box.start()
-    return box
 
 
 def result(number: int) -> bytes:

@@ -6,59 +6,18 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mosquitto_broker import until
+from outboxes import holds, numbers, put
 from structlog.testing import capture_logs
 
-from edged.outbox import DiskOutbox, Gap, disk
+from edged.outbox import DiskOutbox, disk
 from edged.outbox.database import NAME, Database
 
 Open = Callable[..., DiskOutbox]
-
-
-def told(gap: Gap) -> tuple[str, bytes]:
-    return "gap", f"{gap.reason} {gap.count}".encode()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "outbox"
-
-
-@pytest.fixture
-def open_(folder: Path) -> Iterator[Open]:
-    made: list[DiskOutbox] = []
-
-    def opened(max_bytes: int = 1 << 26, max_age_s: float = 3600.0, **options: object) -> DiskOutbox:
-        outbox = DiskOutbox(folder, max_bytes, max_age_s, gap_message=told, **options)  # type: ignore[arg-type]
-        made.append(outbox)
-        outbox.start()
-        return outbox
-
-    yield opened
-    for outbox in made:
-        outbox.close(10)
-
-
-def put(outbox: DiskOutbox, *numbers: int, size: int = 20) -> None:
-    for number in numbers:
-        outbox.append("t", message(number, size), qos=1)
-
-
-def message(number: int, size: int = 20) -> bytes:
-    return b'{"id":"%06d"}' % number + b" " * (size - 15)
-
-
-def numbers(outbox: DiskOutbox, key: int = 0, limit: int = 100_000) -> list[int]:
-    return [int(entry.payload[7:13]) for entry in outbox.after(key, limit) if entry.topic == "t"]
-
-
-def holds(outbox: DiskOutbox, count: int) -> bool:
-    """It is open, and so many wait, all of them seen."""
-    return until(lambda: len(outbox.after(0, 1_000_000)) >= count, 10)
 
 
 def files(folder: Path) -> set[str]:

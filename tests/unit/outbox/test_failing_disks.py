@@ -8,60 +8,27 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+import outboxes
 import pytest
 from mosquitto_broker import until
+from outboxes import holds, numbers
 from structlog.testing import capture_logs
 
-from edged.outbox import DiskOutbox, Gap, Rank, disk, spool, view
+from edged.outbox import DiskOutbox, Rank, disk, spool, view
 from edged.outbox.database import NAME, Database
 
 Open = Callable[..., DiskOutbox]
 
 
-def told(gap: Gap) -> tuple[str, bytes]:
-    return "gap", f"{gap.reason} {gap.count}".encode()
+put = partial(outboxes.put, size=100)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "outbox"
-
-
-@pytest.fixture
-def open_(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "RETRY_S", 0.1)
-    made: list[DiskOutbox] = []
-
-    def opened(max_bytes: int = 1 << 26, max_age_s: float = 3600.0, **options: object) -> DiskOutbox:
-        outbox = DiskOutbox(
-            options.pop("folder", folder),  # type: ignore[arg-type]
-            max_bytes,
-            max_age_s,
-            gap_message=told,
-            **options,  # type: ignore[arg-type]
-        )
-        made.append(outbox)
-        outbox.start()
-        return outbox
-
-    yield opened
-    for outbox in made:
-        outbox.close(10)
-
-
-def put(outbox: DiskOutbox, *numbers: int, size: int = 100, rank: Rank = Rank.RESULT) -> None:
-    for number in numbers:
-        outbox.append("t", b'{"id":"%06d"}' % number + b" " * (size - 15), qos=1, rank=rank)
-
-
-def numbers(outbox: DiskOutbox, key: int = 0, limit: int = 100_000) -> list[int]:
-    return [int(entry.payload[7:13]) for entry in outbox.after(key, limit) if entry.topic == "t"]
-
-
-def holds(outbox: DiskOutbox, count: int) -> bool:
-    return until(lambda: len(outbox.after(0, 1_000_000)) >= count, 10)
 
 
 def settled(outbox: DiskOutbox) -> bool:

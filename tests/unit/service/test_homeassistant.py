@@ -7,7 +7,7 @@ from edged.mqtt.homeassistant import Announced, discovery_topic
 from edged.mqtt.topics import Topics
 from edged.service import homeassistant
 from edged.service.counting import Counts
-from edged.service.homeassistant import Household
+from edged.service.homeassistant import HomeAssistant
 from edged.settings import Settings, check_settings
 
 TOPICS = Topics("edged", "box")
@@ -61,13 +61,13 @@ def counts() -> Counts:
 @pytest.fixture
 def household(
     announcer: Any, counts: Counts, repeated: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Household:
+) -> HomeAssistant:
     monkeypatch.setattr(homeassistant, "COLLECT_S", 0.0)
-    return Household(announcer, counts, repeated.append)
+    return HomeAssistant(announcer, counts, repeated.append)
 
 
 def test_it_is_said_once_and_again_when_a_label_is_found_first(
-    household: Household, announcer: Announcer, counts: Counts
+    household: HomeAssistant, announcer: Announcer, counts: Counts
 ) -> None:
     many = model(*map(str, range(80)))
     household.tell(settings(), TOPICS, many)
@@ -79,17 +79,23 @@ def test_it_is_said_once_and_again_when_a_label_is_found_first(
     assert [said.cameras[0].labels for said, _ in announcer.said] == [(), ("7",)]
 
 
-def test_labels_that_are_announced_have_a_count_from_the_start(household: Household, counts: Counts) -> None:
+def test_labels_that_are_announced_have_a_count_from_the_start(
+    household: HomeAssistant, counts: Counts
+) -> None:
     household.tell(settings(), TOPICS, model("cat", "dog"))
     assert counts.news() == [("front", "cat", 0), ("front", "dog", 0)]
 
 
-def test_labels_of_the_configuration_are_those_that_count(household: Household, announcer: Announcer) -> None:
+def test_labels_of_the_configuration_are_those_that_count(
+    household: HomeAssistant, announcer: Announcer
+) -> None:
     household.tell(settings(labels=("dog",)), TOPICS, model("cat", "dog"))
     assert announcer.said[-1][0].cameras[0].labels == ("dog",)
 
 
-def test_its_birth_has_it_said_again(household: Household, announcer: Announcer, repeated: list[str]) -> None:
+def test_its_birth_has_it_said_again(
+    household: HomeAssistant, announcer: Announcer, repeated: list[str]
+) -> None:
     household.tell(settings(), TOPICS, model("cat"))
     household.hear(b"offline")
     household.tell(settings(), TOPICS, model("cat"))
@@ -102,7 +108,7 @@ def test_its_birth_has_it_said_again(household: Household, announcer: Announcer,
 
 
 def test_switched_off_it_is_withdrawn_and_switched_on_it_is_said_anew(
-    household: Household, announcer: Announcer
+    household: HomeAssistant, announcer: Announcer
 ) -> None:
     household.tell(settings(wanted=False), TOPICS, model("cat"))
     assert (announcer.said, announcer.withdrawn) == ([], 1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.outbox.line import Line
+from edged.outbox.keyed_queue import KeyedQueue
 from edged.outbox.records import Entry, Rank
 
 
@@ -12,12 +12,12 @@ def entry(key: int, size: int = 10, rank: Rank = Rank.RESULT) -> Entry:
     return Entry(key, "t", b"x" * (size - 1), 1, 0.0, rank)
 
 
-def keys(line: Line, beyond: int = 0) -> list[int]:
+def keys(line: KeyedQueue, beyond: int = 0) -> list[int]:
     return [one.key for one in line.beyond(beyond)]
 
 
 def test_an_empty_line_has_no_first_and_nothing_beyond():
-    line = Line()
+    line = KeyedQueue()
     assert (line.first(), keys(line), list(line), len(line), bool(line), line.pop(1)) == (
         None,
         [],
@@ -30,7 +30,7 @@ def test_an_empty_line_has_no_first_and_nothing_beyond():
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 300)), max_size=300))
 def test_it_holds_what_was_put_in_and_not_taken_out_in_the_order_of_the_keys(steps: list[tuple[bool, int]]):
-    line, model, last = Line(), {}, 0
+    line, model, last = KeyedQueue(), {}, 0
     for put, number in steps:
         if put:
             last += number + 1
@@ -50,7 +50,7 @@ def test_it_holds_what_was_put_in_and_not_taken_out_in_the_order_of_the_keys(ste
 
 @pytest.mark.parametrize("stays", [[1], [1, 100_000], [50_000]])
 def test_holes_cost_nothing(stays: list[int]):
-    line = Line(entry(key) for key in range(1, 100_001))
+    line = KeyedQueue(entry(key) for key in range(1, 100_001))
     for key in range(1, 100_001):
         if key not in stays:
             line.pop(key)

@@ -1,4 +1,4 @@
-"""Entries in a line: in by growing keys at the back, out anywhere, found by key. Not synchronised.
+"""A queue of entries: in by growing keys at the back, out anywhere, found by key. Not synchronised.
 
 What is asked for costs the same however many stand in front of it, and however wide the holes are that others left.
 """
@@ -11,7 +11,7 @@ from edged.outbox.records import Entry, Rank
 _SLACK = 64
 
 
-class Line:
+class KeyedQueue:
     """Entries by key.
 
     Attributes:

@@ -14,7 +14,7 @@ from edged.service.announcing import Announcer
 from edged.service.broker import topics_of
 from edged.service.cameras import Cameras
 from edged.service.counting import Counts
-from edged.service.homeassistant import Household
+from edged.service.homeassistant import HomeAssistant
 from edged.service.posts import CameraPost
 from edged.service.report import Health, info, spool
 from edged.settings import Settings
@@ -22,7 +22,7 @@ from edged.sources.camera import SourceStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Device:
     """What is spoken of, as it is at the moment.
 
     Attributes:
@@ -40,44 +40,44 @@ class Subject:
     started_at_s: float
 
 
-class Voice:
-    """Speaks. Any thread may have a model or a camera spoken of; the rest belongs to the main thread."""
+class StatePublisher:
+    """Publishes it. Any thread may have a model or a camera published; the rest belongs to the main thread."""
 
-    def __init__(self, subject: Subject, outbox: Outbox, counts: Counts, state: Path | None) -> None:
+    def __init__(self, device: Device, outbox: Outbox, counts: Counts, state: Path | None) -> None:
         """Nothing is said yet.
 
         Args:
-            subject: What is spoken of.
+            device: What is spoken of.
             outbox: Takes health.
             counts: Of what is in the pictures.
             state: The folder of this instance; None = Home Assistant is told nothing.
         """
-        self._subject, self._outbox, self._counts = subject, outbox, counts
+        self._device, self._outbox, self._counts = device, outbox, counts
         self._health, self._lock = Health(), threading.Lock()
         announcer = Announcer(state, self._set) if state else None
-        self.household = Household(announcer, counts, self._repeat) if announcer else None
+        self.homeassistant = HomeAssistant(announcer, counts, self._repeat) if announcer else None
 
     @property
     def _topics(self) -> Topics:
-        return topics_of(self._subject.settings())
+        return topics_of(self._device.settings())
 
     def everything(self) -> None:
         """To a link that was told nothing yet."""
-        for model in self._subject.models().values():
+        for model in self._device.models().values():
             self.model(model)
-        for post in self._subject.cameras():
+        for post in self._device.cameras():
             self.camera(post)
         self.info()
         self.counts(anew=True)
 
     def info(self) -> None:
         """What the device is and runs."""
-        subject = self._subject
+        device = self._device
         message = info(
-            subject.settings().device,
-            [post.name for post in subject.cameras()],
-            list(subject.models().values()),
-            subject.started_at_s,
+            device.settings().device,
+            [post.name for post in device.cameras()],
+            list(device.models().values()),
+            device.started_at_s,
         )
         self._set(self._topics.info, message.payload())
 
@@ -85,17 +85,15 @@ class Voice:
         """Which version of a model serves."""
         if model.error:
             self.remember(str(model.error))
-        self._set(
-            self._topics.model_state(model.name), model.state(self._subject.settings().device).payload()
-        )
-        if len(self._subject.cameras()):
+        self._set(self._topics.model_state(model.name), model.state(self._device.settings().device).payload())
+        if len(self._device.cameras()):
             self.info()  # what really runs a model may have changed with its process
 
     def camera(self, post: CameraPost) -> None:
         """Whether a camera delivers."""
         with self._lock:  # the camera's thread and one that switches it must not overtake each other
-            if post in self._subject.cameras():
-                state = post.state(self._subject.settings().device)
+            if post in self._device.cameras():
+                state = post.state(self._device.settings().device)
                 self._set(self._topics.camera_state(post.name), state.payload())
 
     def counts(self, *, anew: bool = False) -> None:
@@ -104,27 +102,27 @@ class Voice:
         Args:
             anew: This link was told nothing yet.
         """
-        subject = self._subject
-        for post in subject.cameras():
+        device = self._device
+        for post in device.cameras():
             if post.camera.state.status is not SourceStatus.ONLINE:
                 self._counts.sees_nothing(post.name)
-        if self.household:
-            self.household.tell(subject.settings(), self._topics, subject.models(), anew=anew)
+        if self.homeassistant:
+            self.homeassistant.tell(device.settings(), self._topics, device.models(), anew=anew)
         for camera, label, count in self._counts.news(again=anew):
             self._set(self._topics.count(camera, label), str(count).encode())
 
     def snapshot(self, camera: str, picture: bytes) -> None:
         """A picture of a camera, if somebody can hear it now."""
-        self._subject.link().publish(self._topics.snapshot(camera), picture)
+        self._device.link().publish(self._topics.snapshot(camera), picture)
 
     def health(self) -> None:
         """How the device is doing."""
-        subject = self._subject
+        device = self._device
         message = self._health.report(
-            subject.settings().device,
-            subject.cameras(),
-            subject.models().values(),
-            spool(self._outbox, subject.link()),
+            device.settings().device,
+            device.cameras(),
+            device.models().values(),
+            spool(self._outbox, device.link()),
         )
         self._outbox.append(self._topics.health, message.payload(), qos=0, rank=Rank.TELEMETRY)
 
@@ -139,12 +137,12 @@ class Voice:
 
     def take_back_model(self, name: str) -> None:
         """A model is not used any more."""
-        self._subject.link().clear_state(self._topics.model_state(name))
+        self._device.link().clear_state(self._topics.model_state(name))
 
     def take_back_camera(self, name: str) -> None:
         """A camera is gone."""
         with self._lock:
-            link, topics = self._subject.link(), self._topics
+            link, topics = self._device.link(), self._topics
             link.clear_state(topics.camera_state(name))
             for label in self._counts.forget(name):
                 link.clear_state(topics.count(name, label))
@@ -156,26 +154,26 @@ class Voice:
             switch: Puts the other link and settings in force; nothing of a camera is said meanwhile.
             take_back: Have the broker of now forget what was said.
         """
-        subject = self._subject
+        device = self._device
         with self._lock:
             if take_back:
-                link, topics = subject.link(), self._topics
+                link, topics = device.link(), self._topics
                 for topic in (
                     topics.info,
-                    *(topics.camera_state(post.name) for post in subject.cameras()),
-                    *map(topics.model_state, subject.models()),
+                    *(topics.camera_state(post.name) for post in device.cameras()),
+                    *map(topics.model_state, device.models()),
                     *(
                         topics.count(post.name, label)
-                        for post in subject.cameras()
+                        for post in device.cameras()
                         for label in self._counts.labels(post.name)
                     ),
-                    *([discovery_topic(topics)] if subject.settings().mqtt.homeassistant else []),
+                    *([discovery_topic(topics)] if device.settings().mqtt.homeassistant else []),
                 ):
                     link.clear_state(topic)
             switch()
 
     def _set(self, topic: str, payload: bytes) -> None:
-        self._subject.link().set_state(topic, payload)
+        self._device.link().set_state(topic, payload)
 
     def _repeat(self, topic: str) -> None:
-        self._subject.link().repeat_state(topic)
+        self._device.link().repeat_state(topic)
