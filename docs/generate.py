@@ -129,7 +129,9 @@ def _kind(schema: Schema, definitions: dict[str, Schema]) -> str:
     kind = {"string": "text", "array": "list"}.get(schema["type"], str(schema["type"]))
     for inner in (schema.get("items"), schema.get("additionalProperties")):
         if isinstance(inner, dict):
-            return f"{kind} of {_kind(_resolved(inner, definitions), definitions)}"
+            branches = inner.get("anyOf", [inner])
+            kinds = [_kind(_resolved(branch, definitions), definitions) for branch in branches]
+            return f"{kind} of {' or '.join(dict.fromkeys(kinds))}"
     return kind + _bounds(schema)
 
 

@@ -1,4 +1,4 @@
-"""What comes with edged: models that have a name, and the video of the demo.
+"""What comes with edged: models that have a name, golden inputs of some, and the video of the demo.
 
 An installed wheel holds them in ``edged/bundled``; in a source checkout they lie beside the package.
 """
@@ -24,6 +24,22 @@ def model(name: str) -> Path:
     if name not in model_names():
         raise InputNotFound(f"bundled model {name}", f"is not in {_home()}", "install edged again")
     return _home() / "models" / name
+
+
+def golden(name: str, label: str) -> Path:
+    """The rows that a bundled sensor model of version 1 is tested with before it serves.
+
+    Args:
+        name: Of the model.
+        label: What it says of them.
+
+    Raises:
+        InputNotFound: This installation does not have them.
+    """
+    rows = model(name) / "1" / "golden" / f"{label}.csv"
+    if not rows.is_file():
+        raise InputNotFound(str(rows), "rows of a bundled model are missing", "install edged again")
+    return rows
 
 
 def demo_video() -> Path:

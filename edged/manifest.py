@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edged.errors import BadInput, InputNotFound, ModelRejected
 from edged.geometry import Fit
@@ -18,12 +18,13 @@ from edged.geometry import Fit
 MAX_TOML_BYTES = 1024**2
 MAX_LABELS_BYTES = 4 * 1024**2
 
-PerChannel = float | tuple[float, float, float]
+PerChannel = float | tuple[float, ...]
+"""One for all, or one for each colour channel of a picture, or for each field of a row."""
 
 
 def _divisor(value: PerChannel) -> PerChannel:
     if value == 0 or (isinstance(value, tuple) and 0 in value):
-        raise ValueError("a number other than 0, or one for each of three channels")
+        raise ValueError("a number other than 0, or one for each channel or field")
     return value
 
 
@@ -42,25 +43,38 @@ class InputManifest(_Table):
     std: Annotated[PerChannel, AfterValidator(_divisor)] | None = None
     fit: Fit | None = None
     pad: Annotated[int, Field(ge=0, le=255)] | None = None
+    fields: tuple[str, ...] | None = None
+    window: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 class OutputManifest(_Table):
-    """Table ``[output]``: which answers are kept."""
+    """Table ``[output]``: which answers are kept, and from which score on a window of rows is an anomaly."""
 
     min_score: Annotated[float, Field(ge=0, le=1)] | None = None
     iou: Annotated[float, Field(gt=0, le=1)] | None = None
     max_detections: Annotated[int, Field(ge=1, le=10000)] | None = None
+    threshold: float | None = None
+    error: Literal["mse", "mae"] | None = None
 
 
 class ExpectedObject(_Table):
     """What must come out for a golden input.
 
     ``box`` is x1, y1, x2, y2 in the pixels of the picture; without it the label is that of the whole input: of a window
-    of sensor rows, or of a picture of one class.
+    of sensor rows, or of a picture of one class. Of a window, ``anomaly`` or ``value`` (of an anomaly: its score) may
+    stand in its place.
     """
 
-    label: str
+    label: str | None = None
     box: tuple[float, float, float, float] | None = None
+    anomaly: bool | None = None
+    value: float | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ExpectedObject":
+        if self.label is None and self.anomaly is None and self.value is None:
+            raise ValueError("a table with a label, an anomaly or a value")
+        return self
 
 
 class Golden(_Table):
@@ -132,6 +146,39 @@ class InputRecipe:
         if self.layout == "NCHW":
             return (1, self.channels, self.height, self.width)
         return (1, self.height, self.width, self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecipe:
+    """How windows of rows become the inputs of one model: everything that preparing them needs.
+
+    Attributes:
+        features: Fields of a row that the model takes.
+        names: Of those, in order; empty where the model does not say, then they count by position.
+        texts: Positions of those that are texts, not numbers.
+        window: Rows to one inference; 0 = as many as the sensor's window has.
+        batch: Windows to one inference at most; 1 where the model has no batch axis.
+        dtype: ``float32`` or ``float64``: how numbers travel to it.
+        values: Numbers that fit into one lane of the worker's memory.
+    """
+
+    features: int
+    names: tuple[str, ...] = ()
+    texts: tuple[int, ...] = ()
+    window: int = 0
+    batch: int = 1
+    dtype: Literal["float32", "float64"] = "float32"
+    values: int = 1
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Of a lane's memory, in numbers."""
+        return (self.values,)
+
+    def at_once(self, rows: int) -> int:
+        """Windows of so many rows that go into one inference; 0 = not even one."""
+        numbers = max(1, rows * (self.features - len(self.texts)))
+        return min(self.batch, self.values // numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class Shadow:
             if process is None:
                 continue
             if look is None or look[0] is not process:
-                look = (process, Look(process, process.description.input))
+                look = (process, Look(process, process.description.picture))
             seen: Seen | str
             try:
                 seen = look[1].see(result.frame)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edged import __version__, logs
-from edged.cli import config, detect, model, run
+from edged.cli import config, detect, model, run, score
 from edged.cli.demo import demo
 from edged.cli.watch import watch
 from edged.errors import EdgedError
@@ -20,13 +20,15 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="edged",
-    help="Cameras in, detections out over MQTT.\n\nExample: edged run --camera rtsp://10.0.0.5/1 --model yolox.onnx",
+    help="Cameras and sensors in, detections and scores out over MQTT.\n\n"
+    "Example: edged run --camera rtsp://10.0.0.5/1 --model yolox.onnx",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.command(help=run.HELP)(run.run)
 app.command(help=detect.HELP)(detect.detect)
+app.command(help=score.HELP)(score.score)
 app.command()(demo)
 app.command()(watch)
 app.add_typer(config.app, name="config")

@@ -14,9 +14,10 @@ from edged.bundle import model_path
 from edged.errors import UsageError
 from edged.modelstore import find_at
 from edged.settings import provider_name
-from edged.worker.answer import Answer, Answering, Candidate
+from edged.worker.answer import Answer, Answering, Candidate, Scored
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.journal import Journal
+from edged.worker.wire import Texts, pack_request, unpack_detections, unpack_scores
 
 
 class LocalModel:
@@ -28,9 +29,9 @@ class LocalModel:
 
     def load(self) -> ModelDescription:
         """Load, try and understand it."""
-        from edged.worker.model import LoadedModel
+        from edged.worker.loading import load_model
 
-        self._model = LoadedModel(self._request, self._journal)
+        self._model = load_model(self._request, self._journal)
         recipe = self._model.description.input
         self._tensor = np.zeros(recipe.shape, recipe.dtype)
         return self._model.description
@@ -41,7 +42,14 @@ class LocalModel:
 
     def answer(self, _lane: int) -> Answer:
         """What the model finds in it."""
-        return self._model.answer(self._tensor)
+        reply = self._model.serve(self._tensor, b"")
+        return Answer(unpack_detections(reply.body), reply.inference_ms, reply.decode_ms)
+
+    def score(self, _lane: int, numbers: NDArray[Any], texts: Texts = ()) -> Scored:
+        """What the model says about windows of rows."""
+        self._tensor[: numbers.size] = numbers.reshape(-1)
+        reply = self._model.serve(self._tensor, pack_request(numbers.shape[0], numbers.shape[1], texts))
+        return Scored(unpack_scores(reply.body), reply.inference_ms, reply.decode_ms)
 
 
 def providers_of(given: Sequence[str] | None) -> tuple[str, ...]:

@@ -34,9 +34,10 @@ def demo(
     *,
     seconds: Annotated[float, typer.Option(help="End after so long; 0 = on Ctrl-C.", min=0)] = 0.0,
 ) -> None:
-    """Show edged at work: a video as camera, a model, a broker, and what a subscriber receives.
+    """Show edged at work: a camera, a sensor, a model of each, a broker, and what a subscriber receives.
 
-    All of it is bundled. It listens on the loopback only and leaves nothing behind.
+    The camera is a video, the sensor a vibration in which a bearing goes bad now and then. All of it is bundled.
+    It listens on the loopback only and leaves nothing behind.
 
     Example: edged demo --seconds 30
     """
@@ -94,7 +95,7 @@ def _signals() -> "Iterator[Callable[[], bool]]":
 def _introduce(url: str) -> None:
     address = broker_address(url)
     program = "edged" if shutil.which("edged") else Path(sys.executable).with_name("edged")
-    print(f"A video as camera, the daemon, and a broker at {url}")
+    print(f"A camera, a sensor, the daemon, and a broker at {url}")
     print("To see its messages from another terminal:")
     print(f"  mosquitto_sub -h {address.host} -p {address.port} -v -t '{BASE}/#'")
     print(f"  {program} watch --mqtt {url}\n", flush=True)
@@ -137,6 +138,22 @@ def _sum_up(board: "Board", elapsed_s: float) -> None:
     from edged.demo.view import counted
 
     print(f"{board.results:,} results in {elapsed_s:.0f} s: {counted(board.objects)}")
+    print(_about_vibration(board))
+
+
+def _about_vibration(board: "Board") -> str:
+    """What came of the sensor. That nothing did is said, and no failure: its model is the second one that is loaded."""
+    from edged.demo.stage import SENSOR
+    from edged.demo.view import counted
+
+    if not board.windows:
+        state = board.sensors.get(SENSOR)
+        why = f": {state.why}" if state and state.why else "; it needs more time"
+        return f"no window of vibration was scored{why}"
+    windows = f"{board.windows:,} window{'' if board.windows == 1 else 's'} of vibration"
+    if not board.faults:
+        return f"{windows}, no fault seen"
+    return f"{windows}, faults seen: {counted(board.faults)}"
 
 
 class _Screen(Protocol):

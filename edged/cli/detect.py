@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from edged.cli.answering import answering, providers_of
+from edged.cli.naming import model_info
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
 from edged.urls import redacted
@@ -59,7 +60,7 @@ def detect(
     with answering(request) as (answers, description):
         for reason in description.provider_refused:
             print(f"edged: passed over {reason}; {description.provider} is used", file=sys.stderr)
-        look = Look(answers, description.input)
+        look = Look(answers, description.picture)
         printer = JsonPrinter(description) if as_json else PagePrinter(description)
         for name in inputs:
             try:
@@ -111,14 +112,10 @@ class JsonPrinter:
 
     def __init__(self, description: ModelDescription) -> None:
         from edged.mqtt.ids import MessageIds
-        from edged.mqtt.payloads import ModelInfo
         from edged.settings import check_settings
 
         self._device = check_settings({}, name="environment").settings.device
-        name = Path(description.path)
-        stem = name.parent.parent.name if name.parent.name.isdecimal() else name.stem
-        version = int(name.parent.name) if name.parent.name.isdecimal() else 1
-        self._model = ModelInfo(stem, max(1, version), description.digest, description.provider)
+        self._model = model_info(description)
         self.labels = description.labels
         self._ids = MessageIds(clock=time.time, randomness=os.urandom)
 

@@ -61,7 +61,7 @@ def evaluate(
                 f"has none of the model's classes ({', '.join(description.labels[:5])} …)",
                 "name its categories as the model does, in labels.txt or model.toml",
             )
-        look = Look(answers, description.input)
+        look = Look(answers, description.picture)
         seen, other = _look_at_all(look, truth.images, files)
     found = {number: one.detections for number, one in seen.items()}
     accuracy = compare(truth, found, matching.category)

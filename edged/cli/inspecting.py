@@ -117,6 +117,11 @@ def _tensors(known: Mapping[str, Any]) -> Iterator[_Row]:
 def _prepared(known: Mapping[str, Any]) -> Iterator[_Row]:
     if "input" in known:
         recipe = known["input"]
+        if "features" in recipe:
+            yield from _rows_taken(recipe)
+            if known.get("labels"):
+                yield "labels", _listed(known["labels"])
+            return
         yield (
             "picture",
             f"{recipe['width']} × {recipe['height']} {recipe['color']} {recipe['layout']} {recipe['dtype']}, "
@@ -131,6 +136,15 @@ def _prepared(known: Mapping[str, Any]) -> Iterator[_Row]:
             "kept",
             f"score ≥ {known['min_score']}, IoU {known['iou']}, {known['max_detections']} at most",
         )
+
+
+def _rows_taken(recipe: Mapping[str, Any]) -> Iterator[_Row]:
+    window = f"windows of {recipe['window']} rows" if recipe["window"] else "windows of any number of rows"
+    taken = "each row" if recipe["window"] == 1 else window
+    texts = f", {len(recipe['texts'])} of them texts" if recipe["texts"] else ""
+    yield "rows", f"{taken}, {recipe['features']} fields{texts}, {recipe['batch']} at once"
+    if recipe["names"]:
+        yield "fields", _listed(recipe["names"])
 
 
 def _run(known: Mapping[str, Any]) -> Iterator[_Row]:

@@ -10,6 +10,7 @@ import typer
 
 from edged.cli.answering import candidate, providers_of, resolved
 from edged.errors import EdgedError, UsageError
+from edged.manifest import RowRecipe
 from edged.worker.description import LoadRequest, ModelDescription
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def try_model(
     path: Annotated[Path, typer.Argument(help="An ONNX file, a folder that holds one, or a bundled model.")],
     look_at: Annotated[
         str | None,
-        typer.Argument(metavar="[INPUT]", help="Picture, folder or video to look at with it."),
+        typer.Argument(metavar="[INPUT]", help="Picture, folder, video or file of rows to look at with it."),
     ] = None,
     *,
     save: Annotated[
@@ -103,7 +104,10 @@ def _look(
     save: Path | None,
     keep: Callable[[dict[str, Any]], None] | None,
 ) -> None:
-    """What the model sees, as `edged detect` shows it; ``keep`` takes messages instead."""
+    """What the model sees, as `edged detect` and `edged score` show it; ``keep`` takes messages instead."""
+    if isinstance(description.input, RowRecipe):
+        _score(model, description, name, keep)
+        return
     from edged.cli.detect import JsonPrinter, PagePrinter, look_at
     from edged.worker.looking import Look
 
@@ -116,8 +120,24 @@ def _look(
                 keep(json.loads(self.message(seen)))
 
     printer = Keeper(description) if keep else PagePrinter(description)
-    look_at(name, Look(model, description.input), printer, save=save, every=1, note=fail)
+    look_at(name, Look(model, description.picture), printer, save=save, every=1, note=fail)
     printer.close()
+
+
+def _score(
+    model: "Answering",
+    description: ModelDescription,
+    name: str,
+    keep: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    from edged.cli.score import JsonPrinter, PagePrinter, score_file
+
+    class Keeper(JsonPrinter):
+        def say(self, line: bytes) -> None:
+            if keep:
+                keep(json.loads(line))
+
+    score_file(name, model, description, Keeper(description) if keep else PagePrinter(description))
 
 
 def _document(

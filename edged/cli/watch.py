@@ -119,9 +119,10 @@ def _table(rows: "list[Row]") -> "Table":
 
 
 def _state(row: "Row") -> str:
-    """``online; dropped: full``."""
+    """``online; alarm; dropped: full``."""
+    alarm = "alarm" if row.alarm else ""
     dropped = f"dropped: {', '.join(row.reasons)}" if row.reasons else ""
-    return "; ".join(filter(None, [f"{row.state}: {row.why}" if row.why else row.state, dropped]))
+    return "; ".join(filter(None, [f"{row.state}: {row.why}" if row.why else row.state, alarm, dropped]))
 
 
 def _numbers(row: "Row") -> list[str]:

@@ -1,4 +1,4 @@
-"""What the demo runs: a broker, and the daemon with the bundled video as its camera.
+"""What the demo runs: a broker, and the daemon with the bundled video as its camera and a vibration as its sensor.
 
 The daemon is `edged run` with a configuration like anybody's; only the folder that holds it is temporary.
 """
@@ -11,17 +11,35 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 from edged import bundle
+from edged.demo import vibration
 from edged.demo.process import started
 from edged.errors import CannotWrite, EdgedError, Unreachable
 
 DEVICE, CAMERA, MODEL = "demo", "conveyor", "parcel-codes"
+SENSOR, SENSOR_MODEL = "motor", "bearing-vibration"
 BROKER_START_S = 30.0
 LOOK_UP_S = 0.1
 MAX_LOG_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What is bundled.
+
+    Attributes:
+        model: Of the camera.
+        video: Played by the camera.
+        sensor_model: Of the sensor.
+    """
+
+    model: Path
+    video: Path
+    sensor_model: Path
 
 
 class Stage:
@@ -53,17 +71,19 @@ class Stage:
 
 @contextlib.contextmanager
 def staged(told_to_end: Callable[[], bool]) -> Iterator[Stage]:
-    """The demo's broker and daemon, started; ended with the context.
+    """The demo's broker and daemon, started, and a signal for its sensor; ended with the context.
 
     Args:
         told_to_end: Ends the wait for the broker.
 
     Raises:
-        InputNotFound: The bundled model or video is not there.
-        CannotWrite: No temporary folder.
+        InputNotFound: A bundled model, its rows or the video is not there.
+        CannotWrite: No temporary folder, or no FIFO in it.
         Unreachable, EdgedError: The broker does not start.
     """
-    model, video = bundle.model(MODEL), bundle.demo_video()
+    paths = Paths(bundle.model(MODEL), bundle.demo_video(), bundle.model(SENSOR_MODEL))
+    labels = (vibration.NORMAL, *vibration.FAULTS)
+    recordings = {label: vibration.recording(bundle.golden(SENSOR_MODEL, label)) for label in labels}
     try:
         temporary = tempfile.TemporaryDirectory(prefix="edged-demo-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -74,13 +94,19 @@ def staged(told_to_end: Callable[[], bool]) -> Iterator[Stage]:
         broker = running.enter_context(started("edged.demo.broker", log=log, stdout=subprocess.PIPE))
         url = f"mqtt://127.0.0.1:{_port(broker, log, told_to_end)}"
         config = folder / "edged.toml"
-        config.write_text(configuration(url, model, video), encoding="utf-8")
+        fifo = _fifo(folder / f"{SENSOR}.fifo")
+        config.write_text(configuration(url, fifo, paths), encoding="utf-8")
         daemon = running.enter_context(started("edged", "run", "-c", str(config), log=folder / "daemon.log"))
+        running.enter_context(vibration.played(vibration.Player(fifo, vibration.story(recordings))))
         yield Stage(url, folder, {"broker": broker, "daemon": daemon})
 
 
-def configuration(url: str, model: Path, video: Path) -> str:
-    """The daemon's ``edged.toml``."""
+def configuration(url: str, fifo: Path, paths: Paths) -> str:
+    """The daemon's ``edged.toml``.
+
+    One window in eighteen of a sound bearing is called faulty, so two in a row raise the alarm. A slow machine makes
+    rows wait in the FIFO, where whoever writes them notices: of windows, a few.
+    """
     return f"""\
 device = "{DEVICE}"
 
@@ -91,15 +117,36 @@ path = "state"
 url = "{url}"
 
 [models.{MODEL}]
-path = {_quoted(model)}
+path = {_quoted(paths.model)}
 
 [cameras.{CAMERA}]
-url = {_quoted(video)}
+url = {_quoted(paths.video)}
 models = ["{MODEL}"]
+
+[models.{SENSOR_MODEL}]
+path = {_quoted(paths.sensor_model)}
+
+[sensors.{SENSOR}]
+url = {_quoted(fifo)}
+format = "csv"
+columns = ["x", "y", "z"]
+queue = 2
+models = ["{SENSOR_MODEL}"]
+raise_after = 2
+clear_after = 2
 
 [http]
 listen = ""
 """
+
+
+def _fifo(path: Path) -> Path:
+    try:
+        os.mkfifo(path)
+    except OSError as error:
+        remedy = "set TMPDIR to a folder on a local disk"
+        raise CannotWrite(str(path), f"cannot be made a FIFO ({error.strerror})", remedy) from error
+    return path
 
 
 def _quoted(path: Path) -> str:

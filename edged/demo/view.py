@@ -15,12 +15,13 @@ from rich.text import Text
 
 from edged.demo.board import Board
 from edged.mqtt.payloads import DetectionsMessage
-from edged.mqtt.tally import Row, one_line
+from edged.mqtt.sensor_payloads import SensorMessage
+from edged.mqtt.tally import Row, one_line, outcome_in_words
 
-SKETCH_COLUMNS, MAX_SKETCH_LINES = 38, 14
+SKETCH_COLUMNS, MAX_SKETCH_LINES = 38, 12
 """Of the frame with its boxes."""
-MAX_LABELS = 6
-MAX_FINDS = 6
+MAX_LABELS = 5
+MAX_FINDS = 5
 COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
 GOOD = {"online", "version"}
 
@@ -60,17 +61,26 @@ def picture(board: Board, moment: Moment) -> RenderableType:
 
 def line(board: Board, moment: Moment) -> str:
     """The figures in one line, for output that is no terminal."""
-    rates = sum(row.rate for row in board.rows(moment.now_s))
-    figures = [f"{rates:.1f} results/s"]
-    figures += [f"{board.inference_ms(model):.1f} ms an inference" for model in board.models]
+    rows = board.rows(moment.now_s)
+    rate = sum(row.rate for row in rows if row.source.startswith("camera/"))
+    figures = [f"{rate:.1f} results/s"]
+    models = dict.fromkeys(message.model.name for message in board.newest.values())
+    figures += [f"{board.inference_ms(model):.1f} ms an inference" for model in models]
     figures += [f"age {board.age_ms(camera):.0f} ms" for camera in board.newest]
-    return f"{', '.join(figures)}; now {counted(_now(board)) or 'nothing'}"
+    parts = [", ".join(figures), f"now {counted(_now(board)) or 'nothing'}"]
+    for row in rows:
+        kind, name = _named(row)
+        if kind == "sensor" and name in board.scored:
+            parts.append(f"{name}: {_figures(board, row)}")
+    return "; ".join(parts)
 
 
 def states(board: Board, moment: Moment) -> dict[str, str]:
     """What each part says of itself, by its name, in one line."""
     return {
-        " ".join(_named(row)): ", ".join(filter(None, [row.state, row.why, _about(board, row, moment)]))
+        " ".join(_named(row)): ", ".join(
+            filter(None, [row.state, row.why, _alarm(board, row), _about(board, row, moment)])
+        )
         for row in board.rows(moment.now_s)
     }
 
@@ -87,13 +97,41 @@ def _sources(board: Board, moment: Moment) -> RenderableType:
     table.add_column(min_width=9)
     table.add_column()
     for row in board.rows(moment.now_s):
-        state = Text(row.state, "green" if row.state.split(" ")[0] in GOOD else "red")
         says = ", ".join(filter(None, [row.why, _about(board, row, moment), _figures(board, row)]))
-        cells = [*(Text(part) for part in _named(row)), state, Text(says)]
-        for cell in cells:
-            cell.no_wrap, cell.overflow = True, "ellipsis"
-        table.add_row(*cells)
+        table.add_row(*_cells(*_named(row), _state(board, row), says))
+    if board.alarms:
+        table.add_row(*_cells("alarms", "", "", ", ".join(_when(message) for message in board.alarms)))
     return table if table.rows else Text("The daemon starts.", "dim")
+
+
+def _cells(*parts: str | Text) -> list[Text]:
+    cells = [part if isinstance(part, Text) else Text(part) for part in parts]
+    for cell in cells:
+        cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cells
+
+
+def _state(board: Board, row: Row) -> Text:
+    """An alarm stands in its place: a sensor that raises one is online."""
+    if _alarm(board, row):
+        return Text("alarm", "bold red")
+    return Text(row.state, "green" if row.state.split(" ")[0] in GOOD else "red")
+
+
+def _alarm(board: Board, row: Row) -> str:
+    """``alarm: inner 0.96``, with what raised it; empty while none is up."""
+    kind, name = _named(row)
+    raised = board.alarm(name) if kind == "sensor" and row.state in GOOD else None
+    return f"alarm: {_said(raised)}" if raised else ""
+
+
+def _said(message: SensorMessage) -> str:
+    return outcome_in_words(message.result.model_dump(exclude_none=True))
+
+
+def _when(message: SensorMessage) -> str:
+    """``18:30:55 inner``."""
+    return f"{message.captured_at[11:19]} {one_line(message.result.label or 'anomaly')}"
 
 
 def _named(row: Row) -> tuple[str, str]:
@@ -122,6 +160,8 @@ def _figures(board: Board, row: Row) -> str:
         return f"{inference_ms:.1f} ms an inference"
     if kind == "camera" and row.messages:
         return f"{row.rate:.1f} results/s, age {board.age_ms(name):.0f} ms"
+    if kind == "sensor" and name in board.scored:
+        return f"{_said(board.scored[name])}, {row.rate:.1f} windows/s"
     return ""
 
 

@@ -10,11 +10,12 @@ import math
 import mmap
 import stat
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from edged.errors import InputNotFound, ModelRejected
+from edged.inference.classlabels import ClassLabels
+from edged.inference.protobuf import Malformed, fields, message, numbers, text
 
 MAX_FILE_BYTES = 4 * 1024**3
 MAX_NODES = 1_000_000
@@ -23,7 +24,6 @@ MAX_DEPTH = 8
 MAX_METADATA = 1000
 MAX_METADATA_BYTES = 2 * 1024**2
 """Keys and values together; what is beyond is not looked at."""
-MAX_TEXT_BYTES = 1024**2
 
 MAX_RANK = 64
 MAX_TENSOR_BYTES = 2**40
@@ -46,7 +46,6 @@ _BITS = {
 }  # fmt: skip
 """Of an element, by ``TensorProto.DataType``; texts have none."""
 
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LFS = b"version https://git-lfs"
 
 
@@ -65,6 +64,8 @@ class ModelSummary:
         digest: ``sha256:…`` of the file.
         size_bytes: Of the file.
         node_count: Nodes in all graphs.
+        class_labels: What a classifier of rows calls its classes, in their order, numbers as text; see
+            `edged.inference.classlabels`.
     """
 
     digest: str = ""
@@ -77,10 +78,7 @@ class ModelSummary:
     operators: Counter[str] = field(default_factory=Counter)
     external_data: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
-
-
-class _Malformed(Exception):
-    """The bytes are not such a message; the text says why."""
+    class_labels: tuple[str, ...] = ()
 
 
 def precheck(path: Path, summary: ModelSummary | None = None) -> ModelSummary:
@@ -119,7 +117,7 @@ def precheck(path: Path, summary: ModelSummary | None = None) -> ModelSummary:
         raise ModelRejected(
             str(path), f"cannot be read ({error.strerror})", "check the file and its permissions"
         ) from error
-    except _Malformed as error:
+    except Malformed as error:
         raise ModelRejected(
             str(path), f"is not a whole ONNX model ({error})", "export or copy it again"
         ) from error
@@ -173,178 +171,133 @@ def _is_known(operator: str, summary: ModelSummary) -> bool:
     return domain.startswith(KNOWN_DOMAINS) and not domain.startswith(EXTENSIONS)
 
 
-def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a message; a varint as a number, the rest as its bytes."""
-    position, end = 0, len(view)
-    while position < end:
-        key, position = _varint(view, position)
-        number, kind = key >> 3, key & 7
-        if not number:
-            raise _Malformed("field number 0")
-        if kind == _VARINT:
-            value, position = _varint(view, position)
-            yield number, value
-            continue
-        if kind == _LENGTH:
-            length, position = _varint(view, position)
-        elif kind in {_FIXED32, _FIXED64}:
-            length = 4 if kind == _FIXED32 else 8
-        else:
-            raise _Malformed(f"field type {kind}")
-        if position + length > end:
-            raise _Malformed(f"{position + length - end} bytes are missing")
-        yield number, view[position : position + length]
-        position += length
-
-
-def _varint(view: memoryview, position: int) -> tuple[int, int]:
-    result = shift = 0
-    while shift < 70:
-        if position >= len(view):
-            raise _Malformed("it ends in the middle of a number")
-        byte = view[position]
-        position += 1
-        result |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return result, position
-        shift += 7
-    raise _Malformed("a number of more than 64 bits")
-
-
-def _text(value: int | memoryview) -> str:
-    if isinstance(value, int) or len(value) > MAX_TEXT_BYTES:
-        raise _Malformed("a name that is not text")
-    return bytes(value).decode("utf-8", "replace")
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise _Malformed("a number where a message belongs")
-    return value
-
-
 def _read_model(view: memoryview, summary: ModelSummary) -> None:
     producer, metadata_bytes = ["", ""], 0
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number == 1 and isinstance(value, int):
             summary.ir_version = value
         elif number in {2, 3}:
-            producer[number - 2] = _text(value)
+            producer[number - 2] = text(value)
             summary.producer = " ".join(filter(None, producer))
         elif number == 7:
-            _read_graph(_message(value), summary, depth=1)
+            _read_graph(message(value), summary, depth=1)
         elif number == 8:
-            _read_opset(_message(value), summary)
+            _read_opset(message(value), summary)
         elif number == 14 and len(summary.metadata) < MAX_METADATA:
-            pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
-            metadata_bytes += len(_message(value))
+            pair = {n: text(v) for n, v in fields(message(value)) if n in {1, 2}}
+            metadata_bytes += len(message(value))
             if metadata_bytes <= MAX_METADATA_BYTES:
                 summary.metadata[pair.get(1, "")] = pair.get(2, "")
         elif number == 25:
-            _read_function(_message(value), summary)
+            _read_function(message(value), summary)
 
 
 def _read_opset(view: memoryview, summary: ModelSummary) -> None:
     domain, version = "", 0
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number == 1:
-            domain = _text(value)
+            domain = text(value)
         elif number == 2 and isinstance(value, int):
             version = value
     summary.opsets[domain or "ai.onnx"] = version
 
 
 def _read_function(view: memoryview, summary: ModelSummary) -> None:
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number == 10:
-            summary.functions.add(_text(value))
+            summary.functions.add(text(value))
         elif number == 7:
-            _read_node(_message(value), summary, depth=1)
+            _read_node(message(value), summary, depth=1)
         elif number == 11:
-            _read_attribute(_message(value), summary, depth=1)
+            _read_attribute(message(value), summary, depth=1)
 
 
 def _read_graph(view: memoryview, summary: ModelSummary, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise _Malformed(f"graphs nested deeper than {MAX_DEPTH}")
-    for number, value in _fields(view):
+        raise Malformed(f"graphs nested deeper than {MAX_DEPTH}")
+    labels = ClassLabels()
+    for number, value in fields(view):
         if number == 1:
-            _read_node(_message(value), summary, depth)
+            labels.see(_read_node(message(value), summary, depth), message(value))
         elif number == 5:
-            _read_tensor(_message(value), summary)
+            _read_tensor(message(value), summary)
         elif number == 15:
-            _read_sparse_tensor(_message(value), summary)
+            _read_sparse_tensor(message(value), summary)
+    if depth == 1:
+        summary.class_labels = labels.named(view)
 
 
-def _read_node(view: memoryview, summary: ModelSummary, depth: int) -> None:
+def _read_node(view: memoryview, summary: ModelSummary, depth: int) -> str:
+    """Its ``domain:type``."""
     operator = domain = ""
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number == 4:
-            operator = _text(value)
+            operator = text(value)
         elif number == 7:
-            domain = _text(value)
+            domain = text(value)
         elif number == 5:
-            _read_attribute(_message(value), summary, depth)
-    summary.operators[f"{domain}:{operator}" if domain not in {"", "ai.onnx"} else operator] += 1
+            _read_attribute(message(value), summary, depth)
+    name = f"{domain}:{operator}" if domain not in {"", "ai.onnx"} else operator
+    summary.operators[name] += 1
     summary.node_count += 1
     if summary.node_count > MAX_NODES:
-        raise _Malformed(f"more than {MAX_NODES} nodes")
+        raise Malformed(f"more than {MAX_NODES} nodes")
+    return name
 
 
 def _read_attribute(view: memoryview, summary: ModelSummary, depth: int) -> None:
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number in {6, 11}:
-            _read_graph(_message(value), summary, depth + 1)
+            _read_graph(message(value), summary, depth + 1)
         elif number in {5, 10}:
-            _read_tensor(_message(value), summary)
+            _read_tensor(message(value), summary)
         elif number in {22, 23}:
-            _read_sparse_tensor(_message(value), summary)
+            _read_sparse_tensor(message(value), summary)
 
 
 def _read_sparse_tensor(view: memoryview, summary: ModelSummary) -> None:
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number in {1, 2}:
-            _read_tensor(_message(value), summary)
+            _read_tensor(message(value), summary)
 
 
 def _read_tensor(view: memoryview, summary: ModelSummary) -> None:
     sizes: list[int] = []
     kind, held_bytes, elsewhere = 0, None, False
-    for number, value in _fields(view):
+    for number, value in fields(view):
         if number == 1:
-            sizes += [value] if isinstance(value, int) else _packed(value)
+            sizes += _sizes(value)
         elif number == 2 and isinstance(value, int):
             kind = value
         elif number == 9:
-            held_bytes = len(_message(value))
+            held_bytes = len(message(value))
         elif number == 14:
             elsewhere = value == 1
         elif number == 13:
-            pair = {n: _text(v) for n, v in _fields(_message(value)) if n in {1, 2}}
+            pair = {n: text(v) for n, v in fields(message(value)) if n in {1, 2}}
             if pair.get(1) == "location":
                 summary.external_data.add(pair.get(2, ""))
     _check_sizes(sizes, kind, None if elsewhere else held_bytes)
 
 
-def _packed(view: memoryview) -> list[int]:
-    numbers, position = [], 0
-    while position < len(view):
-        number, position = _varint(view, position)
-        numbers.append(number)
-        if len(numbers) > MAX_RANK:
-            raise _Malformed(f"a tensor of more than {MAX_RANK} dimensions")
-    return numbers
+def _sizes(value: int | memoryview) -> list[int]:
+    found = []
+    for number in numbers(value):
+        found.append(number)
+        if len(found) > MAX_RANK:
+            raise Malformed(f"a tensor of more than {MAX_RANK} dimensions")
+    return found
 
 
 def _check_sizes(sizes: list[int], kind: int, held_bytes: int | None) -> None:
     """The sizes of a tensor, and the bytes it has; None where they are not in one piece here."""
     if len(sizes) > MAX_RANK:
-        raise _Malformed(f"a tensor of more than {MAX_RANK} dimensions")
+        raise Malformed(f"a tensor of more than {MAX_RANK} dimensions")
     bits = _BITS.get(kind)
     if bits is None:
         return
     wanted_bytes = (math.prod(sizes) * bits + 7) // 8
     if wanted_bytes > MAX_TENSOR_BYTES:  # also what is negative, which is a great number here
-        raise _Malformed(f"a tensor of {' x '.join(map(str, sizes))}")
+        raise Malformed(f"a tensor of {' x '.join(map(str, sizes))}")
     if held_bytes is not None and held_bytes != wanted_bytes:
-        raise _Malformed(f"a tensor that needs {wanted_bytes} bytes and has {held_bytes}")
+        raise Malformed(f"a tensor that needs {wanted_bytes} bytes and has {held_bytes}")

@@ -1,5 +1,6 @@
 """One ONNX Runtime session: made on the first provider that takes the model, honest about what it really runs on."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,9 @@ class Session:
     def _refuse(self, refused: Sequence[str], *, require: bool) -> None:
         reasons = refused[-1].split(": ", 1)[-1]
         remedy = (
-            "set require_provider = false to let another provider run it"
+            'install it (apt-get install locales; locale-gen), or export it with locale="C"'
+            if "needs the locale" in reasons
+            else "set require_provider = false to let another provider run it"
             if require
             else "export it again, or for this runtime"
         )
@@ -176,6 +179,8 @@ def _spec(node: Any) -> TensorSpec:
 
 def _reason(error: BaseException, path: Path) -> str:
     """The first useful line of a runtime's error, without its prefix and the path."""
+    if locale := re.search(r"construct locale with name:\s*([\w.@-]+?):", str(error)):
+        return f"it needs the locale {locale[1]}, which this machine does not have"
     lines = [line.strip() for line in str(error).replace(str(path), path.name).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     if text.startswith("[ONNXRuntimeError]"):

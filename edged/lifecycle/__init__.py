@@ -3,6 +3,7 @@
 store → choice → trial (the gate) → shadow run → swap → probation → served for good, or back to what was before
 """
 
+from edged.lifecycle.demand import Demand
 from edged.lifecycle.model import ServedModel
 
-__all__ = ["ServedModel"]
+__all__ = ["Demand", "ServedModel"]

@@ -14,6 +14,7 @@ import structlog
 
 from edged.errors import EdgedError, ModelRejected, Unreachable
 from edged.lifecycle.choice import choose
+from edged.lifecycle.demand import Demand
 from edged.lifecycle.ledger import Ledger, Version
 from edged.lifecycle.retries import Retries
 from edged.lifecycle.seat import Seat
@@ -24,7 +25,7 @@ from edged.machine import available_bytes, cores, memory_bytes
 from edged.modelstore.home import Home
 from edged.modelstore.survey import Standing
 from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RunningShape
-from edged.pipeline import Pipeline, Result
+from edged.pipeline import Pipeline, Result, RowPipeline, RowResult
 from edged.settings import ModelSettings
 from edged.worker.client import LOAD_TIMEOUT_S
 from edged.worker.description import LoadRequest, ModelDescription
@@ -51,7 +52,7 @@ class ServedModel:
     Attributes:
         name: As configured.
         section: As configured.
-        feeds: How many cameras use it.
+        demand: What is wanted of it.
         error: Why it is not served, or None.
     """
 
@@ -61,7 +62,7 @@ class ServedModel:
         section: ModelSettings,
         *,
         store: Path,
-        feeds: int,
+        demand: Demand,
         on_change: Callable[["ServedModel"], None],
         keep_versions: int = 0,
         once: bool = False,
@@ -72,19 +73,20 @@ class ServedModel:
             name: As configured.
             section: As configured.
             store: The folder of models.
-            feeds: How many cameras will use it.
+            demand: What is wanted of it.
             on_change: Called from the model's thread when `state` has changed.
             keep_versions: How many the store keeps; 0 = all.
             once: The first version that can be served is served to the end.
         """
-        self.name, self.section, self.feeds = name, section, feeds
+        self.name, self.section, self.demand = name, section, demand
         self.error: EdgedError | None = None
         self._on_change, self._once = on_change, once
         self._look_now, self._wake = threading.Event(), threading.Event()
         self._settled, self._stopping = threading.Event(), threading.Event()
         home = Home(store, name, section.path, keep=not once)
         self._ledger = Ledger(name, home, keep_versions=keep_versions)
-        self._seat = Seat(name, section, callers=_callers(section, feeds), wake=self._wake.set, once=once)
+        callers = _callers(section, demand)
+        self._seat = Seat(name, section, callers=callers, wake=self._wake.set, once=once)
         self._trial: Trial | None = None
         self._retries = Retries()
         self._waits_since_s: float | None = None
@@ -107,9 +109,21 @@ class ServedModel:
     # What others ask
 
     @property
-    def pipeline(self) -> Pipeline | None:
+    def pipeline(self) -> Pipeline | RowPipeline | None:
         """What feeds attach to, or None where nothing was ever served."""
         return self._seat.pipeline
+
+    @property
+    def frames(self) -> Pipeline | None:
+        """What feeds of cameras attach to, if anything."""
+        pipeline = self._seat.pipeline
+        return pipeline if isinstance(pipeline, Pipeline) else None
+
+    @property
+    def rows(self) -> RowPipeline | None:
+        """What feeds of sensors attach to, if anything."""
+        pipeline = self._seat.pipeline
+        return pipeline if isinstance(pipeline, RowPipeline) else None
 
     @property
     def watched(self) -> list[Path]:
@@ -128,10 +142,11 @@ class ServedModel:
         processes = [worker.current(0.0) for worker in self._workers()]
         return [process.pid for process in processes if process]
 
-    def suits(self, section: ModelSettings, feeds: int) -> bool:
-        """Whether this is what a configuration asks for, for so many cameras."""
+    def suits(self, section: ModelSettings, demand: Demand) -> bool:
+        """Whether this is what a configuration asks for."""
         same = self.section == section and self.error is None
-        return same and _callers(section, feeds) == _callers(section, self.feeds)
+        alike = (demand.serves, demand.rows) == (self.demand.serves, self.demand.rows)
+        return same and alike and _callers(section, demand) == _callers(section, self.demand)
 
     def settled(self, timeout_s: float) -> bool:
         """Wait until it is known whether the model serves; False if that took longer."""
@@ -148,7 +163,7 @@ class ServedModel:
         worker = self.worker
         return worker.description if worker else None
 
-    def info(self, result: Result) -> ModelInfo:
+    def info(self, result: Result | RowResult) -> ModelInfo:
         """For messages about its results."""
         return ModelInfo(self.name, result.version, result.model.digest, result.model.provider)
 
@@ -584,7 +599,7 @@ class ServedModel:
         self._look_now.set()
 
     def _request(self, path: Path) -> LoadRequest:
-        """What to load and how: as many callers as there are cameras for, and cores."""
+        """What to load and how: as many callers as there are sources for, and cores."""
         section, available = self.section, available_bytes()
         bound = int(section.max_memory or 0)
         if not bound and available:
@@ -596,10 +611,12 @@ class ServedModel:
             min_score=section.min_score,
             labels=section.labels,
             threads=section.threads or 0,
-            callers=_callers(section, self.feeds),
+            callers=_callers(section, self.demand),
             max_memory_bytes=bound,
+            serves=self.demand.serves,
+            rows=self.demand.rows,
         )
 
 
-def _callers(section: ModelSettings, feeds: int) -> int:
-    return section.callers or max(1, min(feeds, cores()))
+def _callers(section: ModelSettings, demand: Demand) -> int:
+    return section.callers or max(1, min(demand.feeds, cores()))

@@ -14,8 +14,10 @@ import structlog
 
 from edged.lifecycle.ledger import Version
 from edged.machine import available_bytes, memory_bytes, usage
+from edged.manifest import RowRecipe
 from edged.modelstore.survey import Standing
-from edged.pipeline import Pipeline, Result
+from edged.pipeline import Pipeline, Result, RowPipeline
+from edged.pipeline.callers import Outcome
 from edged.probation import Probation, Record, Verdict
 from edged.settings import ModelSettings
 from edged.shadow import Agreement, Shadow
@@ -74,7 +76,7 @@ class Seat:
             once: Nothing is replaced, so nothing is on probation.
         """
         self._name, self._section, self._callers, self._wake, self._once = name, section, callers, wake, once
-        self.pipeline: Pipeline | None = None
+        self.pipeline: Pipeline | RowPipeline | None = None
         self.active: Serving | None = None
         self.parked: Serving | None = None
         self.previous: Version | None = None
@@ -156,7 +158,10 @@ class Seat:
 
     def _serve(self, new: Serving, probation: Probation | None) -> None:
         if self.pipeline is None:
-            self.pipeline = Pipeline(self._name, self._callers, observer=self)
+            description = new.worker.description
+            rows = description is not None and isinstance(description.input, RowRecipe)
+            kind = RowPipeline if rows else Pipeline
+            self.pipeline = kind(self._name, self._callers, observer=self)
             self.pipeline.start()
         with self._lock:
             self.active, self._probation = new, probation
@@ -324,9 +329,9 @@ class Seat:
             self._ask_no_more()
         return verdict
 
-    def looked(self, worker: Worker, result: Result) -> None:
+    def looked(self, worker: Worker, result: Outcome) -> None:
         """See `edged.pipeline.Observer`."""
-        source, found, now_s = result.frame.source, len(result.detections), time.monotonic()
+        source, found, now_s = result.source, result.found, time.monotonic()
         with self._lock:
             if self.active is None or worker is not self.active.worker:
                 return
@@ -338,7 +343,7 @@ class Seat:
                 asks_previous = shadow is not None and self.parked and shadow.worker is self.parked.worker
                 if asks_previous and (found or self._probation.suspicion(now_s) != source):
                     shadow = None
-        if shadow:
+        if shadow and isinstance(result, Result):
             shadow.offer(result)
 
     def failed(self, worker: Worker, source: str, problem: str) -> None:
@@ -364,7 +369,8 @@ class Seat:
 
     def shadow(self, worker: Worker, now_s: float) -> bool:
         """Have a candidate look at live frames first, if that is configured; whether that still goes on."""
-        if not self._section.shadow or self.active is None or self._interrupted:
+        rows = isinstance(self.pipeline, RowPipeline)
+        if not self._section.shadow or self.active is None or self._interrupted or rows:
             return False
         if self._shadow is None or self._shadow.worker is not worker:
             self.end_shadow()

@@ -36,6 +36,7 @@ from edged.mqtt.records import (
     Protocol,
     ProtocolRefused,
     Received,
+    Session,
 )
 
 CLOSE_TIMEOUT_S = 0.5
@@ -65,6 +66,7 @@ class _Noted:
     """What the callbacks saw."""
 
     accepted: int | None = None
+    resumed: bool = False
     limits: Limits = field(default_factory=Limits)
     goodbye: int | None = None
     subscribed: list[int] = field(default_factory=list)
@@ -87,6 +89,7 @@ class Connection:
         *,
         will: Message | None,
         waker: Waker,
+        session: Session | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         """Dial, greet, and wait until the broker accepts.
@@ -100,7 +103,7 @@ class Connection:
         self.protocol: Protocol = protocol
         self.acknowledged: deque[tuple[int, int]] = deque()
         self.received: deque[Received] = deque()
-        self._options, self._waker = options, waker
+        self._options, self._waker, self._session = options, waker, session
         self._name = str(options.address)
         self._noted = _Noted()
         self._aliases: dict[str, int] = {}
@@ -108,7 +111,7 @@ class Connection:
         patience = Patience(time.monotonic() + CONNECT_TIMEOUT_S, cancelled)
         context, secret = options.tls(), options.secret()
         sock = dial(options.address, context=context, patience=patience)
-        self._client = _client(options, protocol, sock, will, secret)
+        self._client = _client(options, protocol, sock, will, secret, keeps=session is not None)
         self._client.enable_logger(self._trouble)
         self._listen()
         try:
@@ -121,6 +124,11 @@ class Connection:
     def limits(self) -> Limits:
         """What the broker takes."""
         return self._noted.limits
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the broker kept our session: what it sent in vain comes again."""
+        return self._noted.resumed
 
     def publish(self, message: Message) -> int:
         """Send a message now, or as soon as the socket takes it; returns its packet identifier.
@@ -162,10 +170,19 @@ class Connection:
             raise NotAllowed(self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL")
 
     def ask_for(self, topic_filters: Sequence[str]) -> None:
-        """Ask for what is published under filters, QoS 1; ``granted`` becomes the answer."""
+        """Ask for what is published under filters, QoS 1; ``granted`` becomes the answer.
+
+        In a session nothing comes that was retained before (MQTT 5; in 3.1.1 it is marked as such).
+        """
         self._noted.subscribed.clear()
         if self.protocol == "5":
-            options = SubscribeOptions(qos=1, retainAsPublished=False)
+            on_subscribe, never = (
+                SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
+                SubscribeOptions.RETAIN_DO_NOT_SEND,
+            )
+            options = SubscribeOptions(
+                qos=1, retainAsPublished=False, retainHandling=never if self._session else on_subscribe
+            )
             self._client.subscribe([(topic_filter, options) for topic_filter in topic_filters])
         else:
             self._client.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
@@ -177,8 +194,16 @@ class Connection:
             return None
         return [code < 0x80 for code in self._noted.subscribed]
 
-    def step(self, timeout_s: float) -> None:
+    def acknowledge(self, packet: int) -> None:
+        """Have the broker forget a message of a session; in the order in which they came."""
+        self._client.ack(packet, 1)
+
+    def step(self, timeout_s: float, *, reading: bool = True) -> None:
         """Wait for the socket or the waker, then read and write what there is.
+
+        Args:
+            timeout_s: At most.
+            reading: False leaves what comes to the socket, which makes the broker wait.
 
         Raises:
             ConnectionEnded: It is over.
@@ -187,9 +212,10 @@ class Connection:
         if sock is None:
             raise self._ended()
         # TLS may hold bytes that the socket no longer shows.
-        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        pending = reading and isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        wanted = (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0)
         poll = select.poll()
-        poll.register(sock, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+        poll.register(sock, wanted)
         poll.register(self._waker, select.POLLIN)
         ready = dict(poll.poll(0 if pending else timeout_s * 1000))
         if self._waker.fileno() in ready:
@@ -238,8 +264,16 @@ class Connection:
         if self.protocol == "5":
             properties = _properties_of(PacketTypes.CONNECT)
             properties.MaximumPacketSize = MAX_INCOMING_BYTES
+            if self._session is not None:
+                properties.MaximumPacketSize = self._session.packet_bytes
+                properties.ReceiveMaximum = self._session.receive_maximum
+                properties.SessionExpiryInterval = self._session.expiry_s
             self._client.connect(
-                address.host, address.port, keepalive, clean_start=True, properties=properties
+                address.host,
+                address.port,
+                keepalive,
+                clean_start=self._session is None,
+                properties=properties,
             )
         else:
             self._client.connect(address.host, address.port, keepalive)
@@ -322,13 +356,13 @@ class Connection:
             )
 
     def _on_connect(
-        self, _client: paho.Client, _: Any, _flags: Any, reason: ReasonCode, properties: Properties | None
+        self, _client: paho.Client, _: Any, flags: Any, reason: ReasonCode, properties: Properties | None
     ) -> None:
         given: Mapping[str, Any] = {}
         if properties is not None:
             given = properties.json()  # type: ignore[no-untyped-call]
         usual = Limits()
-        self._noted.accepted = reason.value
+        self._noted.accepted, self._noted.resumed = reason.value, bool(flags.session_present)
         self._noted.limits = Limits(
             receive_maximum=given.get("ReceiveMaximum", usual.receive_maximum),
             packet_bytes=given.get("MaximumPacketSize", usual.packet_bytes),
@@ -352,7 +386,9 @@ class Connection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # no topic that anybody could name
+            if self._session is None:
+                return  # no topic that anybody could name
+            topic = ""  # likewise, and to be acknowledged
         given = message.properties  # those that did not come are no attributes
         self.received.append(
             Received(
@@ -361,6 +397,8 @@ class Connection:
                 message.retain,
                 response_topic=getattr(given, "ResponseTopic", ""),
                 correlation=getattr(given, "CorrelationData", b""),
+                packet=message.mid,
+                again=message.dup,
             )
         )
 
@@ -395,16 +433,18 @@ class _Trouble(logging.Logger):
 
 
 def _client(
-    options: LinkOptions, protocol: Protocol, sock: socket, will: Message | None, secret: str
+    options: LinkOptions, protocol: Protocol, sock: socket, will: Message | None, secret: str, *, keeps: bool
 ) -> _Client:
     client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=options.client_id,
+        clean_session=None if protocol == "5" else not keeps,  # MQTT 5 says so as it connects
         protocol=_PAHO[protocol],
         reconnect_on_failure=False,
     )
     client.dialled = sock
     client.max_inflight_messages_set(0)  # no second window behind ours
+    client.manual_ack_set(keeps)
     if options.address.user:
         client.username_pw_set(options.address.user, secret or None)
     if will is not None:

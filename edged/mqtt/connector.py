@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from edged.mqtt.connection import Connection
 from edged.mqtt.dial import Waker
-from edged.mqtt.records import LinkOptions, Message, Protocol, ProtocolRefused
+from edged.mqtt.records import LinkOptions, Message, Protocol, ProtocolRefused, Session
 
 
 class Connector:
@@ -13,10 +13,13 @@ class Connector:
     Args:
         options: How the broker is spoken to.
         will: What it publishes when we are gone without a goodbye.
+        session: What it keeps of us between two connections; None for nothing.
     """
 
-    def __init__(self, options: LinkOptions, *, will: Message | None = None) -> None:
-        self._options, self._will = options, will
+    def __init__(
+        self, options: LinkOptions, *, will: Message | None = None, session: Session | None = None
+    ) -> None:
+        self._options, self._will, self._session = options, will, session
         self._first: Protocol = "3.1.1" if options.protocol == "3.1.1" else "5"
 
     def connect(self, waker: Waker, cancelled: Callable[[], bool] = lambda: False) -> Connection:
@@ -28,7 +31,14 @@ class Connector:
         """
 
         def attempt(protocol: Protocol) -> Connection:
-            return Connection(self._options, protocol, will=self._will, waker=waker, cancelled=cancelled)
+            return Connection(
+                self._options,
+                protocol,
+                will=self._will,
+                session=self._session,
+                waker=waker,
+                cancelled=cancelled,
+            )
 
         try:
             return attempt(self._first)

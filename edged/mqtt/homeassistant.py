@@ -20,6 +20,7 @@ from edged.mqtt.homeassistant_entities import (
     of_camera,
     of_device,
     of_model,
+    of_sensor,
 )
 from edged.mqtt.homeassistant_names import identifier
 from edged.mqtt.homeassistant_templates import availability
@@ -58,6 +59,21 @@ class AnnouncedCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncedSensor:
+    """A sensor as announced.
+
+    Attributes:
+        name: As configured.
+        says: Keys of ``result`` that its models give: ``label``, ``value``, ``anomaly``, ``score``.
+        alarms: Whether something says what an anomaly is.
+    """
+
+    name: str
+    says: tuple[str, ...] = ()
+    alarms: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """A device as announced; its name is that of its topics.
 
@@ -67,6 +83,7 @@ class Announced:
         configuration_url: Of a page about it, ``http://…`` or ``https://…``; empty for none.
         cameras: In the order of the configuration.
         models: Names of those that are served.
+        sensors: In the order of the configuration.
     """
 
     version: str
@@ -74,6 +91,7 @@ class Announced:
     configuration_url: str = ""
     cameras: tuple[AnnouncedCamera, ...] = ()
     models: tuple[str, ...] = ()
+    sensors: tuple[AnnouncedSensor, ...] = ()
 
 
 class Component(NamedTuple):
@@ -163,6 +181,9 @@ def _entities(announced: Announced, topics: Topics) -> Iterator[Entity]:
         chain.from_iterable(
             of_camera(topics, camera.name, camera.labels, has_motion=camera.has_motion)
             for camera in announced.cameras
+        ),
+        chain.from_iterable(
+            of_sensor(topics, sensor.name, sensor.says, alarms=sensor.alarms) for sensor in announced.sensors
         ),
         chain.from_iterable(of_model(topics, model) for model in announced.models),
     )

@@ -180,6 +180,94 @@ def of_camera(topics: Topics, camera: str, labels: tuple[str, ...], *, has_motio
     )
 
 
+def of_sensor(topics: Topics, sensor: str, says: tuple[str, ...], *, alarms: bool) -> Iterator[Entity]:
+    """What concerns one sensor of rows; names begin with the sensor's, so that they stand together.
+
+    Args:
+        topics: Of the device.
+        sensor: Its name.
+        says: Keys of ``result``.
+        alarms: Whether something says what an anomaly is.
+    """
+    state, result = topics.sensor_state(sensor), topics.sensor_result(sensor)
+    online = "value_json.state == 'online'"
+    yield Entity(
+        "binary_sensor",
+        ("sensor", sensor, "connection"),
+        f"{sensor} connection",
+        {
+            "state_topic": state,
+            "value_template": on(online),
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            **attributes(
+                state,
+                {
+                    "sensor_state": "value_json.state",
+                    "reason": "value_json.why | default('')",
+                    "since": "value_json.since",
+                    "rows": "value_json.rows",
+                    "last_rejected": "(value_json.last_rejected | default({})).reason | default('')",
+                },
+            ),
+        },
+    )
+    yield Entity(
+        "sensor",
+        ("sensor", sensor, "rejected"),
+        f"{sensor} rejected rows",
+        {
+            "state_topic": state,
+            "value_template": "{{ value_json.rejected | default(0) }}",
+            "state_class": "total_increasing",
+            "entity_category": "diagnostic",
+            "icon": "mdi:table-row-remove",
+        },
+    )
+    while_online = {
+        "availability": [*availability(topics), available(state, online)],
+        "availability_mode": "all",
+    }
+    if alarms:
+        yield Entity(
+            "binary_sensor",
+            ("sensor", sensor, "alarm"),
+            f"{sensor} alarm",
+            {
+                "state_topic": state,
+                "value_template": on("value_json.alarm | default(false)"),
+                "device_class": "problem",
+                **while_online,
+            },
+        )
+    for key in says:
+        number = {"state_class": "measurement", "icon": "mdi:chart-line"}
+        options: Config = {"icon": "mdi:label-outline"} if key == "label" else number
+        shortened = f"[:{LONGEST_STATE}]" if key == "label" else ""
+        said = (
+            f"{{{{ (value_json.result.{key} | default('')){shortened} }}}}"  # nothing: another model says it
+        )
+        yield Entity(
+            "sensor",
+            ("sensor", sensor, key),
+            f"{sensor} {key}",
+            {
+                "state_topic": result,
+                "value_template": fresh(said),
+                **options,
+                **while_online,
+            },
+        )
+    yield _figure(
+        topics,
+        ("sensor", sensor, "row_rate"),
+        f"{sensor} row rate",
+        f"value_json.sources | selectattr('name', 'eq', {literal(sensor)}) | map(attribute='captured_per_s') "
+        "| list | last | default('')",  # the last of this name: a camera may have it, too, and comes before
+        {"unit_of_measurement": "rows/s", "icon": "mdi:speedometer"},
+    )
+
+
 def of_model(topics: Topics, model: str) -> Iterator[Entity]:
     """What concerns one model."""
     state = topics.model_state(model)

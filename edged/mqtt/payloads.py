@@ -292,7 +292,7 @@ class InfoMessage(Shape):
     providers: tuple[str, ...] = Field(description="Execution providers of this installation.")
     cameras: tuple[str, ...] = Field(description="Names of the configured cameras.")
     models: dict[str, RunningShape] = Field(description="Those that are served, by name.")
-    sensors: tuple[str, ...] = Field((), description="Names of the sensors. This version has none.")
+    sensors: tuple[str, ...] = Field((), description="Names of the configured sensors.")
     started_at: Moment = Field(description=f"When edged was started: {_UTC}")
 
 
@@ -370,15 +370,16 @@ class ModelStateMessage(Shape):
 class SourceHealthShape(Shape):
     """One source since the last message."""
 
-    name: str = Field(description="Name of the camera.")
+    name: str = Field(description="Name of the camera or sensor.")
     captured_per_s: Annotated[float, Field(ge=0)] = Field(
-        description="Frames captured a second since the last message."
+        description="Frames captured, or rows read, a second since the last message."
     )
     published_per_s: Annotated[float, Field(ge=0)] = Field(
         description="Messages made a second since the last one; what `publish` keeps back is not among them."
     )
     dropped: dict[str, Count] = Field(
-        description="Frames that were not looked at since the start, by reason; later versions may add reasons."
+        description="Frames or windows that were not looked at since the start, by reason; later versions may add "
+        "reasons."
     )
 
 
@@ -420,7 +421,7 @@ class HealthMessage(Shape):
     uptime_s: Annotated[float, Field(ge=0)] = Field(description="Seconds since the start.")
     cpu_percent: Annotated[float, Field(ge=0)] = Field(description="100 is one core; the workers included.")
     memory_bytes: Count = Field(description="Resident memory, the workers included.")
-    sources: tuple[SourceHealthShape, ...] = Field(description="The cameras.")
+    sources: tuple[SourceHealthShape, ...] = Field(description="The cameras, then the sensors.")
     spool: SpoolShape
     errors: tuple[str, ...] = Field((), description="The last ones in words, newest first.")
     replayed: bool | None = Field(None, description=_REPLAYED)

@@ -61,6 +61,21 @@ class LinkOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A session that the broker keeps while we are away; what comes in it is acknowledged by whoever takes it in.
+
+    Attributes:
+        expiry_s: For how long (MQTT 5); in 3.1.1 the broker decides.
+        receive_maximum: Unacknowledged messages at once (MQTT 5); in 3.1.1 the broker decides.
+        packet_bytes: Of one packet; the broker drops what is larger (MQTT 5). In 3.1.1 everything comes.
+    """
+
+    expiry_s: int
+    receive_maximum: int
+    packet_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What the broker takes, as it said when it accepted us.
 
@@ -89,6 +104,8 @@ class Received:
         retained: It was kept by the broker from before.
         response_topic: Where its sender wants an answer (MQTT 5); empty for none.
         correlation: What that answer is to carry (MQTT 5).
+        packet: Identifier to acknowledge it by; 0 where it needs no acknowledgement.
+        again: The broker has sent it before, as far as it knows.
     """
 
     topic: str
@@ -96,6 +113,8 @@ class Received:
     retained: bool
     response_topic: str = ""
     correlation: bytes = b""
+    packet: int = 0
+    again: bool = False
 
 
 class Ending(Enum):

@@ -15,13 +15,16 @@ from edged.mqtt.payloads import (
     ModelStateMessage,
     Shape,
 )
+from edged.mqtt.sensor_payloads import SensorMessage, SensorStateMessage
 
 FOLDER = Path(__file__).parent.parent / "schema"
 
 SHAPES: dict[str, type[Shape]] = {
     "detections-1": DetectionsMessage,
     "info-1": InfoMessage,
+    "sensor-1": SensorMessage,
     "camera_state-1": CameraStateMessage,
+    "sensor_state-1": SensorStateMessage,
     "model_state-1": ModelStateMessage,
     "health-1": HealthMessage,
     "gap-1": GapMessage,

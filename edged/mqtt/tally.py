@@ -47,6 +47,7 @@ class Row:
         dropped: Results that will never come, as the device says; of the device itself where it does not know of
             which source they were.
         reasons: Why they were dropped; each once, the first one first.
+        alarm: Of a sensor: whether its alarm is up, as its state says; None where it does not say.
         latest: The newest result in words.
         rate: Results a second over the last ten.
     """
@@ -61,6 +62,7 @@ class Row:
     replayed: int = 0
     dropped: int = 0
     reasons: tuple[str, ...] = ()
+    alarm: bool | None = None
     latest: str = ""
     rate: float = 0.0
 
@@ -237,14 +239,40 @@ def _note_state(row: Row, payload: dict[str, Any]) -> None:
         row.latest = one_line(payload.get("provider", ""))
     else:
         row.state = one_line(payload.get("state", ""))
+        alarm = payload.get("alarm")
+        row.alarm = alarm if isinstance(alarm, bool) else None
     row.why = one_line(payload.get("why", ""))
 
 
+def outcome_in_words(result: object) -> str:
+    """What a model said of a window of rows; as it is where it is none of ours.
+
+    >>> outcome_in_words({"label": "inner", "class_id": 1, "scores": {"normal": 0.04, "inner": 0.96}, "alarm": True})
+    'inner 0.96'
+    >>> outcome_in_words({"anomaly": False, "score": 0.0123})
+    'no anomaly 0.0123'
+    """
+    if isinstance(result, dict):
+        if "label" in result:
+            scores = result.get("scores")
+            score = scores.get(str(result["label"])) if isinstance(scores, dict) else None
+            figure = f" {score:.2f}" if isinstance(score, float | int) else ""
+            return one_line(result["label"]) + figure
+        if isinstance(anomaly := result.get("anomaly"), bool):
+            return one_line(f"{'anomaly' if anomaly else 'no anomaly'} {result.get('score', '')}")
+        for key in ("value", "values", "outputs"):
+            if key in result:
+                return one_line(json.dumps(result[key], ensure_ascii=False))
+    return one_line(json.dumps(result, ensure_ascii=False))
+
+
 def _latest(payload: dict[str, Any]) -> str:
-    """``2 person, 1 dog``; ``nothing`` where nothing was found; the result itself for a sensor."""
+    """``2 person, 1 dog``; ``nothing`` where nothing was found; ``inner 0.96`` of a sensor."""
     found = payload.get("detections")
     if not isinstance(found, list):
-        return one_line(json.dumps(payload.get("result", {}), ensure_ascii=False))
+        said = outcome_in_words(payload.get("result", {}))
+        origin = one_line(payload.get("origin", ""))
+        return f"{origin}: {said}" if origin else said
     labels: dict[str, int] = {}
     for detection in found:
         label = str(detection.get("label", "?")) if isinstance(detection, dict) else "?"

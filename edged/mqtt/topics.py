@@ -93,6 +93,14 @@ TABLE: Final = (
         "a picture, when `camera/snapshot` asks for it",
         Meaning(JPEG),
     ),
+    TopicRow("sensor/<name>/state", "1", True, "whether rows come, and why not", Meaning(JSON, SENSOR_STATE)),
+    TopicRow(
+        "sensor/<name>/result",
+        _RESULT_QOS,
+        False,
+        "what a model said about a window of rows",
+        Meaning(JSON, SENSOR),
+    ),
     TopicRow("model/<name>/state", "1", True, "what is served, and on what", Meaning(JSON, MODEL_STATE)),
     TopicRow("cmd/<verb>", "1", False, "subscribed to: the arguments of a command", Meaning(JSON)),
     TopicRow(
@@ -108,8 +116,6 @@ TABLE: Final = (
 _NOT_YET: Final = {
     "camera/*/motion": Meaning(TEXT),
     "camera/*/zone/*/count/*": Meaning(TEXT),
-    "sensor/*/result": Meaning(JSON, SENSOR),
-    "sensor/*/state": Meaning(JSON, SENSOR_STATE),
 }
 """Topics that are spelled here, and that nothing is published on yet."""
 

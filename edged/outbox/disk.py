@@ -23,6 +23,7 @@ from edged.outbox.choosing import Work
 from edged.outbox.database import UNREADABLE, Reader, Victim, is_damaged, is_full
 from edged.outbox.gaps import GapMessage, Gaps
 from edged.outbox.records import Entry, Gap, Rank, Reason, size_bytes
+from edged.outbox.settling import Settling
 from edged.outbox.spool import SMALL_BATCH, Known, Spool
 from edged.outbox.view import View
 from edged.outbox.wakes import Wakes
@@ -78,6 +79,7 @@ class _Draft:
     qos: int
     rank: Rank
     at_s: float
+    settled: Callable[[], None] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -123,6 +125,7 @@ class DiskOutbox:
         self._dropped = 0
         self._problem = _NOT_OPEN
         self._opened = self._full = False
+        self._settling = Settling()  # of what is not saved yet
         self._wakes = Wakes()
         self._reader_lock = threading.Lock()
         self._reader: Reader | None = None
@@ -136,9 +139,17 @@ class DiskOutbox:
 
     # For everybody
 
-    def append(self, topic: str, payload: bytes, *, qos: int, rank: Rank = Rank.RESULT) -> None:
-        """Take a message; it may be sent once it is on the medium."""
-        draft = _Draft(topic, payload, qos, rank, self._monotonic())
+    def append(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        rank: Rank = Rank.RESULT,
+        settled: Callable[[], None] | None = None,
+    ) -> None:
+        """Take a message; it may be sent once it is on the medium, which also settles it."""
+        draft = _Draft(topic, payload, qos, rank, self._monotonic(), settled)
         with self._lock:
             self._pending.append(draft)
             self._pending_bytes += draft.size_bytes
@@ -146,8 +157,10 @@ class DiskOutbox:
                 over = self._pending.popleft()
                 self._pending_bytes -= over.size_bytes
                 self._count_dropped(over.topic, over.payload, "disk")
+                self._settling.settle_keyless(over.settled)
             if len(self._pending) in {1, BATCH}:
                 self._news.notify()
+        self._settling.tell()
 
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:
         """At most ``limit`` entries beyond ``key``; those that are not saved yet are not among them."""
@@ -166,6 +179,7 @@ class DiskOutbox:
         """Forget an entry that `after` gave."""
         with self._lock:
             self._take_out(key)
+        self._settling.tell()
 
     def set_aside(self, entry: Entry, why: str) -> None:
         """Give an entry up; it is written to ``set-aside.jsonl`` in the folder."""
@@ -173,6 +187,7 @@ class DiskOutbox:
             if self._take_out(entry.key):
                 self._count_dropped(entry.topic, entry.payload, "refused")
                 self._asides.append((entry, why))
+        self._settling.tell()
 
     def report_gaps(self) -> None:
         """Append a message about what was dropped since the last call."""
@@ -234,6 +249,7 @@ class DiskOutbox:
     def _take_out(self, key: int) -> bool:
         if self._view.remove(key) is None:
             return False
+        self._settling.settle((key,))
         if self._view.is_done(key):  # it is in the file still
             self._removals.append(key)
         return True
@@ -331,6 +347,7 @@ class DiskOutbox:
                 if not saved:
                     self._trim_unsaved()
                 self._view.settle()
+        self._settling.tell()
         if fresh or saved:
             self._wakes()
         self._write_asides()
@@ -353,7 +370,9 @@ class DiskOutbox:
                 key = self._view.next_key()
                 if draft.size_bytes > share_bytes(draft.rank, self._max_bytes):
                     self._count_dropped(draft.topic, draft.payload, "full")
+                    self._settling.settle_keyless(draft.settled)
                     continue
+                self._settling.expect(key, draft.settled)
                 entry = Entry(key, draft.topic, draft.payload, draft.qos, draft.at_s, draft.rank)
                 self._fresh.append(entry)
             return self._fresh
@@ -447,6 +466,7 @@ class DiskOutbox:
             self._view.show([*fresh, *done.told], saved=True)
             self._fresh = []
             self._view.saved([entry.key for entry in unsaved])
+            self._settling.settle([entry.key for entry in work.entries])
             self._lose(done.dropped)
         if done.more or more:
             self._tick_at_s = now_s
@@ -476,6 +496,7 @@ class DiskOutbox:
         """What was dropped is not seen any more; called with the lock held."""
         for victim in victims:
             self._view.drop(victim.key, victim.rank, victim.size_bytes)
+        self._settling.settle(victim.key for victim in victims)
         self._dropped += len(victims)
 
     def _trim_unsaved(self) -> None:
@@ -486,6 +507,7 @@ class DiskOutbox:
         for entry in self._view.oldest_unsaved(excess_bytes(held, bound - bound // UNSAVED_SLACK)):
             self._view.drop(entry.key, entry.rank, entry.size_bytes)
             self._count_dropped(entry.topic, entry.payload, "disk")
+            self._settling.settle((entry.key,))
 
     def _tidy(self) -> None:
         try:

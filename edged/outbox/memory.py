@@ -11,6 +11,7 @@ from edged.outbox.bounds import excess_bytes, share_bytes
 from edged.outbox.gaps import GapMessage, Gaps
 from edged.outbox.keyed_queue import KeyedQueue
 from edged.outbox.records import Entry, Rank, Reason
+from edged.outbox.settling import Settling
 from edged.outbox.wakes import Wakes
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -46,16 +47,25 @@ class MemoryOutbox:
         self._last_key = 0
         self._dropped = 0
         self._dropping = False
+        self._settling = Settling()
         self._wakes = Wakes()
 
     def start(self) -> None:
         """Nothing has to begin."""
 
-    def append(self, topic: str, payload: bytes, *, qos: int, rank: Rank = Rank.RESULT) -> None:
-        """Take a message; where it is one too many, others go."""
+    def append(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        rank: Rank = Rank.RESULT,
+        settled: Callable[[], None] | None = None,
+    ) -> None:
+        """Take a message; where it is one too many, others go. It is settled by its delivery, or when it is dropped."""
         with self._lock:
             before = self._dropped
-            self._put(topic, payload, qos, rank)
+            self._put(topic, payload, qos, rank, settled)
             self._trim()
             news = self._dropped > before and not self._dropping
             self._dropping = self._dropping or news
@@ -66,6 +76,7 @@ class MemoryOutbox:
                 max_bytes=self._max_bytes,
                 max_age_s=self._max_age_s,
             )
+        self._settling.tell()
         self._wakes()
 
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:
@@ -77,18 +88,21 @@ class MemoryOutbox:
             found = list(islice(wanted, limit))
             for entry in found:
                 self._droppable[entry.rank].pop(entry.key)
+        self._settling.tell()
         return found
 
     def remove(self, key: int) -> None:
         """Forget an entry."""
         with self._lock:
             self._pop(key)
+        self._settling.tell()
 
     def set_aside(self, entry: Entry, why: str) -> None:
         """Give an entry up, and count it."""
         with self._lock:
             if self._pop(entry.key):
                 self._count_dropped(entry, "refused")
+        self._settling.tell()
 
     def report_gaps(self) -> None:
         """Append a message about what was dropped since the last call."""
@@ -129,12 +143,16 @@ class MemoryOutbox:
         """Whether nothing waits: what does is lost."""
         return not self._entries
 
-    def _put(self, topic: str, payload: bytes, qos: int, rank: Rank) -> None:
+    def _put(
+        self, topic: str, payload: bytes, qos: int, rank: Rank, settled: Callable[[], None] | None = None
+    ) -> None:
         self._last_key += 1
         entry = Entry(self._last_key, topic, payload, qos, self._clock(), rank)
         if entry.size_bytes > share_bytes(rank, self._max_bytes):  # it would not fit were it alone
             self._count_dropped(entry, "full")
+            self._settling.settle_keyless(settled)
             return
+        self._settling.expect(entry.key, settled)
         self._entries.put(entry)
         self._droppable[rank].put(entry)
 
@@ -142,6 +160,7 @@ class MemoryOutbox:
         entry = self._entries.pop(key)
         if entry is not None:
             self._droppable[entry.rank].pop(key)
+            self._settling.settle((key,))
         if not self._entries:
             self._dropping = False
         return entry

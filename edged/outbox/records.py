@@ -74,8 +74,26 @@ class Outbox(Protocol):
         """Begin; messages may be appended before."""
         ...
 
-    def append(self, topic: str, payload: bytes, *, qos: int, rank: Rank = Rank.RESULT) -> None:
-        """Take a message. Returns at once, never fails and never waits for a broker or a disk."""
+    def append(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        rank: Rank = Rank.RESULT,
+        settled: Callable[[], None] | None = None,
+    ) -> None:
+        """Take a message. Returns at once, never fails and never waits for a broker or a disk.
+
+        Args:
+            topic: Where it goes.
+            payload: What.
+            qos: 0, 1 or 2.
+            rank: What it gives way to.
+            settled: Called once, from some thread, when the message no longer depends on this process's memory alone:
+                it is on the medium, or delivered, or given up and counted. Not called where the outbox is closed
+                before. Must not block; may be called before this method returns.
+        """
         ...
 
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:

@@ -1,6 +1,6 @@
 """The daemon from start to end.
 
-    cameras ─→ pipelines (a model each) ─→ publisher ─→ outbox ─→ link ─→ broker
+    cameras, sensors ─→ pipelines (a model each) ─→ publishers ─→ outbox ─→ link ─→ broker
 
 The main thread waits for signals and for the end of ``--once``; everything else has a thread of its own.
 """
@@ -16,10 +16,11 @@ import structlog
 
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
+from edged.mqtt import filters
 from edged.mqtt.commands import Command
 from edged.mqtt.homeassistant import BIRTH_TOPIC
 from edged.mqtt.link import Link, LinkOptions
-from edged.publisher import Publisher, Sender
+from edged.publisher import Publisher, RowPublisher, Sender
 from edged.service.broker import link_options, topics_of
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
@@ -29,11 +30,13 @@ from edged.service.models import Models, uses
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
 from edged.service.reloading import Changes, Reloads, changes
+from edged.service.sensors import Sensors
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
 from edged.service.states import Device, StatePublisher
 from edged.settings import LoadedSettings, Settings
+from edged.sources.sensoraddress import sensor_address
 from edged.urls import redacted
 from edged.web import LocalEndpoint
 
@@ -67,6 +70,7 @@ class Service:
 
     _models: Models
     _cameras: Cameras
+    _sensors: Sensors
     _link: Link
 
     def __init__(
@@ -84,10 +88,10 @@ class Service:
             reload: Reads the settings anew on SIGHUP; None = there is no file to read.
 
         Raises:
-            ConfigurationError: No camera, a secret that is not there, a certificate that cannot be used.
+            ConfigurationError: No camera and no sensor, a secret that is not there, a certificate that cannot be used.
         """
         self._loaded, self._once, self._reload = loaded, once, reload
-        _require_cameras(loaded)
+        _require_sources(loaded)
         for line in loaded.warnings():
             log.warning(line)
         self._signals = Signals()
@@ -99,6 +103,7 @@ class Service:
             settings=lambda: self._settings,
             link=lambda: self._link,
             cameras=lambda: self._cameras,
+            sensors=lambda: self._sensors,
             models=lambda: self._models.served,
             started_at_s=time.time(),
         )
@@ -110,6 +115,15 @@ class Service:
             publisher=self._publisher,
             overrides=None if once else Overrides(state_folder(loaded)),
             on_state=self._states.camera,
+        )
+        self._row_publisher = RowPublisher(_sender(loaded.settings), self._outbox, self._alarmed)
+        self._sensors = Sensors(
+            once=once,
+            models=lambda: self._models.served,
+            publisher=self._row_publisher,
+            state=None if once else state_folder(loaded),
+            broker=lambda: (_link_options(self._loaded), topics_of(self._settings)),
+            on_state=self._states.sensor,
         )
         self._reloads = Reloads()
         self._orders = self._make_orders()
@@ -173,6 +187,9 @@ class Service:
             reload=self._reloads.ask,
         )
 
+    def _alarmed(self, sensor: str, model: str, origin: str, up: bool) -> None:
+        self._sensors.alarmed(sensor, model, origin, up=up)
+
     def _answer(self, command: Command, answer: Mapping[str, Any]) -> None:
         self._link.answer(command, answer)  # whichever link there is by then
 
@@ -181,7 +198,10 @@ class Service:
         listen = self._settings.http.listen
         endpoint: LocalEndpoint | None = None
         try:
-            endpoint = LocalEndpoint(listen, healthy=self._unhealthy, ready=self._unready) if listen else None
+            if listen:
+                endpoint = LocalEndpoint(
+                    listen, healthy=self._unhealthy, ready=self._unready, post=self._sensors.post
+                )
         except ConfigurationError as error:
             if "http.listen" in self._loaded.origin:
                 raise
@@ -198,6 +218,8 @@ class Service:
         self._cameras.forget_all_but(settings.cameras)
         for name, section in settings.cameras.items():
             self._cameras.start(name, section)
+        for name, sensor in settings.sensors.items():
+            self._sensors.start(name, sensor)
         self._states.everything()
         self._models.watch()
 
@@ -232,7 +254,9 @@ class Service:
         if self._reloads.take() or by_signal:
             self._handle_reload()
         self._cameras.connect_missing()
+        self._sensors.connect_missing()
         self._states.counts()
+        self._states.sensors()
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
@@ -245,13 +269,19 @@ class Service:
         return 0
 
     def _end_if_nothing_is_left(self) -> None:
-        """A daemon whose every camera is a file that is not there or not readable has nothing to wait for."""
-        hopeless = [post.camera.error for post in self._cameras if post.camera.error]
-        if len(hopeless) == len(self._cameras):
-            raise _NothingLeftError("no camera can be read", hopeless)
+        """A daemon whose every source is a file that is not there or not readable has nothing to wait for."""
+        hopeless = self._failed_sources()
+        if len(hopeless) == len(self._cameras) + len(self._sensors):
+            raise _NothingLeftError("no camera or sensor can be read", hopeless)
+
+    def _failed_sources(self) -> list[EdgedError]:
+        errors = [post.camera.error for post in self._cameras] + [post.sensor.error for post in self._sensors]
+        return [error for error in errors if error]
 
     def _run_once(self) -> int:
-        while not all(post.camera.finished.is_set() for post in self._cameras):
+        finished = [post.camera.finished for post in self._cameras]
+        finished += [post.sensor.finished for post in self._sensors]
+        while not all(source.is_set() for source in finished):
             if self._told_to_end():
                 return 0
         models = self._models.served.values()
@@ -260,7 +290,7 @@ class Service:
             if self._told_to_end():
                 return 0
         self._deliver_all()
-        failed = [post.camera.error for post in self._cameras if post.camera.error]
+        failed = self._failed_sources()
         failed += [model.error for model in models if model.error]
         return failed[0].exit_code if failed else 0
 
@@ -309,7 +339,7 @@ class Service:
         Raises:
             EdgedError: They cannot be put in force; nothing was touched.
         """
-        _require_cameras(loaded)
+        _require_sources(loaded)
         old, new = self._settings, loaded.settings
         _link_options(loaded)  # wrong ones are found before anything is touched
         fresh = self._load_models(old, new)
@@ -325,6 +355,7 @@ class Service:
             served=self._models.served,
             used=uses(new),
             cameras=self._cameras.sections,
+            sensors=self._sensors.sections,
         )
         if change.link:
             self._replace_link(loaded, change)
@@ -351,6 +382,7 @@ class Service:
         mqtt = loaded.settings.mqtt
         self._outbox.rebound(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
         self._publisher.redirect(_sender(loaded.settings))
+        self._row_publisher.redirect(_sender(loaded.settings))
         # Nothing can fail from here on, and who asked listens where this link speaks, not where the next one will.
         self._reloads.answer({"ok": True, "changed": change.sections})
 
@@ -363,9 +395,13 @@ class Service:
         self._link.start()
 
     def _swap(self, new: Settings, fresh: dict[str, ServedModel], change: Changes) -> None:
-        """Have models and cameras take the place of those before."""
+        """Have models, cameras and sensors take the place of those before."""
         retired = self._models.swap(new, fresh)
         self._cameras.end(change.gone)
+        self._sensors.end(change.gone_sensors)
+        for name in change.gone_sensors:
+            if name not in new.sensors:
+                self._states.take_back_sensor(name)
         for name in change.gone:
             if name not in new.cameras:
                 self._states.take_back_camera(name)
@@ -374,7 +410,11 @@ class Service:
         for name, section in new.cameras.items():
             if name not in at_work:
                 self._cameras.start(name, section)
+        for name, sensor in new.sensors.items():
+            if name not in self._sensors.sections:
+                self._sensors.start(name, sensor)
         self._cameras.connect_missing()
+        self._sensors.connect_missing()
         for model in retired:
             model.stop()
             if model.name not in self._models.served:
@@ -384,19 +424,24 @@ class Service:
     # Ending
 
     def _stop(self) -> None:
-        """Cameras, then models, then the link: what was made is delivered before the last word is said."""
+        """Cameras and sensors, then models, then the link: what was made is delivered before the last word is said."""
         deadline_s = time.monotonic() + STOP_S
         self._orders.close()
         self._reloads.close(STOPPING)
         self._models.halt()
         models = list(self._models.served.values())
         cameras = self._cameras.stop(1.0)
+        self._sensors.disconnect()
         pipelines = [model.pipeline for model in models if model.pipeline]
         callers = in_parallel([partial(pipeline.stop, 1.5) for pipeline in pipelines], "stop-pipeline")
         join([*callers, *cameras], time.monotonic() + 1.7)
         self._orders.join(0.2)
         self._link.stop(max(0.5, deadline_s - time.monotonic() - 1.0))
         kept = self._outbox.close(1.0)
+        join(
+            self._sensors.stop(0.5), deadline_s
+        )  # once their results are safe: a broker is told so before the goodbye
+        self._sensors.close()
         if (left := len(self._outbox)) and kept:
             log.info("results wait on disk for the next start", results=left, why=self._link.state.why)
         elif left:
@@ -404,11 +449,18 @@ class Service:
         join(in_parallel([partial(model.stop, 0.8) for model in models], "stop-model"), deadline_s)
 
 
-def _require_cameras(loaded: LoadedSettings) -> None:
-    if not loaded.settings.cameras:
+def _require_sources(loaded: LoadedSettings) -> None:
+    name, settings = str(loaded.path or "configuration"), loaded.settings
+    if not settings.cameras and not settings.sensors:
         raise ConfigurationError(
-            str(loaded.path or "configuration"), "names no camera", "add a section [cameras.NAME]"
+            name, "names no camera and no sensor", "add a section [cameras.NAME] or [sensors.NAME]"
         )
+    uses(settings)
+    for sensor, section in settings.sensors.items():
+        key = f"sensors.{sensor}.url"
+        address = sensor_address(section.url, key=key)
+        if address.kind == "mqtt":
+            filters.check(key, address.target, own_results=topics_of(settings).sensor_result("+"))
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

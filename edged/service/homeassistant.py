@@ -1,15 +1,23 @@
 """What Home Assistant is told of the configuration, and when it is told again."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from edged import __version__, machine
 from edged.lifecycle import ServedModel
-from edged.mqtt.homeassistant import BORN, Announced, AnnouncedCamera, discovery_topic, labels_to_count
+from edged.mqtt.homeassistant import (
+    BORN,
+    Announced,
+    AnnouncedCamera,
+    AnnouncedSensor,
+    discovery_topic,
+    labels_to_count,
+)
 from edged.mqtt.topics import Topics
+from edged.publisher import tells_anomalies
 from edged.service.announcing import Announcer
 from edged.service.counting import Counts
-from edged.settings import Settings
+from edged.settings import SensorSettings, Settings
 
 COLLECT_S = 5.0
 """Between two announcements for labels that were found first: each is the whole message."""
@@ -70,6 +78,10 @@ class HomeAssistant:
             machine=self._machine,
             cameras=tuple(AnnouncedCamera(camera, counted) for camera, counted in labels.items()),
             models=tuple(models),
+            sensors=tuple(
+                _sensor(name, section, [models[one] for one in section.models if one in models])
+                for name, section in settings.sensors.items()
+            ),
         )
         now_s = time.monotonic()
         changed = announced != self._said and now_s - self._said_s > COLLECT_S
@@ -83,3 +95,19 @@ class HomeAssistant:
         known = model.description.labels if model.description else ()
         seen = (*self._announcer.labels(camera), *self._counts.labels(camera))
         return labels_to_count(settings.models[model.name].labels, known, seen)
+
+
+_SAYS: Mapping[str, tuple[str, ...]] = {
+    "classifier": ("label",),
+    "regressor": ("value",),
+    "anomaly": ("score",),
+    "autoencoder": ("score",),
+}
+"""Keys of ``result`` by family; an anomaly itself is told by the alarm."""
+
+
+def _sensor(name: str, section: SensorSettings, models: Sequence[ServedModel]) -> AnnouncedSensor:
+    found = [model.description for model in models if model.description]
+    says = dict.fromkeys(key for one in found for key in _SAYS.get(one.family, ()))
+    alarms = any(tells_anomalies(one.family, one.labels, section) for one in found)
+    return AnnouncedSensor(name, tuple(says), alarms)

@@ -5,17 +5,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from edged.lifecycle import ServedModel
+from edged.errors import ConfigurationError
+from edged.lifecycle import Demand, ServedModel
 from edged.modelstore.watching import StoreWatcher
 from edged.service.endings import in_parallel, join
-from edged.settings import Settings
+from edged.settings import SensorSettings, Settings
+from edged.worker.description import RowUse
 
 TICK_S = 0.5
 """Between two looks at whether to go on waiting."""
 
 
 class Models:
-    """All that the cameras use. Owned by the main thread; others may read `served`, which is replaced, never changed.
+    """All that cameras and sensors use. Owned by the main thread; others may read `served`, replaced and never changed.
 
     Attributes:
         served: By name; one that could not be loaded is there too, with its error.
@@ -39,7 +41,7 @@ class Models:
         """Load what is used; whether any of it is served then."""
         used = uses(settings)
         self.served = {
-            name: self._model(settings, name, used[name]) for name in settings.models if used[name]
+            name: self._model(settings, name, used[name]) for name in settings.models if name in used
         }
         return any(self._await(self.served.values()))
 
@@ -59,7 +61,7 @@ class Models:
             return model is None or not model.suits(new.models[name], used[name]) or old.store != new.store
 
         fresh = {
-            name: self._model(new, name, used[name]) for name in new.models if used[name] and differs(name)
+            name: self._model(new, name, used[name]) for name in new.models if name in used and differs(name)
         }
         try:
             if all(self._await(fresh.values())):
@@ -77,8 +79,8 @@ class Models:
             What is not used any more, to be stopped when the cameras have left it.
         """
         used = uses(new)
-        retired = [model for name, model in self.served.items() if name in fresh or not used[name]]
-        self.served = {name: fresh.get(name) or self.served[name] for name in new.models if used[name]}
+        retired = [model for name, model in self.served.items() if name in fresh or name not in used]
+        self.served = {name: fresh.get(name) or self.served[name] for name in new.models if name in used}
         return retired
 
     def watch(self) -> None:
@@ -113,13 +115,13 @@ class Models:
         self._checkpoint()
         return served
 
-    def _model(self, settings: Settings, name: str, feeds: int) -> ServedModel:
+    def _model(self, settings: Settings, name: str, demand: Demand) -> ServedModel:
         section, store = settings.models[name], settings.store.path
         return ServedModel(
             name,
             section,
             store=store,
-            feeds=feeds,
+            demand=demand,
             on_change=self._on_change,
             keep_versions=settings.store.keep_versions,
             once=self._once,
@@ -131,6 +133,26 @@ def _give_up(fresh: Iterable[ServedModel]) -> None:
     join(in_parallel([partial(model.stop, 0.8) for model in fresh], "stop-model"), time.monotonic() + 2)
 
 
-def uses(settings: Settings) -> Counter[str]:
-    """How many cameras use each model."""
-    return Counter(name for camera in settings.cameras.values() for name in dict.fromkeys(camera.models))
+def uses(settings: Settings) -> dict[str, Demand]:
+    """What is wanted of each model that is used.
+
+    Raises:
+        ConfigurationError: A camera and a sensor want the same one.
+    """
+    cameras = Counter(name for camera in settings.cameras.values() for name in dict.fromkeys(camera.models))
+    rows: dict[str, list[RowUse]] = {}
+    for sensor, section in settings.sensors.items():
+        for name in dict.fromkeys(section.models):
+            rows.setdefault(name, []).append(_row_use(sensor, section))
+    for name in rows:
+        if name in cameras:
+            raise ConfigurationError(
+                f"models.{name}", "is named by a camera and by a sensor", "a model takes pictures, or rows"
+            )
+    demands = {name: Demand(feeds) for name, feeds in cameras.items()}
+    return demands | {name: Demand(len(users), "rows", tuple(users)) for name, users in rows.items()}
+
+
+def _row_use(sensor: str, section: SensorSettings) -> RowUse:
+    rows = section.window if isinstance(section.window, int) else 0
+    return RowUse(sensor, section.fields, rows, fixed=not isinstance(section.window, float))

@@ -74,7 +74,7 @@ class CameraPost:
         self.disconnect()
         feeds = []
         for model in (models[name] for name in self.section.models):
-            if model.pipeline is None:
+            if model.frames is None:
                 continue
             feed = Feed(
                 source=self.name,
@@ -83,15 +83,13 @@ class CameraPost:
             )
             if not self._lossless:
                 feed.max_age_s = self.section.max_age
-            model.pipeline.attach(feed)
-            feeds.append((model.pipeline, feed))
+            model.frames.attach(feed)
+            feeds.append((model.frames, feed))
         self._feeds = tuple(feeds)
 
     def misses(self, models: Mapping[str, ServedModel]) -> bool:
         """Whether one of its models is served only since `connect`."""
-        served = {
-            model.pipeline for model in (models[name] for name in self.section.models) if model.pipeline
-        }
+        served = {model.frames for model in (models[name] for name in self.section.models) if model.frames}
         return served != {pipeline for pipeline, _ in self._feeds}
 
     def disconnect(self) -> None:

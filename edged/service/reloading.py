@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edged.settings import CameraSettings, Settings
+from edged.settings import CameraSettings, SensorSettings, Settings
 
 MAX_ASKING = 64
 """Commands that wait for a reload."""
@@ -22,12 +22,16 @@ class Changes:
         models: Those that are loaded anew, and those that are not used any more.
         gone: Cameras that end: their section is another one, or is not there any more.
         new: Cameras whose section was not there.
+        gone_sensors: Likewise; those that the broker gives their rows also where it is another one.
+        new_sensors: Likewise.
     """
 
     link: bool
     models: tuple[str, ...]
     gone: tuple[str, ...]
     new: tuple[str, ...]
+    gone_sensors: tuple[str, ...] = ()
+    new_sensors: tuple[str, ...] = ()
 
     @property
     def sections(self) -> list[str]:
@@ -37,6 +41,7 @@ class Changes:
             *(["mqtt"] if self.link else []),
             *(f"models.{name}" for name in self.models),
             *(f"cameras.{name}" for name in cameras),
+            *(f"sensors.{name}" for name in (*self.gone_sensors, *self.new_sensors)),
         ]
 
 
@@ -48,6 +53,7 @@ def changes(
     served: Collection[str],
     used: Collection[str],
     cameras: Mapping[str, CameraSettings],
+    sensors: Mapping[str, SensorSettings],
 ) -> Changes:
     """Compare settings. Pure.
 
@@ -56,15 +62,27 @@ def changes(
         new: To be put in force.
         fresh: Models that are loaded anew for them.
         served: Models that are there now.
-        used: Models that a camera of ``new`` uses.
+        used: Models that ``new`` uses.
         cameras: Those at work, as they were started.
+        sensors: Likewise.
     """
     retired = [name for name in served if name in fresh or name not in used]
+    link = (old.mqtt, old.device) != (new.mqtt, new.device)
     return Changes(
-        link=(old.mqtt, old.device) != (new.mqtt, new.device),
+        link=link,
         models=tuple(dict.fromkeys([*fresh, *retired])),
         gone=tuple(name for name, section in cameras.items() if new.cameras.get(name) != section),
         new=tuple(name for name in new.cameras if name not in cameras),
+        gone_sensors=tuple(
+            name
+            for name, section in sensors.items()
+            if new.sensors.get(name) != section
+            or (link and section.url.startswith("mqtt:"))
+            or any(
+                model in fresh for model in section.models
+            )  # what waits for the old one is asked for again
+        ),
+        new_sensors=tuple(name for name in new.sensors if name not in sensors),
     )
 
 

@@ -11,13 +11,18 @@ from edged.mqtt.link import Link
 from edged.mqtt.payloads import HealthMessage, InfoMessage, MachineShape, SpoolShape, timestamp
 from edged.outbox import Outbox
 from edged.service.posts import CameraPost
+from edged.service.sensor_posts import SensorPost
 from edged.urls import redacted
 
 MAX_ERRORS = 5
 
 
 def info(
-    device: str, cameras: Iterable[str], models: Sequence[ServedModel], started_at_s: float
+    device: str,
+    cameras: Iterable[str],
+    sensors: Iterable[str],
+    models: Sequence[ServedModel],
+    started_at_s: float,
 ) -> InfoMessage:
     """What the device is and what it runs."""
     descriptions = [model.description for model in models if model.description]
@@ -33,6 +38,7 @@ def info(
         ),
         providers=tuple(providers),
         cameras=tuple(cameras),
+        sensors=tuple(sensors),
         models={model.name: running for model in models if (running := model.running())},
         started_at=timestamp(started_at_s),
     )
@@ -64,7 +70,11 @@ class Health:
             self._errors = [line, *self._errors][:MAX_ERRORS]
 
     def report(
-        self, device: str, posts: Iterable[CameraPost], models: Iterable[ServedModel], waiting: SpoolShape
+        self,
+        device: str,
+        posts: Iterable[CameraPost | SensorPost],
+        models: Iterable[ServedModel],
+        waiting: SpoolShape,
     ) -> HealthMessage:
         """How the device is doing, the workers included."""
         now_s = time.monotonic()

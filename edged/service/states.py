@@ -17,6 +17,8 @@ from edged.service.counting import Counts
 from edged.service.homeassistant import HomeAssistant
 from edged.service.posts import CameraPost
 from edged.service.report import Health, info, spool
+from edged.service.sensor_posts import SensorPost
+from edged.service.sensors import Sensors
 from edged.settings import Settings
 from edged.sources.camera import SourceStatus
 
@@ -29,6 +31,7 @@ class Device:
         settings: In force.
         link: What takes the words.
         cameras: At work.
+        sensors: At work.
         models: That are used, by name.
         started_at_s: Of the daemon, in seconds since 1970.
     """
@@ -36,6 +39,7 @@ class Device:
     settings: Callable[[], Settings]
     link: Callable[[], Link]
     cameras: Callable[[], Cameras]
+    sensors: Callable[[], Sensors]
     models: Callable[[], Mapping[str, ServedModel]]
     started_at_s: float
 
@@ -67,6 +71,8 @@ class StatePublisher:
             self.model(model)
         for post in self._device.cameras():
             self.camera(post)
+        for sensor in self._device.sensors():
+            self.sensor(sensor)
         self.info()
         self.counts(anew=True)
 
@@ -76,6 +82,7 @@ class StatePublisher:
         message = info(
             device.settings().device,
             [post.name for post in device.cameras()],
+            [post.name for post in device.sensors()],
             list(device.models().values()),
             device.started_at_s,
         )
@@ -86,7 +93,7 @@ class StatePublisher:
         if model.error:
             self.remember(str(model.error))
         self._set(self._topics.model_state(model.name), model.state(self._device.settings().device).payload())
-        if len(self._device.cameras()):
+        if len(self._device.cameras()) + len(self._device.sensors()):
             self.info()  # what really runs a model may have changed with its process
 
     def camera(self, post: CameraPost) -> None:
@@ -95,6 +102,19 @@ class StatePublisher:
             if post in self._device.cameras():
                 state = post.state(self._device.settings().device)
                 self._set(self._topics.camera_state(post.name), state.payload())
+
+    def sensor(self, post: SensorPost) -> None:
+        """Whether a sensor delivers."""
+        with self._lock:
+            if post in self._device.sensors():
+                state = post.state(self._device.settings().device)
+                self._set(self._topics.sensor_state(post.name), state.payload())
+
+    def sensors(self) -> None:
+        """Of sensors with rejected or dropped rows, or an alarm that came or went, since this was called last."""
+        for post in self._device.sensors():
+            if post.has_news():
+                self.sensor(post)
 
     def counts(self, *, anew: bool = False) -> None:
         """How many of what are in the pictures, and to Home Assistant that this can be asked.
@@ -120,7 +140,7 @@ class StatePublisher:
         device = self._device
         message = self._health.report(
             device.settings().device,
-            device.cameras(),
+            [*device.cameras(), *device.sensors()],
             device.models().values(),
             spool(self._outbox, device.link()),
         )
@@ -147,6 +167,11 @@ class StatePublisher:
             for label in self._counts.forget(name):
                 link.clear_state(topics.count(name, label))
 
+    def take_back_sensor(self, name: str) -> None:
+        """A sensor is gone."""
+        with self._lock:
+            self._device.link().clear_state(self._topics.sensor_state(name))
+
     def move(self, switch: Callable[[], None], *, take_back: bool) -> None:
         """Go over to another link, or other names.
 
@@ -161,6 +186,7 @@ class StatePublisher:
                 for topic in (
                     topics.info,
                     *(topics.camera_state(post.name) for post in device.cameras()),
+                    *(topics.sensor_state(post.name) for post in device.sensors()),
                     *map(topics.model_state, device.models()),
                     *(
                         topics.count(post.name, label)

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from enum import Enum
 from types import TracebackType
 from typing import Self
 
@@ -28,22 +27,16 @@ from edged.sources.chooser import FrameChooser
 from edged.sources.clock import Pace, StreamClock
 from edged.sources.pixels import Pixels
 from edged.sources.stream import framed, open_source
+from edged.sources.switch import CONNECTING, SWITCHED_OFF, SourceStatus, Switch
 
 STOP_S = 6.0
 """How long leaving the ``with`` waits for the thread; nothing in it waits longer without looking at the stop event."""
 DEFAULT_STEP_S = 0.04
 """Of a recording that says nothing about its rate."""
-CONNECTING, SWITCHED_OFF = "connecting", "switched off by command"
+
+__all__ = ["Camera", "SourceState", "SourceStatus"]
 
 log = structlog.get_logger()
-
-
-class SourceStatus(Enum):
-    """Whether frames come."""
-
-    ONLINE = "online"
-    OFFLINE = "offline"
-    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +101,7 @@ class Camera:
         self.error: EdgedError | None = None
         self._settings, self._once = settings, once
         self._deliver, self._on_state = deliver, on_state
-        self._stop = threading.Event()
-        self._enabled = enabled
-        self._switched = threading.Condition()  # around changes of `_stop`, `_enabled` and `_halt`
-        self._halt = threading.Event()
+        self._switch = Switch(enabled=enabled, interrupt=lambda: self._hand_out(None))
         self._asked: deque[Future[Frame | None]] = deque()
         self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
         status, why = (SourceStatus.OFFLINE, CONNECTING) if enabled else (SourceStatus.DISABLED, SWITCHED_OFF)
@@ -132,7 +122,7 @@ class Camera:
     @property
     def stopped(self) -> bool:
         """Whether it was told to end."""
-        return self._stop.is_set()
+        return self._switch.stop.is_set()
 
     def start(self) -> None:
         """Begin; once only."""
@@ -144,20 +134,14 @@ class Camera:
         Returns:
             Whether it has ended. If not, it ends by itself when what it waits for returns.
         """
-        with self._switched:
-            self._stop.set()
-            self._interrupt()
+        self._switch.end()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def switch(self, enabled: bool) -> None:
         """Have it work or not; returns at once, `state` follows."""
-        with self._switched:
-            self._enabled = enabled
-            if not enabled:
-                self._interrupt()
-            self._switched.notify()
+        self._switch.turn(enabled)
 
     def next_frame(self, timeout_s: float) -> Frame | None:
         """Wait for the frame that is captured next, chosen or not.
@@ -175,12 +159,6 @@ class Camera:
             with suppress(ValueError):
                 self._asked.remove(asked)
 
-    def _interrupt(self) -> None:
-        """End the present attempt, and the waiting for a frame of it."""
-        self._halt.set()
-        self._switched.notify()
-        self._hand_out(None)
-
     def _hand_out(self, frame: Frame | None) -> None:
         with suppress(IndexError):
             while True:
@@ -197,33 +175,19 @@ class Camera:
 
     def _run(self) -> None:
         try:
-            while self._begins_attempt():
+            while self._switch.begins_attempt(self._disabled):
+                if self._state.status is SourceStatus.DISABLED:
+                    self._change(SourceStatus.OFFLINE, CONNECTING)
                 fault = self._attempt()
-                if self._stop.is_set() or self._once:
+                if self._switch.stop.is_set() or self._once:
                     self._end(fault)
                     return
-                if fault is not None and not self._halt.is_set():
+                if fault is not None and not self._switch.halt.is_set():
                     self.error = fault if self._is_hopeless(fault) else None
                     self._offline(fault)
-                    self._halt.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
+                    self._switch.halt.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
         finally:
             self.finished.set()
-
-    def _begins_attempt(self) -> bool:
-        """Wait until it is switched on, and say meanwhile that it is not; False when told to stop."""
-        while True:
-            with self._switched:
-                if self._stop.is_set():
-                    return False
-                if self._enabled:
-                    self._halt = threading.Event()
-                    break
-            self._disabled()
-            with self._switched:
-                self._switched.wait_for(lambda: self._enabled or self._stop.is_set())
-        if self._state.status is SourceStatus.DISABLED:
-            self._change(SourceStatus.OFFLINE, CONNECTING)
-        return True
 
     def _attempt(self) -> EdgedError | None:
         """Read the source to its end, and say what ended it before its time."""
@@ -242,10 +206,10 @@ class Camera:
             self._begin(source)
             for capture in captures:
                 self._take(source, capture)
-                if self._halt.is_set():
+                if self._switch.halt.is_set():
                     return
             self._warn(source.warning)
-            if source.live and not self._once and not self._halt.is_set():
+            if source.live and not self._once and not self._switch.halt.is_set():
                 raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
 
     def _open(self) -> Source:
@@ -253,7 +217,7 @@ class Camera:
         return open_source(
             settings.url,
             name=self.name,
-            stop=self._halt,
+            stop=self._switch.halt,
             statistics=self.statistics,
             transport=settings.transport,
             read_timeout_s=settings.read_timeout,
@@ -296,7 +260,7 @@ class Camera:
             return capture.arrival_s
         now_s = time.monotonic()
         due_s = self._pace.due_s(capture.pts_s, now_s)
-        if due_s > now_s and self._halt.wait(due_s - now_s):
+        if due_s > now_s and self._switch.halt.wait(due_s - now_s):
             return None
         return due_s
 
@@ -365,7 +329,7 @@ class Camera:
 
     def _end(self, fault: EdgedError | None) -> None:
         """The last of a source that is read once."""
-        if self._stop.is_set():
+        if self._switch.stop.is_set():
             return
         self.error = fault
         if fault is not None:

@@ -1,4 +1,4 @@
-"""What a model said to one tensor, and what is asked for it."""
+"""What a model said to one picture or to some windows of rows, and what is asked for it."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -6,8 +6,10 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from edged.detection import Detections
+from edged.rows import Scores
 from edged.worker.description import ModelDescription
 from edged.worker.journal import Progress
+from edged.worker.wire import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,23 @@ class Answer:
     decode_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a model said to some windows of rows.
+
+    Attributes:
+        scores: Of each window.
+        inference_ms: In the runtime, of all of them.
+        decode_ms: From its outputs to scores.
+    """
+
+    scores: Scores
+    inference_ms: float
+    decode_ms: float
+
+
 class Answering(Protocol):
-    """A loaded model with one lane, whichever process it lives in."""
+    """A loaded model with one lane, whichever process it lives in; one of pictures, or one of rows."""
 
     def tensor(self, lane: int) -> NDArray[Any]:
         """The input, to be filled."""
@@ -34,6 +51,10 @@ class Answering(Protocol):
 
     def answer(self, lane: int) -> Answer:
         """What the model finds in it."""
+        ...
+
+    def score(self, lane: int, numbers: NDArray[Any], texts: Texts = ()) -> Scored:
+        """What the model says about windows of rows."""
         ...
 
 

@@ -12,18 +12,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edged import errors
-from edged.detection import Detections
 from edged.errors import EdgedError, InferenceFailed, KilledWhileLoading, ModelRejected, WorkerLost
 from edged.worker import limits
-from edged.worker.answer import Answer
+from edged.worker.answer import Answer, Scored
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.journal import Progress
 from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_exactly, send_control
 from edged.worker.ring import Ring
+from edged.worker.wire import Reply, Texts, pack_request, unpack_detections, unpack_scores
 
 LOAD_TIMEOUT_S = 60.0
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
@@ -205,11 +204,31 @@ class WorkerProcess:
             InferenceFailed: The model gave no answer to this tensor.
             WorkerLost: The process died or hung; it is ended, and its successor may be given the frame.
         """
+        reply = self._exchange(lane, b"")
+        return Answer(unpack_detections(reply.body), reply.inference_ms, reply.decode_ms)
+
+    def score(self, lane: int, numbers: NDArray[Any], texts: Texts = ()) -> Scored:
+        """Score windows of rows.
+
+        Args:
+            lane: The caller's.
+            numbers: (N, W, F); they fit, as `RowRecipe.at_once` says.
+            texts: For each window its rows' texts; empty where the model takes none.
+
+        Raises:
+            InferenceFailed: The model gave no answer to these windows.
+            WorkerLost: The process died or hung; it is ended, and its successor may be given the windows.
+        """
+        self.tensor(lane)[: numbers.size] = numbers.reshape(-1)
+        reply = self._exchange(lane, pack_request(numbers.shape[0], numbers.shape[1], texts))
+        return Scored(unpack_scores(reply.body), reply.inference_ms, reply.decode_ms)
+
+    def _exchange(self, lane: int, request: bytes) -> Reply:
         connection = self._lanes[lane]
         self._numbers[lane] += 1
         try:
             connection.settimeout(self.timeout_s)
-            connection.sendall(REQUEST.pack(self._numbers[lane]))
+            connection.sendall(REQUEST.pack(self._numbers[lane], len(request)) + request)
             head = receive_exactly(connection, REPLY.size)
             if not head:
                 raise self._lost("died")
@@ -224,9 +243,7 @@ class WorkerProcess:
             raise self._lost("died") from error
         if status == FAILED:
             raise InferenceFailed(f"model {self.name}", body.decode("utf-8", "replace"), "")
-        rows = np.frombuffer(body, np.float32).reshape(-1, 6)
-        found = Detections(rows[:, :4], rows[:, 4], np.ascontiguousarray(rows[:, 5]).view(np.int32))
-        return Answer(found, inference_ms, decode_ms)
+        return Reply(inference_ms, decode_ms, body)
 
     def _end_hung(self) -> None:
         with self._lock:

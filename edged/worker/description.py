@@ -3,10 +3,28 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
+from edged.errors import ModelRejected
 from edged.geometry import Fit
-from edged.manifest import InputRecipe, TensorSpec
+from edged.manifest import InputRecipe, RowRecipe, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RowUse:
+    """A sensor that wants a model to score its rows.
+
+    Attributes:
+        sensor: Its name.
+        fields: Those that it was configured with; empty = the model's own.
+        window: Rows to one inference; 0 = what the model takes.
+        fixed: Whether every window has as many rows; not so where it is a time.
+    """
+
+    sensor: str
+    fields: tuple[str, ...] = ()
+    window: int = 0
+    fixed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +41,8 @@ class LoadRequest:
         callers: How many inferences may run at once.
         max_memory_bytes: Of the process.
         digest: ``sha256:…`` that the file must have; empty = any.
+        serves: What it is to be shown: ``pictures``, ``rows``, or ``any`` of them.
+        rows: The sensors that want it.
     """
 
     path: str
@@ -34,6 +54,8 @@ class LoadRequest:
     callers: int = 1
     max_memory_bytes: int = 0
     digest: str = ""
+    serves: Literal["any", "pictures", "rows"] = "any"
+    rows: tuple[RowUse, ...] = ()
 
     def to_json(self) -> bytes:
         """For the other process."""
@@ -43,14 +65,16 @@ class LoadRequest:
     def from_json(cls, text: bytes) -> "LoadRequest":
         """From the other process."""
         values = json.loads(text)
-        return cls(**{**values, "providers": tuple(values["providers"]), "labels": tuple(values["labels"])})
+        lists = {name: tuple(values[name]) for name in ("providers", "labels")}
+        rows = tuple(RowUse(**{**use, "fields": tuple(use["fields"])}) for use in values["rows"])
+        return cls(**{**values, **lists, "rows": rows})
 
 
 def plain(value: Any) -> Any:
     """A value as JSON has it, dataclasses and all."""
     if isinstance(value, Fit):
         return value.value
-    if isinstance(value, TensorSpec | InputRecipe):
+    if isinstance(value, TensorSpec | InputRecipe | RowRecipe):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
@@ -67,13 +91,13 @@ class ModelDescription:
         path: The ONNX file.
         digest: ``sha256:…`` of it.
         size_bytes: Of it.
-        task: ``detect`` or ``classify``.
+        task: ``detect`` or ``classify`` for pictures, ``tabular`` for rows.
         family: How its outputs are read.
         why: The evidence for that.
         notes: What a user should know.
         labels: A name a class.
-        input: How frames are prepared.
-        input_name: Of the tensor that takes the picture.
+        input: How frames or rows are prepared; see `picture` and `rows`.
+        input_name: Of the tensor that takes the picture; of the first input that takes rows.
         inputs: Declared.
         outputs: Declared.
         trial: What the outputs were on a trial run.
@@ -107,7 +131,7 @@ class ModelDescription:
     why: str
     notes: tuple[str, ...]
     labels: tuple[str, ...]
-    input: InputRecipe
+    input: InputRecipe | RowRecipe
     input_name: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -133,6 +157,36 @@ class ModelDescription:
     load_ms: float
     latency_ms: float
 
+    @property
+    def picture(self) -> InputRecipe:
+        """How frames are prepared.
+
+        Raises:
+            ModelRejected: It takes rows.
+        """
+        if isinstance(self.input, RowRecipe):
+            raise ModelRejected(
+                self.path,
+                "is for rows of a sensor, not for pictures",
+                "use `edged score`, or name it at a sensor",
+            )
+        return self.input
+
+    @property
+    def rows(self) -> RowRecipe:
+        """How rows are prepared.
+
+        Raises:
+            ModelRejected: It takes pictures.
+        """
+        if isinstance(self.input, InputRecipe):
+            raise ModelRejected(
+                self.path,
+                "is for pictures, not for rows of a sensor",
+                "use `edged detect`, or name it at a camera",
+            )
+        return self.input
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
@@ -140,8 +194,6 @@ class ModelDescription:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelDescription":
         """From JSON values."""
-        recipe = dict(values["input"])
-        recipe |= {"fit": Fit(recipe["fit"]), "mean": tuple(recipe["mean"]), "std": tuple(recipe["std"])}
         specs = {
             key: tuple(TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in values[key])
             for key in ("inputs", "outputs", "trial")
@@ -157,4 +209,13 @@ class ModelDescription:
                 "external_data",
             )
         }
-        return cls(**{**values, **specs, **tuples, "input": InputRecipe(**recipe)})
+        return cls(**{**values, **specs, **tuples, "input": _recipe(values["input"])})
+
+
+def _recipe(values: Mapping[str, Any]) -> InputRecipe | RowRecipe:
+    recipe: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    if "features" in recipe:
+        return RowRecipe(**recipe)
+    return InputRecipe(**{**recipe, "fit": Fit(recipe["fit"])})

@@ -20,10 +20,11 @@ import numpy as np
 
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, ModelRejected
-from edged.manifest import ExpectedObject, Golden, ModelFiles, model_files, read_manifest
+from edged.manifest import ExpectedObject, Golden, ModelFiles, RowRecipe, model_files, read_manifest
 from edged.modelstore.digests import sha256_of
 from edged.worker.answer import Candidate
 from edged.worker.description import ModelDescription
+from edged.worker.goldenrows import prove_rows
 from edged.worker.looking import Look, picture_frame
 
 OUTSIDE = ("complete", "digest")
@@ -116,8 +117,15 @@ class Gate:
         self._take_down(progress.step_ms, progress.known)
         return description
 
-    def golden(self, candidate: Candidate, description: ModelDescription) -> None:
-        """``golden``: in every golden picture the model finds what its ``model.toml`` expects.
+    def golden(
+        self, candidate: Candidate, description: ModelDescription, fields: tuple[str, ...] = ()
+    ) -> None:
+        """``golden``: in every golden picture, or file of rows, the model finds what its ``model.toml`` expects.
+
+        Args:
+            candidate: Loaded.
+            description: Of it.
+            fields: Of a row, in the order of the model's; empty = its own names.
 
         Raises:
             ModelRejected: It does not, or a picture or an expectation is no good; the text says which.
@@ -128,7 +136,13 @@ class Gate:
             if manifest is None or not pictures:
                 step.verdict = "none"
                 return
-            look = Look(candidate, description.input)
+            if isinstance(description.input, RowRecipe):
+                for rows in pictures:
+                    path = _inside(manifest.parent, rows.input, description.path)
+                    prove_rows(candidate, description, path, rows, fields)
+                step.note = f"{len(pictures)} file{'' if len(pictures) == 1 else 's'} of rows as expected"
+                return
+            look = Look(candidate, description.picture)
             for picture in pictures:
                 _prove(look, description, manifest.parent, picture)
             step.note = f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'} as expected"
@@ -166,6 +180,9 @@ def _note(step: str, known: dict[str, Any]) -> str:
         return f"opset {opset}, {known['node_count']:,} nodes"
     if step == "shapes":
         recipe = known["input"]
+        if "features" in recipe:
+            rows = f"windows of {recipe['window']} rows, " if recipe["window"] > 1 else ""
+            return f"{known['task']}, {known['family']}, {rows}{recipe['features']} fields"
         return f"{known['task']}, {known['family']}, {recipe['width']} × {recipe['height']}"
     if step == "provider":
         over = "".join(f"; passed over {reason}" for reason in known["provider_refused"])
@@ -240,7 +257,7 @@ def _inside(folder: Path, name: str, subject: str) -> Path:
     if outside or not path.is_file():
         problem = "lies outside its folder" if outside else "is not there"
         raise ModelRejected(
-            subject, f"golden picture {name!r} {problem}", "put it into the folder of model.toml"
+            subject, f"golden input {name!r} {problem}", "put it into the folder of model.toml"
         )
     return path
 
@@ -248,6 +265,10 @@ def _inside(folder: Path, name: str, subject: str) -> Path:
 def _check_expectations(golden: Golden, description: ModelDescription) -> None:
     for one in golden.expect:
         where = f"golden picture {golden.input!r} expects {_shown(one)}"
+        if one.label is None:
+            raise ModelRejected(
+                description.path, f"golden picture {golden.input!r} expects no label", "say which"
+            )
         if one.label not in description.labels:
             known = ", ".join(description.labels[:_SHOWN])
             raise ModelRejected(
@@ -322,7 +343,11 @@ def _overlap(expected: Sequence[float] | None, found: Any) -> float:
 
 
 def _shown(one: ExpectedObject) -> str:
-    return one.label if one.box is None else f"{one.label} at [{', '.join(f'{edge:g}' for edge in one.box)}]"
+    return (
+        str(one.label)
+        if one.box is None
+        else f"{one.label} at [{', '.join(f'{edge:g}' for edge in one.box)}]"
+    )
 
 
 def _listed(found: Detections, labels: Sequence[str]) -> str:

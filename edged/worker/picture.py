@@ -24,7 +24,7 @@ def picture_input(inputs: Sequence[TensorSpec], path: Path) -> TensorSpec:
     Raises:
         ModelRejected: None does, several may, or it takes more than one picture at a time.
     """
-    pictures = [spec for spec in inputs if _is_picture(spec)]
+    pictures = [spec for spec in inputs if is_picture(spec)]
     if len(pictures) != 1:
         names = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in inputs)
         few = "none of its inputs takes a picture" if not pictures else f"{len(pictures)} of its inputs may"
@@ -43,7 +43,7 @@ def picture_input(inputs: Sequence[TensorSpec], path: Path) -> TensorSpec:
     return spec
 
 
-def _is_picture(spec: TensorSpec) -> bool:
+def is_picture(spec: TensorSpec) -> bool:
     """[N, C, H, W] or [N, H, W, C], or one picture without its batch: then the channels must be said."""
     if spec.dtype not in {"float32", "float16", "uint8"}:
         return False
@@ -61,8 +61,16 @@ def recipes(
     """Shapes and types of the input to try, best evidence first; how it is filled is settled by the family.
 
     Raises:
-        ModelRejected: Not a picture of one or three channels, or too large a one.
+        ModelRejected: Not a picture of one or three channels, or too large a one; or ``model.toml`` does not have a
+            number for each channel.
     """
+    for key, value in (("mean", given.mean), ("std", given.std)):
+        if isinstance(value, tuple) and len(value) != 3:
+            raise ModelRejected(
+                str(path),
+                f"[input] {key} has {len(value)} numbers",
+                "give one, or one for each of three channels",
+            )
     return [
         _recipe(spec, given, height, width, path) for height, width in _sizes(spec, given, metadata, path)
     ]
@@ -167,7 +175,10 @@ _RANGES = {
 def _triple(given: PerChannel | None, usual: tuple[float, float, float]) -> tuple[float, float, float]:
     if given is None:
         return usual
-    return (given, given, given) if isinstance(given, int | float) else given
+    if isinstance(given, int | float):
+        return (given, given, given)
+    first, second, third = given  # as `recipes` has made sure of
+    return (first, second, third)
 
 
 def texture(recipe: InputRecipe) -> NDArray[Any]:

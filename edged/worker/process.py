@@ -1,7 +1,7 @@
 """The program of a worker process; its arguments are CONTROL MEMORY_LIMIT PARENT LANE...
 
     daemon ── control (JSON, once) ──→ load ──→ journal … ──→ description or error ──→ daemon hands over the ring
-    daemon ── lane k: request number ──→ slot k is read, inferred, decoded ──→ header and boxes ──→ daemon
+    daemon ── lane k: request ──→ slot k is read, inferred, decoded ──→ header and body ──→ daemon
 
 A lane is a socket and a slot, used by one caller at a time and served by one thread. When the control socket closes the
 daemon is gone, and so is this process. Nothing here writes to standard output.
@@ -14,7 +14,6 @@ import struct
 import threading
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edged.errors import EdgedError
@@ -22,13 +21,11 @@ from edged.worker import limits
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal
 
-REQUEST = struct.Struct("<Q")
-"""Number of the request."""
+REQUEST = struct.Struct("<QI")
+"""Number of the request, bytes that follow."""
 REPLY = struct.Struct("<QBffI")
 """Number of the request, status, milliseconds of inference and of decoding, bytes that follow."""
 FOUND, FAILED = 0, 1
-ROW_BYTES = 24
-"""x1, y1, x2, y2, score as float32, class_id as int32."""
 MAX_CONTROL_BYTES = 16 * 1024**2
 
 
@@ -74,11 +71,11 @@ def main(arguments: list[str]) -> None:
 
 
 def _load(request: LoadRequest, control: socket.socket) -> Any:
-    from edged.worker.model import LoadedModel  # noqa: PLC0415  # after the limits: this is where native code begins
+    from edged.worker.loading import load_model  # noqa: PLC0415  # after the limits: this is where native code begins
 
     journal = Journal(lambda message: send_control(control, json.dumps(message).encode()))
     try:
-        model = LoadedModel(request, journal)
+        model = load_model(request, journal)
     except EdgedError as error:
         reply: dict[str, Any] = {"error": type(error).__name__, "subject": error.subject}
         reply |= {"problem": error.problem, "remedy": error.remedy}
@@ -113,16 +110,15 @@ def _serve(model: Any, control: socket.socket, lanes: list[socket.socket]) -> No
 
 def _answer_lane(model: Any, lane: socket.socket, tensor: NDArray[Any]) -> None:
     while request := receive_exactly(lane, REQUEST.size):
-        (number,) = REQUEST.unpack(request)
+        number, size = REQUEST.unpack(request)
+        body = receive_exactly(lane, size) if size else b""
+        if len(body) < size:
+            return
         try:
-            answer = model.answer(tensor)
+            reply = model.serve(tensor, body)
         except Exception as error:  # noqa: BLE001  # whatever it was, the daemon must hear of it and go on
             text = (error.problem if isinstance(error, EdgedError) else repr(error)).encode()[:4096]
             lane.sendall(REPLY.pack(number, FAILED, 0.0, 0.0, len(text)) + text)
             continue
-        found = answer.detections
-        rows = np.empty((len(found), 6), np.float32)
-        rows[:, :4], rows[:, 4] = found.xyxy, found.score
-        rows[:, 5] = found.class_id.astype(np.int32).view(np.float32)
-        head = REPLY.pack(number, FOUND, answer.inference_ms, answer.decode_ms, rows.nbytes)
-        lane.sendall(head + rows.tobytes())
+        head = REPLY.pack(number, FOUND, reply.inference_ms, reply.decode_ms, len(reply.body))
+        lane.sendall(head + reply.body)

@@ -24,7 +24,9 @@ ANSWERS = frozenset(
 def tabular_evidence(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], operators: Iterable[str]
 ) -> str | None:
-    """Why a model takes rows of numbers; None where nothing says so.
+    """Why a model takes rows; None where nothing says so.
+
+    Windows of rows, with three sizes, look like pictures: ``model.toml`` says that they are none.
 
     Args:
         inputs: Declared.
@@ -34,8 +36,10 @@ def tabular_evidence(
     rows = inputs and all(len(spec.shape) in {1, 2} for spec in inputs)
     ours = any(name.startswith(f"{ML_DOMAIN}:") for name in operators)
     answers = [spec.name for spec in outputs if spec.name.lower() in ANSWERS]
-    if not rows or not (ours or answers):
+    texts = [spec.name for spec in inputs if spec.dtype == "str"]
+    if not rows or not (ours or answers or texts):
         return None
     taken = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in inputs)
-    given = f"operators of {ML_DOMAIN}" if ours else f"the output {answers[0]}"
+    said = [f"operators of {ML_DOMAIN}"] if ours else [f"the output {name}" for name in answers]
+    given = (said or [f"texts in {texts[0]}"])[0]
     return f"rows in ({taken:.100}), {given}"

@@ -257,3 +257,79 @@ def test_appending_and_delivering_from_several_threads_loses_nothing(make):
     assert len(delivered) == 3000
     assert len(set(delivered)) == 3000
     assert outbox.depth_bytes == 0
+
+
+def test_a_delivered_message_is_settled_once(make):
+    outbox, settled = make(1000, 10.0), []
+    for number in range(3):
+        outbox.append("t", b"%d" % number, qos=1, settled=lambda number=number: settled.append(number))
+    appended(outbox, 3)
+    for entry in outbox.after(0, 10):
+        outbox.remove(entry.key)
+        outbox.remove(entry.key)
+    assert until(lambda: len(settled) >= 3, 10)
+    assert sorted(settled) == [0, 1, 2]
+
+
+def test_a_message_that_is_set_aside_is_settled_once(make):
+    outbox, settled = make(1000, 10.0), []
+    outbox.append("t", b"x", qos=1, settled=lambda: settled.append("x"))
+    appended(outbox, 1)
+    (entry,) = outbox.after(0, 1)
+    outbox.set_aside(entry, "the broker does not take it")
+    outbox.set_aside(entry, "the broker does not take it")
+    assert until(lambda: settled == ["x"], 10)
+
+
+def test_messages_that_are_dropped_are_settled_once_each(make, clock):
+    outbox, settled = make(100, 10.0), []
+    for number in range(10):
+        outbox.append("t", b"%019d" % number, qos=1, settled=lambda number=number: settled.append(number))
+    outbox.append("t", b"x" * 200, qos=1, settled=lambda: settled.append("too large"))
+    appended(outbox, 11)
+    assert until(lambda: {*range(5), "too large"} <= set(settled), 10)
+    clock.now_s += 20
+    outbox.append("t", b"new", qos=1)
+    assert until(lambda: outbox.dropped == 11, 10)
+    assert until(lambda: len(settled) == 11, 10)
+    assert set(settled) == {*range(10), "too large"}
+
+
+def test_whoever_is_told_that_a_message_is_settled_may_use_the_outbox(make):
+    outbox, seen = make(1000, 10.0), []
+
+    def again() -> None:
+        outbox.append("t", b"more", qos=1)
+        seen.append(len(outbox))
+
+    outbox.append("t", b"x", qos=1, settled=again)
+    appended(outbox, 1)
+    for entry in outbox.after(0, 1):
+        outbox.remove(entry.key)
+    assert until(lambda: bool(seen), 10)
+    appended(outbox, 2)
+
+
+def test_what_several_threads_append_and_deliver_is_settled_once_each(make):
+    outbox, settled, done = make(100_000, 1000.0), [], threading.Event()
+
+    def append(name: int) -> None:
+        for number in range(1000):
+            mark = (name, number)
+            outbox.append("t", b"%d-%d" % mark, qos=1, settled=lambda mark=mark: settled.append(mark))
+
+    def deliver() -> None:
+        while not (done.is_set() and len(outbox) == 0):
+            for entry in outbox.after(0, 64):
+                outbox.remove(entry.key)
+
+    producers = [threading.Thread(target=append, args=(name,)) for name in range(3)]
+    consumer = threading.Thread(target=deliver)
+    for thread in (*producers, consumer):
+        thread.start()
+    for thread in producers:
+        thread.join()
+    done.set()
+    consumer.join()
+    assert until(lambda: len(settled) >= 3000, 10)
+    assert len(settled) == len(set(settled)) == 3000

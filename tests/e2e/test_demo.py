@@ -27,6 +27,7 @@ from mosquitto_broker import Listener, until
 from real_parts import unavailable
 
 import edged
+from edged import bundle
 
 PACKAGE = Path(edged.__file__).parent
 LISTENING = "0A"
@@ -35,7 +36,10 @@ LOOPBACK = "0100007F"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder to import edged from, with a bundle of its own: a cat in every bright frame, eight frames of ten."""
+    """A folder to import edged from, with a bundle of its own: a cat in every bright frame, eight frames of ten.
+
+    The vibration and its model are the bundled ones.
+    """
     if find_spec("amqtt") is None:
         unavailable("amqtt is not installed (pip install 'edged[demo]')")
     folder = tmp_path_factory.mktemp("site")
@@ -43,6 +47,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     version = folder / "edged" / "bundled" / "models" / "parcel-codes" / "1"
     version.mkdir(parents=True)
     toy_models.light_detector(version / "model.onnx")
+    bearings = bundle.model("bearing-vibration") / "1"
+    shutil.copytree(bearings, folder / "edged" / "bundled" / "models" / "bearing-vibration" / "1")
     (folder / "edged" / "bundled" / "demo").mkdir()
     frames = [solid_frame(128, 96, (235 if number % 10 < 8 else 16, 128, 128)) for number in range(40)]
     write_clip(folder / "edged" / "bundled" / "demo" / "conveyor.mp4", frames, codec="libx264")
@@ -60,13 +66,22 @@ def demo(site: Path, tmp_path: Path) -> Iterator[Callable[..., Demo]]:
 
 def test_it_shows_what_a_subscriber_receives_and_ends_by_itself_with_0(demo: Callable[..., Demo]) -> None:
     """Settings of another daemon on this machine do not reach it."""
-    shown = demo("--seconds", "15", EDGED_MQTT__URL="mqtt://127.0.0.1:1", EDGED_CAMERAS="{}")
+    shown = demo("--seconds", "25", EDGED_MQTT__URL="mqtt://127.0.0.1:1", EDGED_CAMERAS="{}")
     assert shown.ended() == 0, [*shown.lines, shown.complaints]
     assert shown.complaints == ""
     text = "\n".join(shown.lines)
-    for part in ("MQTT 3.1.1", "model parcel-codes: version 1, on ", "camera conveyor: online, 25 frames/s"):
+    for part in (
+        "MQTT 3.1.1",
+        "model parcel-codes: version 1, on ",
+        "camera conveyor: online, 25 frames/s",
+        "model bearing-vibration: version 1, on ",
+        "sensor motor: online, alarm: inner 0.9",
+    ):
         assert part in text
-    assert re.fullmatch(r"[\d,]+ results in 1\d s: [\d,]+ cat", shown.lines[-1])
+    assert re.fullmatch(r"[\d,]+ results in \d\d s: [\d,]+ cat", shown.lines[-2])
+    assert re.fullmatch(
+        r"\d+ windows of vibration, faults seen: 1 inner(, 1 outer)?(, 1 ball)?", shown.lines[-1]
+    )
     assert list(shown.temporary.iterdir()) == []
 
 
@@ -76,7 +91,7 @@ def test_a_signal_ends_it_and_leaves_nothing_behind(
 ) -> None:
     shown = demo()
     assert shown.says("results/s"), shown.complaints
-    figures = r"\d s  [\d.]+ results/s, [\d.]+ ms an inference, age \d+ ms; now (1 cat|nothing)$"
+    figures = r"\d s  [\d.]+ results/s, [\d.]+ ms an inference, age \d+ ms; now (1 cat|nothing)($|; motor: )"
     assert re.search(figures, shown.line("results/s"))
     family = shown.family()
     assert [name for pid in family if (name := command(pid)) and "edged run" in name]
@@ -84,7 +99,8 @@ def test_a_signal_ends_it_and_leaves_nothing_behind(
     shown.process.send_signal(number)
     assert shown.ended(10) == 0
     assert shown.complaints == ""
-    assert "cat" in shown.lines[-1]
+    assert "cat" in shown.lines[-2]
+    assert "vibration" in shown.lines[-1]
     assert not [pid for pid in family if alive(pid)]
     assert list(shown.temporary.iterdir()) == []
 
@@ -154,6 +170,7 @@ def test_on_a_terminal_it_draws_in_place_within_80_columns_and_ctrl_c_ends_it(
 
     try:
         read(time.monotonic() + 40, b"cat")
+        read(time.monotonic() + 40, b"windows/s")
         os.write(terminal, b"\x03")
         read(time.monotonic() + 20, None)
         _, status = os.waitpid(child, 0)
@@ -167,7 +184,15 @@ def test_on_a_terminal_it_draws_in_place_within_80_columns_and_ctrl_c_ends_it(
     assert "\x1b[?25l" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is visible again"
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n").replace("^C", "")
-    for part in ("Ctrl-C ends it", "parcel-codes", "MQTT 3.1.1", "cat", "results/s"):
+    for part in (
+        "Ctrl-C ends it",
+        "parcel-codes",
+        "MQTT 3.1.1",
+        "cat",
+        "results/s",
+        "bearing-vibration",
+        "windows/s",
+    ):
         assert part in plain
     assert "Traceback" not in plain
     assert [line for line in plain.split("\n") if len(line) > 80] == []
@@ -188,13 +213,25 @@ def spoilt(site: Path, tmp_path: Path) -> Path:
 
 
 def test_a_daemon_that_cannot_work_ends_it_with_70_and_its_log(spoilt: Path, tmp_path: Path) -> None:
-    (spoilt / "edged/bundled/models/parcel-codes/1/model.onnx").write_bytes(b"no model, but long enough")
+    for model in spoilt.glob("edged/bundled/models/*/1/model.onnx"):
+        model.write_bytes(b"no model, but long enough")
     with Demo(spoilt, tmp_path) as shown:
         assert shown.ended() == 70
     *log, last = shown.complaints.splitlines()
     assert last == "edged: edged demo: the daemon ended with code 65; its last lines say why"
     assert [line for line in log if "model.onnx" in line]
     assert list(shown.temporary.iterdir()) == []
+
+
+def test_a_model_that_cannot_serve_is_named_and_the_other_one_goes_on(spoilt: Path, tmp_path: Path) -> None:
+    (spoilt / "edged/bundled/models/parcel-codes/1/model.onnx").write_bytes(b"no model, but long enough")
+    with Demo(spoilt, tmp_path, "--seconds", "8") as shown:
+        assert shown.says("sensor motor: online")
+        assert shown.says("model parcel-codes: not served, ")
+        assert shown.ended() == 69
+    *log, last = shown.complaints.splitlines()
+    assert last.startswith("edged: edged demo: no result came in 8 s")
+    assert [line for line in log if "model.onnx" in line]
 
 
 def test_a_time_without_a_result_is_69_and_the_log_however_busy_the_model_is(
@@ -211,6 +248,18 @@ def test_a_time_without_a_result_is_69_and_the_log_however_busy_the_model_is(
     assert not [pid for pid in family if alive(pid)]
 
 
+def test_a_sensor_without_a_window_is_said_and_no_failure(spoilt: Path, tmp_path: Path) -> None:
+    golden = spoilt / "edged/bundled/models/bearing-vibration/1/golden"
+    for rows in golden.iterdir():
+        rows.write_text("x,y,z\n" + "no,number,here\n" * 100)
+    (golden.parent / "model.toml").write_text(
+        'task = "tabular"\nlabels = ["normal", "inner", "outer", "ball"]\n'
+    )
+    with Demo(spoilt, tmp_path, "--seconds", "12") as shown:
+        assert shown.ended() == 0, [*shown.lines, shown.complaints]
+    assert shown.lines[-1].startswith("no window of vibration was scored")
+
+
 def test_results_that_found_nothing_are_no_detections(spoilt: Path, tmp_path: Path) -> None:
     toy_models.toy_detector(spoilt / "edged/bundled/models/parcel-codes/1/model.onnx", objects=())
     with Demo(spoilt, tmp_path, "--seconds", "6") as shown:
@@ -220,7 +269,11 @@ def test_results_that_found_nothing_are_no_detections(spoilt: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("part", "named"),
-    [("models", "bundled model parcel-codes"), ("demo", "conveyor.mp4: the video of the demo is missing")],
+    [
+        ("models", "bundled model parcel-codes"),
+        ("models/bearing-vibration/1/golden", "normal.csv: rows of a bundled model are missing"),
+        ("demo", "conveyor.mp4: the video of the demo is missing"),
+    ],
 )
 def test_what_is_missing_in_the_installation_is_one_line(
     spoilt: Path, tmp_path: Path, part: str, named: str

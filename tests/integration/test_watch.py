@@ -95,6 +95,29 @@ def test_the_table_shows_what_was_dropped_and_why_and_counts_a_gap_once(linked):
     assert camera[7:] == ["4", "0", "0", "3", "42", "nothing"]
 
 
+def test_a_sensor_is_shown_with_what_its_model_says_and_its_alarm(linked):
+    broker, box, link = linked
+    said = {"label": "inner", "class_id": 1, "scores": {"normal": 0.04, "inner": 0.96}, "alarm": True}
+    with (
+        watch("--mqtt", broker.url, "--seconds", "4") as table,
+        watch("--mqtt", broker.url, "--json", "--seconds", "4") as lines,
+    ):
+        assert until(lambda: sum("Sending SUBACK" in line for line in broker.log) >= 2, 10)
+        link.set_state(TOPICS.sensor_state("motor"), b'{"state": "online", "why": "", "alarm": true}')
+        for identity, sequence in (("a", 0), ("b", 2)):
+            payload = {"id": identity, "sequence": sequence, "result": said}
+            box.append(TOPICS.sensor_result("motor"), json.dumps(payload).encode(), qos=1)
+        drawn, complaints = table.communicate(timeout=20)
+        told = [json.loads(line) for line in lines.communicate(timeout=20)[0].splitlines()]
+    assert table.returncode == 0, complaints
+    (sensor,) = (line.split() for line in drawn.splitlines() if "sensor/motor" in line)
+    assert sensor[:4] == ["gate-7", "sensor/motor", "online;", "alarm"]
+    assert sensor[5:] == ["2", "1", "0", "0", "0", "inner", "0.96"]
+    results = [one["payload"]["result"] for one in told if one["topic"] == TOPICS.sensor_result("motor")]
+    assert results == [said, said]
+    assert TOPICS.sensor_state("motor") in [one["topic"] for one in told]
+
+
 def test_a_broker_out_of_reach_is_one_line_and_69():
     with watch("--mqtt", f"mqtt://localhost:{free_port()}") as process:
         said, complaints = process.communicate(timeout=20)

@@ -44,6 +44,16 @@ def test_a_model_that_is_missing_is_named_with_where_it_was_looked_for(package):
         bundle.model("codes")
 
 
+def test_golden_rows_are_found_by_their_label_and_missed(package):
+    bundled(package / "bundled", "bearings")
+    rows = package / "bundled" / "models" / "bearings" / "1" / "golden" / "inner.csv"
+    with pytest.raises(InputNotFound, match=r"inner\.csv: rows of a bundled model are missing"):
+        bundle.golden("bearings", "inner")
+    rows.parent.mkdir()
+    rows.touch()
+    assert bundle.golden("bearings", "inner") == rows
+
+
 def test_the_video_is_found_and_missed(package):
     video = package / "bundled" / "demo" / "conveyor.mp4"
     video.parent.mkdir(parents=True)

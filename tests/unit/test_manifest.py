@@ -60,6 +60,28 @@ def test_a_golden_file_of_sensor_rows_expects_a_label_without_a_box(toml):
     assert (golden.input, golden.expect[0].label, golden.expect[0].box) == ("golden/inner.csv", "inner", None)
 
 
+def test_a_model_of_rows_says_its_fields_its_window_and_its_threshold(toml):
+    text = """
+[input]
+fields = ["x", "y", "z", "t"]
+window = 256
+mean = [1, 2, 3, 4]
+std = 2
+[output]
+threshold = 0.5
+error = "mae"
+[[golden]]
+input = "rows.csv"
+expect = [{ anomaly = false }, { anomaly = true, value = 0.75 }, { value = 1 }]
+"""
+    manifest = read_manifest(toml(text))
+    assert (manifest.input.fields, manifest.input.window) == (("x", "y", "z", "t"), 256)
+    assert (manifest.input.mean, manifest.input.std) == ((1, 2, 3, 4), 2)
+    assert (manifest.output.threshold, manifest.output.error) == (0.5, "mae")
+    found = [(one.label, one.anomaly, one.value) for one in manifest.golden[0].expect]
+    assert found == [(None, False, None), (None, True, 0.75), (None, None, 1)]
+
+
 def test_where_there_is_none_nothing_is_said(toml):
     assert read_manifest(None) == Manifest()
     assert read_manifest(toml("")) == Manifest()
@@ -80,7 +102,14 @@ def test_where_there_is_none_nothing_is_said(toml):
         ("[input]\nstd = [1, 0, 1]", r"'input\.std"),
         ("[input]\nstd = 0.0", r"'input\.std"),
         ("[output]\nmin_score = 2", r"'output\.min_score' is 2"),
-        ("[[golden]]\ninput = 'a.csv'\nexpect = [{ box = [1, 2, 3, 4] }]", r"expect\.0\.label' is missing"),
+        ("[input]\nwindow = 0", r"'input\.window' is 0; allowed: greater than or equal to 1"),
+        ("[input]\nfields = [1]", r"'input\.fields\.0' is 1; allowed: a valid string"),
+        ("[input]\nmean = [1, 'x']", r"'input\.mean"),
+        ("[output]\nerror = 'rmse'", r"'output\.error' is 'rmse'; allowed: 'mse' or 'mae'"),
+        (
+            "[[golden]]\ninput = 'a.csv'\nexpect = [{ box = [1, 2, 3, 4] }]",
+            r"expect\.0' is .*; allowed: a table with a label, an anomaly or a value",
+        ),
         ("[[golden]]\ninput = 'a'\nexpect = [{ label = 'a', box = [1] }]", r"expect\.0\.box\.1' is missing"),
         ("task = ", "is not TOML"),
         (b"\xff\xfe", "is not UTF-8"),

@@ -239,7 +239,7 @@ def test_one_without_an_answer_to_three_frames_is_objected_to_with_the_last_reas
 
 
 class Description:
-    input = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
+    input = picture = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
     labels = ("bird",)
 
 
@@ -404,7 +404,7 @@ def test_a_frame_that_cannot_be_prepared_costs_no_process(watched, worker):
 
 def test_a_successor_that_takes_another_size_is_given_tensors_of_that_size(watched, worker):
     class Larger(Description):
-        input = InputRecipe(8, 8, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
+        input = picture = InputRecipe(8, 8, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
 
     watched.shadow.offer(result(sequence=0))
     watched.wait_for(1)

@@ -6,7 +6,7 @@ from http.client import HTTPConnection
 import pytest
 
 from edged.errors import ConfigurationError
-from edged.web import LocalEndpoint
+from edged.web import MAX_POST_BYTES, LocalEndpoint
 
 
 def fine() -> list[str]:
@@ -105,3 +105,133 @@ def test_at_its_end_the_thread_is_gone_and_the_port_is_free():
         assert "http" in {thread.name for thread in threading.enumerate()}
     assert "http" not in {thread.name for thread in threading.enumerate()}
     LocalEndpoint(f"127.0.0.1:{port}", healthy=fine, ready=fine).stop()
+
+
+class Sensors:
+    """Takes what is posted for the sensor ``pump``."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, str, bytes]] = []
+        self.busy = False
+
+    def post(self, name: str, origin: str, payload: bytes) -> tuple[int, dict[str, object]]:
+        if name != "pump":
+            return 404, {"ok": False, "error": f"there is no sensor {name!r}"}
+        if self.busy:
+            return 503, {"ok": False, "error": "too many rows wait: post them again"}
+        self.posted.append((name, origin, payload))
+        return 200, {"ok": True}
+
+
+@pytest.fixture
+def sensors():
+    return Sensors()
+
+
+@pytest.fixture
+def endpoint(sensors):
+    with LocalEndpoint("127.0.0.1:0", healthy=fine, ready=fine, post=sensors.post) as running:
+        yield running
+
+
+def post(port: int, path: str, payload: bytes = b"1,2\n", **headers: str) -> tuple[int, dict[str, object]]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request(
+            "POST", path, payload, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        response = connection.getresponse()
+        assert response.headers["Content-Type"] == "application/json"
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def raw(port: int, head: str, payload: bytes = b"") -> bytes:
+    """Everything that is answered to a request of these bytes, after which nothing more is sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(head.replace("\n", "\r\n").encode() + payload)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_rows_that_are_posted_reach_the_sensor_as_they_are(endpoint, sensors):
+    rows = b'{"x": 1}\r\n\x00\xff{"x": 2}'
+    assert post(endpoint.port, "/sensor/pump", rows) == (200, {"ok": True})
+    assert post(endpoint.port, "/sensor/pump", b"") == (200, {"ok": True})
+    assert sensors.posted == [("pump", "", rows), ("pump", "", b"")]
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [
+        ("/sensor/pump/line-1", "line-1"),
+        ("/sensor/pump/line%201/press%2F7", "line 1/press/7"),
+        ("/sensor/pump/gr%C3%B6%C3%9Fe", "größe"),
+        ("/sensor/pump/?token=x", ""),
+        ("/sensor/pump/a?b=c/d", "a"),
+        ("/sensor/pump/%FF", "\ufffd"),
+    ],
+)
+def test_the_device_that_rows_come_from_stands_behind_the_name_of_the_sensor(endpoint, sensors, path, origin):
+    assert post(endpoint.port, path)[0] == 200
+    assert sensors.posted == [("pump", origin, b"1,2\n")]
+
+
+@pytest.mark.parametrize("path", ["/sensor", "/sensor/", "/sensors/pump", "/", "/healthz", "/sensor?pump"])
+def test_rows_that_are_posted_elsewhere_are_not_found_and_the_answer_says_where_to(endpoint, sensors, path):
+    code, body = post(endpoint.port, path)
+    assert code == 404
+    assert "/sensor/NAME" in str(body["error"])
+    assert sensors.posted == []
+
+
+def test_an_unknown_sensor_and_one_that_is_busy_answer_for_themselves(endpoint, sensors):
+    assert post(endpoint.port, "/sensor/fan") == (404, {"ok": False, "error": "there is no sensor 'fan'"})
+    sensors.busy = True
+    assert post(endpoint.port, "/sensor/pump")[0] == 503
+
+
+def test_where_nobody_takes_rows_they_are_not_found():
+    with LocalEndpoint("127.0.0.1:0", healthy=fine, ready=fine) as endpoint:
+        assert post(endpoint.port, "/sensor/pump")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "Content-Length: many\n",
+        "Content-Length: -1\n",
+        "Content-Length: 1_0\n",
+        "Transfer-Encoding: chunked\n",
+    ],
+)
+def test_a_post_that_does_not_say_its_length_is_refused(endpoint, sensors, said):
+    answer = raw(endpoint.port, f"POST /sensor/pump HTTP/1.1\nHost: x\n{said}\n")
+    assert b" 411 " in answer.splitlines()[0]
+    assert sensors.posted == []
+
+
+@pytest.mark.parametrize("length", [str(MAX_POST_BYTES + 1), "9" * 5000])
+def test_a_post_that_is_too_large_is_refused_before_it_is_read(endpoint, sensors, length):
+    answer = raw(endpoint.port, f"POST /sensor/pump HTTP/1.1\nHost: x\nContent-Length: {length}\n\n")
+    assert b" 413 " in answer.splitlines()[0]
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["ok"] is False
+    assert sensors.posted == []
+
+
+def test_the_largest_post_is_taken(endpoint, sensors):
+    rows = b"1.5\n" * (MAX_POST_BYTES // 4)
+    assert post(endpoint.port, "/sensor/pump", rows)[0] == 200
+    assert sensors.posted == [("pump", "", rows)]
+
+
+def test_a_post_that_breaks_off_is_not_taken_as_half_a_number_is_another_one(endpoint, sensors):
+    answer = raw(endpoint.port, "POST /sensor/pump HTTP/1.1\nHost: x\nContent-Length: 9\n\n", b"1.5\n12")
+    assert b" 400 " in answer.splitlines()[0]
+    assert sensors.posted == []
+
+
+def test_rows_are_not_read_from_the_endpoint(endpoint):
+    assert get(endpoint.port, "/sensor/pump")[0] == 404

@@ -39,6 +39,43 @@ def result(number: int, *found: tuple[str, float, list[float]], age: float = 20.
     )
 
 
+def window(number: int, label: str, score: float, *, alarm: bool | None = None, **more: Any) -> Received:
+    return said(
+        "sensor/motor/result",
+        schema="edged.sensor/1",
+        id=f"01M828D2PMXDJWFBBN2TKT{number:04}",
+        device="demo",
+        source="motor",
+        sequence=number,
+        first_at="2026-11-22T18:31:05.297251Z",
+        captured_at=f"2026-11-22T18:31:{number:02}.937251Z",
+        rows=8192,
+        model={"name": "bearings", "version": 1, "digest": DIGEST, "provider": "cpu"},
+        timing_ms={"queue": 0.1, "inference": 2.8, "age": 6.0},
+        result={"label": label, "class_id": 1, "scores": {label: score}, "alarm": alarm, **more},
+    )
+
+
+MOTOR = [
+    said(
+        "sensor/motor/state",
+        device="demo",
+        sensor="motor",
+        state="online",
+        rows=8192,
+        since="2026-11-22T18:30:54.066751Z",
+    ),
+    said(
+        "model/bearings/state",
+        device="demo",
+        model="bearings",
+        active={"version": 1, "digest": DIGEST},
+        provider_asked=["auto"],
+        provider="cpu",
+        since="2026-11-22T18:30:54.066751Z",
+    ),
+]
+
 STATES = [
     Received("edged/demo/status", b"online", True),
     said(
@@ -84,6 +121,16 @@ def board() -> Board:
     return board
 
 
+@pytest.fixture
+def heard(board: Board) -> Board:
+    """After a sound window of the motor and three faulty ones as well."""
+    for message in MOTOR:
+        board.feed(message, 0.0)
+    for number, alarm in enumerate([False, False, True, True]):
+        board.feed(window(number, "inner" if number else "normal", 0.9 + number / 100, alarm=alarm), 2.0)
+    return board
+
+
 def drawn(board: Board, *, columns: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=columns, force_terminal=False)
     console.print(picture(board, MOMENT))
@@ -92,7 +139,7 @@ def drawn(board: Board, *, columns: int = 80) -> list[str]:
 
 def words(lines: list[str], first: str) -> str:
     """The line that begins so, without the space between its parts."""
-    return next(" ".join(text.split()) for text in lines if text.strip().startswith(first))
+    return next(text for text in (" ".join(one.split()) for one in lines) if text.startswith(first))
 
 
 def test_every_part_is_on_the_picture_with_its_state_and_figures(board):
@@ -156,6 +203,56 @@ def test_a_pipe_gets_the_same_in_lines(board):
     }
 
 
+def test_a_sensor_is_shown_with_what_it_says_and_the_alarm_with_what_raised_it(heard):
+    lines = drawn(heard)
+    assert words(lines, "sensor") == "sensor motor alarm inner 0.93, 4.0 windows/s"
+    assert words(lines, "model bearings") == "model bearings version 1 on cpu, 2.8 ms an inference"
+    assert words(lines, "alarms") == "alarms 18:31:02 inner"
+    assert states(heard, MOMENT)["sensor motor"] == "online, alarm: inner 0.92"
+    assert line(heard, MOMENT) == (
+        "2.0 results/s, 16.2 ms an inference, age 25 ms; now 1 barcode; motor: inner 0.93, 4.0 windows/s"
+    )
+    assert (heard.results, heard.windows) == (2, 4)
+
+
+def test_an_alarm_that_is_cleared_is_no_state_but_remembered_and_each_is_counted_once(heard):
+    heard.feed(window(4, "normal", 0.98, alarm=False), 2.0)
+    assert states(heard, MOMENT)["sensor motor"] == "online"
+    assert words(drawn(heard), "sensor") == "sensor motor online normal 0.98, 5.0 windows/s"
+    for number, label in enumerate(["outer", "outer", "normal"], 5):
+        heard.feed(window(number, label, 0.9, alarm=label != "normal"), 2.0)
+    assert words(drawn(heard), "alarms") == "alarms 18:31:05 outer, 18:31:02 inner"
+    assert counted(heard.faults) == "1 inner, 1 outer"
+
+
+def test_a_sensor_that_went_away_is_not_shown_as_an_alarm(heard):
+    heard.feed(
+        said(
+            "sensor/motor/state",
+            device="demo",
+            sensor="motor",
+            state="offline",
+            why="was removed",
+            rows=1,
+            since="2026-11-22T18:30:54.066751Z",
+        ),
+        2.0,
+    )
+    assert words(drawn(heard), "sensor").startswith("sensor motor offline was removed")
+    assert states(heard, MOMENT)["sensor motor"] == "offline, was removed"
+
+
+def test_with_a_sensor_it_still_fits_a_terminal_of_80_columns_and_24_rows(heard):
+    for number in range(10, 30):
+        found = [(f"a label of some length {number}", 0.5, [0, 0, 360, 640])] * 20
+        message = json.loads(result(number, *found).payload) | {"image": {"width": 360, "height": 640}}
+        heard.feed(said("camera/conveyor/detections", **message), 2.0)
+        heard.feed(window(number, f"a fault of some length {number}", 0.9, alarm=number % 2 == 0), 2.0)
+    lines = drawn(heard)
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
 def test_figures_are_those_of_the_last_ten_seconds(board):
     board.feed(result(10, age=90.0), 30.0)
     assert board.age_ms("conveyor") == 90.0
@@ -201,7 +298,18 @@ def test_a_box_of_any_place_stays_within_the_canvas(columns, lines, corners, lab
 
 @settings(deadline=None)  # the first drawing imports what draws
 @given(
-    st.sampled_from(["status", "info", "camera/a/state", "camera/a/detections", "model/a/state"]), st.binary()
+    st.sampled_from(
+        [
+            "status",
+            "info",
+            "camera/a/state",
+            "camera/a/detections",
+            "model/a/state",
+            "sensor/a/state",
+            "sensor/a/result",
+        ]
+    ),
+    st.binary(),
 )
 def test_nothing_that_anybody_publishes_breaks_the_picture(leaf, payload):
     board = Board("edged")
@@ -212,7 +320,10 @@ def test_nothing_that_anybody_publishes_breaks_the_picture(leaf, payload):
 
 def test_no_message_can_move_the_cursor_of_the_terminal(board):
     board.feed(result(11, ("\x1b[2Jqr", 0.9, [0, 0, 640, 360])), 2.0)
-    assert "\x1b" not in "\n".join(drawn(board)) + line(board, MOMENT)
+    for message in (*MOTOR, window(1, "\x1b[2Jinner", 0.9, alarm=True)):
+        board.feed(message, 2.0)
+    shown = [*drawn(board), line(board, MOMENT), *states(board, MOMENT).values(), counted(board.faults)]
+    assert "\x1b" not in "\n".join(shown)
 
 
 def test_a_stranger_cannot_fill_the_memory_with_parts_or_labels():
@@ -223,4 +334,6 @@ def test_a_stranger_cannot_fill_the_memory_with_parts_or_labels():
     board = Board("edged")
     for number in range(MAX_LABELS + 50):
         board.feed(result(number % 10_000, (f"label {number}", 0.5, [0, 0, 1, 1])), 0.0)
+        board.feed(window(number % 10_000, f"label {number}", 0.5, alarm=number % 2 == 0), 0.0)
     assert len(board.objects) == MAX_LABELS
+    assert len(board.faults) <= MAX_LABELS

@@ -63,7 +63,7 @@ class FakeWorker:
     def __init__(self, version: int, *, labels: tuple[str, ...] = ("cat",), finds: int = 1) -> None:
         self.version, self.finds, self.failing = version, finds, 0
         recipe = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
-        self.description: Any = SimpleNamespace(input=recipe, labels=labels, latency_ms=7.0)
+        self.description: Any = SimpleNamespace(input=recipe, picture=recipe, labels=labels, latency_ms=7.0)
         self.request = SimpleNamespace(path=f"m/{version}")
         self.process: FakeProcess | None = FakeProcess(self)
         self.gate, self.begun = threading.Semaphore(100_000), threading.Semaphore(0)

@@ -10,6 +10,7 @@ from edged.errors import InferenceFailed, ModelRejected, WorkerLost
 from edged.lifecycle import trial as module
 from edged.lifecycle.ledger import Version
 from edged.lifecycle.trial import TIMED, Trial, slower
+from edged.manifest import InputRecipe
 from edged.modelstore.digests import sha256_of
 from edged.modelstore.survey import stand
 from edged.settings import ModelSettings
@@ -51,7 +52,7 @@ class FakeProcess:
                 raise ModelRejected(self._path, self.problem, "")
             self.progress.take({"passed": step, "ms": 1.5})
         return SimpleNamespace(
-            digest=self._digest, path=self._path, task="detect", labels=("cat",), input=None
+            digest=self._digest, path=self._path, task="detect", labels=("cat",), input=None, picture=None
         )
 
     def answer(self, lane: int) -> Answer:
@@ -258,7 +259,9 @@ def test_who_asked_is_told_once(begin):
 
 def tried(latency_ms: float, *answers: float | Exception) -> Any:
     process = FakeProcess(answers=answers)
-    worker = SimpleNamespace(current=lambda _: process, description=SimpleNamespace(latency_ms=latency_ms))
+    worker = SimpleNamespace(
+        current=lambda _: process, description=SimpleNamespace(latency_ms=latency_ms, input=InputRecipe(8, 8))
+    )
     return SimpleNamespace(worker=worker)
 
 

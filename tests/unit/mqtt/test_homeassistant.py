@@ -16,6 +16,7 @@ from edged.mqtt.homeassistant import (
     NO_DEVICE,
     Announced,
     AnnouncedCamera,
+    AnnouncedSensor,
     Component,
     announced_components,
     config_payload,
@@ -42,6 +43,11 @@ ALL = Announced(
     configuration_url="http://10.0.0.7:9110",
     cameras=(AnnouncedCamera("front", LABELS, has_motion=True), AnnouncedCamera("yard.back", ("person",))),
     models=("vehicles", "yolox.nano"),
+    sensors=(
+        AnnouncedSensor("pump", ("label", "value", "score"), alarms=True),
+        AnnouncedSensor("front"),  # as a camera is called
+        AnnouncedSensor("line.1", ("value",)),
+    ),
 )
 
 
@@ -99,7 +105,10 @@ def test_the_device_says_what_it_is_and_leaves_out_what_is_not_known() -> None:
 
 def test_each_entity_of_the_contract_is_there() -> None:
     only_front = Announced(
-        "1", cameras=(AnnouncedCamera("front", ("person",), has_motion=True),), models=("m",)
+        "1",
+        cameras=(AnnouncedCamera("front", ("person",), has_motion=True),),
+        models=("m",),
+        sensors=(AnnouncedSensor("pump", ("label", "score"), alarms=True),),
     )
     assert {(one.platform, one.id) for one in announced_components(only_front, TOPICS)} == {
         ("binary_sensor", "device--connection"),
@@ -119,6 +128,12 @@ def test_each_entity_of_the_contract_is_there() -> None:
         ("sensor", "camera--front--result_rate"),
         ("image", "camera--front--snapshot"),
         ("button", "camera--front--take_snapshot"),
+        ("binary_sensor", "sensor--pump--connection"),
+        ("sensor", "sensor--pump--rejected"),
+        ("binary_sensor", "sensor--pump--alarm"),
+        ("sensor", "sensor--pump--label"),
+        ("sensor", "sensor--pump--score"),
+        ("sensor", "sensor--pump--row_rate"),
         ("sensor", "model--m--version"),
         ("update", "model--m--update"),
     }
@@ -137,6 +152,30 @@ def test_names_of_a_camera_stand_together_and_entity_ids_read_well() -> None:
     assert light["name"] == "front traffic light count"
     assert light["default_entity_id"] == "sensor.gate_7_front_traffic_light_count"
     assert light["state_topic"] == TOPICS.count("front", "traffic light")
+
+
+def test_an_alarm_and_what_models_say_are_announced_only_where_they_are_published() -> None:
+    keys = message(Announced("1", sensors=(AnnouncedSensor("pump"),)))["components"]
+    found = {key for key in keys if key.startswith("sensor--pump--")}
+    assert found == {"sensor--pump--connection", "sensor--pump--rejected", "sensor--pump--row_rate"}
+
+
+def test_entities_of_a_sensor_read_well() -> None:
+    found = {key: one for key, one in message()["components"].items() if key.startswith("sensor--pump--")}
+    assert found["sensor--pump--score"]["name"] == "pump score"
+    assert found["sensor--pump--score"]["default_entity_id"] == "sensor.gate_7_pump_score"
+    assert found["sensor--pump--score"]["state_topic"] == TOPICS.sensor_result("pump")
+    assert found["sensor--pump--alarm"]["default_entity_id"] == "binary_sensor.gate_7_pump_alarm"
+    assert found["sensor--pump--alarm"]["device_class"] == "problem"
+
+
+def test_a_sensor_that_lost_its_alarm_has_it_removed() -> None:
+    before = announced_components(ALL, TOPICS)
+    quiet = Announced("1", sensors=(AnnouncedSensor("pump"),))
+    found = message(quiet, removed=before)["components"]
+    assert found["sensor--pump--alarm"] == {"platform": "binary_sensor"}
+    assert found["sensor--pump--connection"]["device_class"] == "connectivity"
+    VALIDATOR.validate(message(quiet, removed=before))
 
 
 def test_each_entity_has_an_identifier_of_its_own() -> None:

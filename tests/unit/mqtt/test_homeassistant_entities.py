@@ -10,8 +10,8 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from edged.mqtt.commands import Command, read_command
-from edged.mqtt.homeassistant import Announced, AnnouncedCamera, config_payload
-from edged.mqtt.homeassistant_entities import Entity, components, of_camera, of_model
+from edged.mqtt.homeassistant import Announced, AnnouncedCamera, AnnouncedSensor, config_payload
+from edged.mqtt.homeassistant_entities import Entity, components, of_camera, of_model, of_sensor
 from edged.mqtt.payloads import (
     CameraStateMessage,
     CandidateShape,
@@ -24,11 +24,15 @@ from edged.mqtt.payloads import (
     timestamp,
 )
 from edged.mqtt.records import Received
+from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
 from edged.mqtt.topics import Topics
 
 TOPICS = Topics("edged", "gate-7")
 ALL = Announced(
-    "0.1.0", cameras=(AnnouncedCamera("front", ("person",), has_motion=True),), models=("vehicles",)
+    "0.1.0",
+    cameras=(AnnouncedCamera("front", ("person",), has_motion=True),),
+    models=("vehicles",),
+    sensors=(AnnouncedSensor("pump", ("label", "value", "score"), alarms=True),),
 )
 DIGEST = "sha256:" + "ab" * 32
 NOW = timestamp(1_795_359_600.0)
@@ -208,7 +212,13 @@ def test_buttons_ask_for_a_snapshot_and_for_a_reload() -> None:
 
 @pytest.mark.parametrize("name", ["it's", 'a "b"', "{{ 7 * 7 }}{% raw %}", "größe 人", "back\\slash\nline"])
 def test_a_name_is_taken_as_it_is_whatever_stands_in_it(name: str) -> None:
-    entities = iter([*of_camera(TOPICS, name, (), has_motion=False), *of_model(TOPICS, name)])
+    entities = iter(
+        [
+            *of_camera(TOPICS, name, (), has_motion=False),
+            *of_model(TOPICS, name),
+            *of_sensor(TOPICS, name, (), alarms=False),
+        ]
+    )
     found = {key.rpartition("--")[2]: one for key, one in components(entities, TOPICS, "d").items()}
     sent = JINJA.from_string(found["min_score"]["command_template"]).render(value=0.5)
     assert json.loads(sent) == {"name": name, "min_score": 0.5}
@@ -218,6 +228,90 @@ def test_a_name_is_taken_as_it_is_whatever_stands_in_it(name: str) -> None:
     assert json.loads(rendered(found["update"]["value_template"], model()))["title"] == name
     seen = SourceHealthShape(name=name, captured_per_s=1, published_per_s=7.5, dropped={})
     assert rendered(found["result_rate"]["value_template"], health(sources=(seen,))) == "7.5"
+    assert rendered(found["row_rate"]["value_template"], health(sources=(seen,))) == "1.0"
+
+
+# Sensors
+
+
+def sensor(state: str = "online", **more: Any) -> bytes:
+    made = {"device": "gate-7", "sensor": "pump", "state": state, "since": NOW, "rows": 7, **more}
+    return SensorStateMessage(**made).payload()
+
+
+def scored(said: dict[str, Any], **more: Any) -> bytes:
+    return json.dumps({"schema": "edged.sensor/1", "source": "pump", "result": said, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("online", "online"), ("offline", "offline"), ("disabled", "offline")]
+)
+def test_what_a_sensor_says_is_available_while_it_is_online(state: str, expected: str) -> None:
+    for key in ("alarm", "label", "value", "score"):
+        config = component(f"sensor--pump--{key}")
+        assert config["availability_mode"] == "all"
+        of_device, of_sensor = config["availability"]
+        assert of_device["topic"] == TOPICS.status
+        assert of_sensor["topic"] == TOPICS.sensor_state("pump")
+        assert rendered(of_sensor["value_template"], sensor(state)) == expected
+    for key in ("connection", "rejected", "row_rate"):
+        assert "availability" not in component(f"sensor--pump--{key}")
+
+
+def test_a_sensor_says_whether_it_is_online_and_why_not_and_what_could_not_be_read() -> None:
+    last = RejectedRowShape(line=3, reason="x is 'ä', not a number", at=NOW)
+    offline = sensor("offline", why='no "row"', rejected=2, last_rejected=last)
+    assert state_of("sensor--pump--connection", sensor()) == "ON"
+    assert state_of("sensor--pump--connection", offline) == "OFF"
+    said = {"sensor_state": "online", "reason": "", "since": NOW, "rows": 7, "last_rejected": ""}
+    assert attributes_of("sensor--pump--connection", sensor()) == said
+    assert attributes_of("sensor--pump--connection", offline) == said | {
+        "sensor_state": "offline",
+        "reason": 'no "row"',
+        "last_rejected": "x is 'ä', not a number",
+    }
+    assert state_of("sensor--pump--rejected", sensor()) == "0"
+    assert state_of("sensor--pump--rejected", offline) == "2"
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"), [(sensor(alarm=True), "ON"), (sensor(alarm=False), "OFF"), (sensor(), "OFF")]
+)
+def test_an_alarm_is_a_problem(payload: bytes, expected: str) -> None:
+    assert component("sensor--pump--alarm")["state_topic"] == TOPICS.sensor_state("pump")
+    assert state_of("sensor--pump--alarm", payload) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "expected"),
+    [
+        ("label", {"label": "größer", "class_id": 1}, "größer"),
+        ("label", {"label": "x" * 300}, "x" * 255),
+        ("value", {"value": 20.5}, "20.5"),
+        ("value", {"value": 0.0}, "0.0"),
+        ("score", {"anomaly": True, "score": -0.25, "alarm": True}, "-0.25"),
+    ],
+)
+def test_the_newest_result_is_shown(key: str, said: dict[str, Any], expected: str) -> None:
+    assert component(f"sensor--pump--{key}")["state_topic"] == TOPICS.sensor_result("pump")
+    assert state_of(f"sensor--pump--{key}", scored(said)) == expected
+
+
+def test_a_result_of_another_model_or_from_before_changes_nothing() -> None:
+    for key in ("label", "value", "score"):
+        assert state_of(f"sensor--pump--{key}", scored({"outputs": {"y": [1]}})) == ""
+    assert state_of("sensor--pump--value", scored({"value": 7.0}, replayed=True)) == ""
+
+
+def test_a_sensor_that_is_called_as_a_camera_has_a_rate_of_its_own() -> None:
+    entities = of_sensor(TOPICS, "front", (), alarms=False)
+    rate = components(entities, TOPICS, "d")["sensor--front--row_rate"]["value_template"]
+    camera_first = [
+        SourceHealthShape(name="front", captured_per_s=captured, published_per_s=0, dropped={})
+        for captured in (12.0, 256.0)
+    ]
+    assert rendered(rate, health(sources=tuple(camera_first))) == "256.0"
+    assert rendered(rate, health(sources=())) == ""
 
 
 # Health

@@ -29,6 +29,7 @@ from edged.mqtt.payloads import (
     timestamp,
 )
 from edged.mqtt.schemas import FOLDER, SHAPES, schema_text
+from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
 
 DIGEST = "sha256:" + "ab" * 32
 MODEL = ModelInfo(name="vehicles", version=3, digest=DIGEST, provider="openvino:CPU")
@@ -183,6 +184,17 @@ EXAMPLES = {
         ),
         spool=SpoolShape(entries=0, bytes=0, dropped=0),
         errors=("front: no answer in time",),
+    ),
+    "sensor_state-1": SensorStateMessage(
+        device="gate-7",
+        sensor="pump",
+        state="online",
+        since=MOMENT,
+        rows=23040,
+        rejected=1,
+        last_rejected=RejectedRowShape(line=17, reason="x is 'n/a', not a number", text="n/a", at=MOMENT),
+        dropped={"full": 3},
+        alarm=True,
     ),
     "gap-1": GapMessage(
         id="01ARYZ6S410000000000000000",

@@ -247,3 +247,37 @@ def test_a_stranger_cannot_fill_the_memory_with_devices():
     for number in range(MAX_SOURCES + 50):
         tally.feed(Received(f"edged/d{number}/status", b"online", True), 0.0)
     assert len(tally.rows(0.0)) == MAX_SOURCES
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ({"label": "inner", "class_id": 1, "scores": {"inner": 0.961}, "alarm": True}, "inner 0.96"),
+        ({"label": "inner", "scores": {"inner": "high"}}, "inner"),
+        ({"label": "inner", "scores": [1]}, "inner"),
+        ({"label": ["odd\x1b"]}, "['odd\\x1b']"),
+        ({"anomaly": True, "score": 3.25, "alarm": False}, "anomaly 3.25"),
+        ({"anomaly": False}, "no anomaly"),
+        ({"value": 21.5}, "21.5"),
+        ({"values": [1.5, 2]}, "[1.5, 2]"),
+        ({"outputs": {"y": [[1.0]]}}, '{"y": [[1.0]]}'),
+        ({"anomaly": "yes"}, '{"anomaly": "yes"}'),
+        ("odd", '"odd"'),
+    ],
+)
+def test_what_a_sensor_says_is_shown_in_words(says, words):
+    assert only(fed(told("sensor/pump/result", {"id": "a", "sequence": 1, "result": says}))).latest == words
+
+
+def test_which_device_behind_a_sensor_it_was_is_shown():
+    message = {"id": "a", "sequence": 1, "origin": "hall-2", "result": {"label": "normal"}}
+    assert only(fed(told("sensor/pump/result", message))).latest == "hall-2: normal"
+
+
+def test_the_alarm_of_a_sensor_is_what_its_state_says():
+    states = [
+        {"state": "online", **more} for more in ({"alarm": True}, {"alarm": False}, {}, {"alarm": "up"})
+    ]
+    shown = [only(fed(told("sensor/pump/state", state))).alarm for state in states]
+    assert shown == [True, False, None, None]
+    assert only(fed(*(told("sensor/pump/state", state) for state in states[:2]))).alarm is False

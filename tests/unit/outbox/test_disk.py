@@ -40,6 +40,35 @@ def test_what_was_not_delivered_is_there_after_a_restart_in_the_same_order(open_
     assert (len(after), after.dropped, after.problem) == (401, 0, "")
 
 
+def test_a_message_is_settled_once_it_is_on_the_medium_and_not_again_by_its_delivery(
+    open_: Open, folder: Path
+) -> None:
+    outbox, kept = open_(), []
+
+    def settled() -> None:
+        with sqlite3.connect(f"file:{folder / NAME}?mode=ro", uri=True) as reader:
+            kept.extend(reader.execute("SELECT payload FROM message").fetchall())
+        reader.close()
+
+    outbox.append("t", b"x", qos=1, settled=settled)
+    assert until(lambda: bool(kept), 10)
+    assert kept == [(b"x",)]
+    outbox.remove(outbox.after(0, 1)[0].key)
+    outbox.append("t", b"y", qos=1)
+    assert until(lambda: outbox.last_key == 2, 10)
+    assert kept == [(b"x",)]
+
+
+def test_closing_saves_and_settles_what_is_pending(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "GATHER_S", 3600.0)
+    outbox, settled = open_(), []
+    put(outbox, 0)
+    assert holds(outbox, 1)
+    outbox.append("t", b"x", qos=1, settled=lambda: settled.append("x"))
+    assert outbox.close(10)
+    assert settled == ["x"]
+
+
 def test_an_outbox_that_ends_empty_leaves_nothing_behind(open_: Open, folder: Path) -> None:
     outbox = open_()
     put(outbox, 1)

@@ -43,6 +43,12 @@ def deliver(outbox: DiskOutbox, limit: int = 1_000_000) -> list[int]:
     return [number for _, number in found]
 
 
+def put_and_note(outbox: DiskOutbox, told: list[int], *numbers: int, size: int = 100) -> None:
+    """Append, and have the numbers of those that are settled noted."""
+    for number in numbers:
+        outbox.append("t", outboxes.message(number, size), qos=1, settled=partial(told.append, number))
+
+
 def numbers_and_keys(outbox: DiskOutbox, limit: int) -> list[tuple[int, int]]:
     return [(entry.key, int(entry.payload[7:13])) for entry in outbox.after(0, limit) if entry.topic == "t"]
 
@@ -144,6 +150,80 @@ def test_a_commit_that_failed_and_landed_all_the_same_is_neither_lost_nor_double
     assert len(outbox) == 16
     assert delivered + deliver(outbox) == list(range(41))
     assert (len(outbox), outbox.depth_bytes, outbox.dropped) == (0, 0, 0)
+
+
+def test_what_no_disk_takes_is_settled_by_its_delivery_and_the_rest_once_a_disk_takes_it(
+    open_: Open, faults: Faults
+) -> None:
+    outbox, told = open_(), []
+    put_and_note(outbox, told, *range(10))
+    assert until(lambda: sorted(told) == list(range(10)), 10)
+    faults.wrong = IOERR
+    put_and_note(outbox, told, *range(10, 50))
+    assert holds(outbox, 50)
+    assert until(lambda: bool(outbox.problem), 10)
+    assert sorted(told) == list(range(10))
+    assert deliver(outbox, 30) == list(range(30))
+    assert sorted(told) == list(range(30))
+    outbox.set_aside(outbox.after(0, 1)[0], "refused")
+    assert sorted(told) == list(range(31))
+    faults.wrong = None
+    assert until(lambda: len(told) >= 50, 10)
+    deliver(outbox)
+    assert sorted(told) == list(range(50))
+
+
+def test_a_commit_that_failed_and_landed_all_the_same_settles_once_it_is_certain(
+    open_: Open, faults: Faults
+) -> None:
+    outbox, told = open_(), []
+    faults.wrong, faults.lands = FSYNC, True
+    put_and_note(outbox, told, *range(20))
+    assert until(lambda: bool(outbox.problem), 10)
+    assert told == []
+    faults.wrong = None
+    assert until(lambda: len(told) >= 20, 10)
+    deliver(outbox)
+    assert sorted(told) == list(range(20))
+
+
+def test_what_a_bounded_memory_drops_is_settled_and_the_rest_is_not(
+    open_: Open, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "UNSAVED_BYTES", 10_000)
+    folder.write_text("in the way")
+    outbox, told = open_(), []
+    put_and_note(outbox, told, *range(1000))
+    assert settled(outbox)
+    assert until(lambda: len(told) == outbox.dropped > 0, 10)
+    assert sorted(told) == list(range(outbox.dropped))
+    before = list(told)
+    assert outbox.close(10) is False
+    assert told == before
+
+
+def test_what_a_slow_disk_has_no_room_for_is_settled_as_it_goes(
+    open_: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "PENDING_BYTES", 1000)
+    outbox, told = DiskOutbox(Path("never-opened"), 1 << 20, 3600.0), []
+    put_and_note(outbox, told, *range(100))
+    assert told == list(range(outbox.dropped))
+    assert outbox.dropped > 80
+
+
+def test_a_full_disk_settles_what_has_to_make_room(
+    open_: Open, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "UNSAVED_BYTES", 20_000)
+    outbox, told = open_(), []
+    faults.pages = 10
+    put_and_note(outbox, told, *range(500), size=400)
+    assert settled(outbox)
+    faults.pages = 1 << 30
+    assert until(lambda: not outbox._view.unsaved and len(told) == 500, 10)
+    deliver(outbox)
+    assert sorted(told) == list(range(500))
 
 
 def test_what_was_dropped_for_room_counts_also_if_the_disk_errs_right_after(
@@ -514,11 +594,19 @@ def test_whatever_the_disk_does_while_messages_come_and_go_each_is_delivered_or_
     monkeypatch.setattr(disk, "TICK_S", 0.05)
     monkeypatch.setattr(view, "MEMORY_ENTRIES", 50)
     outbox, delivered, over = open_(max_bytes=300_000), [], threading.Event()
+    told: list[int] = []
 
     def append(name: int) -> None:
-        for number in range(4000):
-            put(outbox, name * 10_000 + number, rank=Rank(number % 3))
-            if number % 10 == 0:
+        for each in range(4000):
+            number = name * 10_000 + each
+            outbox.append(
+                "t",
+                outboxes.message(number, 100),
+                qos=1,
+                rank=Rank(each % 3),
+                settled=partial(told.append, number),
+            )
+            if each % 10 == 0:
                 over.wait(0.002)
 
     def link() -> None:
@@ -558,3 +646,5 @@ def test_whatever_the_disk_does_while_messages_come_and_go_each_is_delivered_or_
     assert set(rest).isdisjoint(delivered)
     assert len(delivered) + len(rest) + outbox.dropped == 8000
     assert (len(outbox), outbox.depth_bytes) == (0, 0)
+    assert until(lambda: len(told) >= 8000, 10)
+    assert len(told) == len(set(told)) == 8000

@@ -23,3 +23,22 @@ def test_an_outbox_whose_front_is_delivered_goes_on_from_there():
         outbox.remove(key)
     assert [entry.key for entry in outbox.after(0, 3)] == [49_000, 49_001, 49_002]
     assert [entry.key for entry in outbox.after(49_998, 10)] == [49_999, 50_000]
+
+
+def test_a_message_is_settled_by_its_delivery_and_not_by_being_there():
+    outbox, settled = MemoryOutbox(1 << 20, 1000.0), []
+    outbox.append("t", b"x", qos=1, settled=lambda: settled.append("x"))
+    (entry,) = outbox.after(0, 1)
+    outbox.close(1.0)
+    assert settled == []
+    outbox.remove(entry.key)
+    assert settled == ["x"]
+
+
+def test_an_entry_that_became_too_old_is_settled_when_somebody_looks():
+    clock, settled = [0.0], []
+    outbox = MemoryOutbox(1 << 20, 10.0, clock=lambda: clock[0])
+    outbox.append("t", b"x", qos=1, settled=lambda: settled.append("x"))
+    clock[0] = 11.0
+    assert outbox.after(0, 1) == []
+    assert settled == ["x"]

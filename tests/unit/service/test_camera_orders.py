@@ -24,7 +24,7 @@ from edged.settings import CameraSettings
 class Model:
     """A model that is served, with a score below which it keeps nothing; it looks at no frame."""
 
-    pipeline = None
+    pipeline = frames = None
 
     def __init__(self, min_score: float) -> None:
         self.description = self

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from edged.mqtt.homeassistant import Announced, discovery_topic
+from edged.mqtt.homeassistant import Announced, AnnouncedSensor, discovery_topic
 from edged.mqtt.topics import Topics
 from edged.service import homeassistant
 from edged.service.counting import Counts
@@ -114,4 +114,58 @@ def test_switched_off_it_is_withdrawn_and_switched_on_it_is_said_anew(
     assert (announcer.said, announcer.withdrawn) == ([], 1)
     household.tell(settings(), TOPICS, model("cat"))
     household.tell(settings(), TOPICS, model("cat"), anew=True)
+    assert len(announcer.said) == 2
+
+
+def sensed(
+    household: HomeAssistant, announcer: Announcer, families: dict[str, tuple[str, ...]], **section: Any
+) -> AnnouncedSensor:
+    """The sensor ``pump`` as announced, with models of these families and labels."""
+    given = {
+        "mqtt": {"homeassistant": True},
+        "sensors": {"pump": {"url": "-", "models": [*families, "not-there"], **section}},
+    }
+    models: Any = {
+        name: SimpleNamespace(name=name, description=SimpleNamespace(family=name, labels=labels))
+        for name, labels in families.items()
+    }
+    household.tell(check_settings(given, name="test").settings, TOPICS, models)
+    (found,) = announcer.said[-1][0].sensors
+    return found
+
+
+@pytest.mark.parametrize(
+    ("families", "section", "says", "alarms"),
+    [
+        ({"classifier": ("normal", "worn")}, {}, ("label",), True),
+        ({"classifier": ("cat", "dog")}, {}, ("label",), False),
+        ({"classifier": ("cat", "dog")}, {"normal": ["cat"]}, ("label",), True),
+        ({"classifier": ("cat", "dog")}, {"above": 1.0}, ("label",), False),
+        ({"regressor": ()}, {}, ("value",), False),
+        ({"regressor": ()}, {"above": 80.0}, ("value",), True),
+        ({"regressor": ()}, {"below": 0.0}, ("value",), True),
+        ({"anomaly": ()}, {}, ("score",), True),
+        ({"autoencoder": ()}, {}, ("score",), True),
+        ({"outputs": ()}, {"above": 1.0}, (), False),
+        ({"autoencoder": (), "anomaly": (), "regressor": ()}, {}, ("score", "value"), True),
+        ({}, {}, (), False),
+    ],
+)
+def test_a_sensor_is_announced_with_what_its_models_say(
+    household: HomeAssistant,
+    announcer: Announcer,
+    families: dict[str, tuple[str, ...]],
+    section: dict[str, Any],
+    says: tuple[str, ...],
+    alarms: bool,
+) -> None:
+    assert sensed(household, announcer, families, **section) == AnnouncedSensor("pump", says, alarms)
+
+
+def test_a_sensor_is_announced_anew_once_its_model_is_known(
+    household: HomeAssistant, announcer: Announcer
+) -> None:
+    assert sensed(household, announcer, {}).says == ()
+    assert sensed(household, announcer, {"anomaly": ()}).says == ("score",)
+    sensed(household, announcer, {"anomaly": ()})
     assert len(announcer.said) == 2

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from edged.service.reloading import MAX_ASKING, Reloads, changes
-from edged.settings import CameraSettings, Settings, check_settings
+from edged.settings import CameraSettings, SensorSettings, Settings, check_settings
 
 
 def settings(**given: Any) -> Settings:
@@ -17,7 +17,20 @@ def sections(old: Settings) -> dict[str, CameraSettings]:
 
 def compared(old: Settings, new: Settings, *fresh: str, served: tuple[str, ...] = ("m",)) -> list[str]:
     used = {name for camera in new.cameras.values() for name in camera.models}
-    return changes(old, new, fresh=fresh, served=served, used=used, cameras=sections(old)).sections
+    used |= {name for sensor in new.sensors.values() for name in sensor.models}
+    return changes(
+        old,
+        new,
+        fresh=fresh,
+        served=served,
+        used=used,
+        cameras=sections(old),
+        sensors=sensor_sections(old),
+    ).sections
+
+
+def sensor_sections(old: Settings) -> dict[str, SensorSettings]:
+    return dict(old.sensors)
 
 
 def test_the_same_settings_change_nothing() -> None:
@@ -33,9 +46,37 @@ def test_cameras_that_are_new_changed_or_gone_are_named_and_others_are_not() -> 
     kept, other = {"url": "a.mp4", "models": ["m"]}, {"url": "b.mp4", "models": ["m"]}
     old = settings(cameras={"kept": kept, "changed": kept, "gone": kept})
     new = settings(cameras={"kept": kept, "changed": other, "new": kept})
-    change = changes(old, new, fresh=(), served=["m"], used=["m"], cameras=sections(old))
+    change = changes(old, new, fresh=(), served=["m"], used=["m"], cameras=sections(old), sensors={})
     assert (change.gone, change.new) == (("changed", "gone"), ("new",))
     assert change.sections == ["cameras.changed", "cameras.gone", "cameras.new"]
+
+
+def test_sensors_that_are_new_changed_or_gone_are_named_and_others_are_not() -> None:
+    kept, other = {"url": "a.csv", "models": ["m"]}, {"url": "a.csv", "models": ["m"], "window": 8}
+    old = settings(sensors={"kept": kept, "changed": kept, "gone": kept})
+    new = settings(sensors={"kept": kept, "changed": other, "new": kept})
+    change = changes(
+        old, new, fresh=(), served=["m"], used=["m"], cameras=sections(old), sensors=sensor_sections(old)
+    )
+    assert (change.gone, change.new) == ((), ())
+    assert (change.gone_sensors, change.new_sensors) == (("changed", "gone"), ("new",))
+    assert change.sections == ["sensors.changed", "sensors.gone", "sensors.new"]
+
+
+def test_what_a_sensor_has_instead_of_a_missing_value_may_be_nan_and_is_no_change() -> None:
+    lenient = {"lenient": {"url": "a.csv", "models": ["m"], "missing": float("nan")}}
+    same = {"lenient": {"url": "a.csv", "models": ["m"], "missing": -float("nan")}}
+    assert compared(settings(sensors=lenient), settings(sensors=same)) == []
+
+
+@pytest.mark.parametrize("given", [{"device": "crate"}, {"mqtt": {"url": "mqtt://other"}}])
+def test_sensors_of_the_broker_begin_anew_with_another_link(given: dict[str, Any]) -> None:
+    sensors = {
+        "topic": {"url": "MQTT:factory/pump", "models": ["m"]},
+        "file": {"url": "mqtt.csv", "models": ["m"]},
+    }
+    found = compared(settings(sensors=sensors), settings(sensors=sensors, **given))
+    assert found == ["mqtt", "sensors.topic"]
 
 
 def test_models_that_are_loaded_anew_or_left_are_named_once() -> None:

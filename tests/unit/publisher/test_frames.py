@@ -16,7 +16,7 @@ from edged.pipeline import Result
 from edged.publisher import Publisher, Sender
 from edged.settings import CameraSettings
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "edged/schema/detections-1.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[3] / "edged/schema/detections-1.json").read_text())
 INFO = ModelInfo("vehicles", 3, "sha256:" + "ab" * 32, "openvino:CPU")
 
 

@@ -14,8 +14,11 @@ from edged.errors import BadInput, InferenceFailed, WorkerLost
 from edged.frame import Frame, PixelLayout
 from edged.geometry import Fit, place
 from edged.manifest import InputRecipe
-from edged.pipeline import MAX_ATTEMPTS, Feed, Pipeline, Turn, Turns, in_frame
+from edged.pipeline import Feed, Pipeline
+from edged.pipeline.callers import MAX_ATTEMPTS
+from edged.pipeline.frames import Turn, Turns
 from edged.worker.answer import Answer
+from edged.worker.looking import in_frame
 
 
 def frame(sequence: int = 0, *, at_s: float | None = None, value: int = 0) -> Frame:
@@ -233,7 +236,7 @@ TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadli
 class Description:
     """Of a model that takes 4 × 4 pixels."""
 
-    input = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
+    picture = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
     labels = ("cat", "dog")
 
 
@@ -243,7 +246,7 @@ class FakeProcess:
     def __init__(self, worker: "FakeWorker", description: object = None) -> None:
         self.description = description or Description()
         self._worker = worker
-        self._tensors = [np.zeros(self.description.input.shape, np.uint8) for _ in range(8)]
+        self._tensors = [np.zeros(self.description.picture.shape, np.uint8) for _ in range(8)]
 
     def tensor(self, lane: int) -> np.ndarray:
         return self._tensors[lane]
@@ -396,7 +399,7 @@ def test_a_result_that_comes_too_late_is_not_published(pipeline, worker):
 
 def test_a_successor_that_takes_another_size_gets_tensors_of_that_size(pipeline, worker):
     class Larger(Description):
-        input = InputRecipe(8, 8, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
+        picture = InputRecipe(8, 8, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
 
     feed, sequences = attached(pipeline)
     pipeline.offer(feed, frame(0))

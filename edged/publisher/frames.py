@@ -4,28 +4,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edged.detection import label_of
 from edged.mqtt.ids import MessageIds
 from edged.mqtt.payloads import ModelInfo, TimingMs, detections_message
-from edged.mqtt.topics import Topics
 from edged.outbox import Outbox
 from edged.pipeline import Result
+from edged.publisher.sender import Sender
 from edged.settings import CameraSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Under which names results go out.
-
-    Attributes:
-        topics: Of the device.
-        qos: Of results.
-    """
-
-    topics: Topics
-    qos: int
 
 
 class Publisher:

@@ -4,23 +4,21 @@
     camera ─ offer ─→ Feed (newest frame) ─┼─ turn ─→ caller ─ prepare ─→ worker ─→ message ─→ outbox
                                            └─ one frame of a feed in work at a time, so its results stay in order
 
-`Turns` decides and knows no thread; `Pipeline` owns the callers. A caller has a lane of the worker to itself, and asks
-before each frame which worker serves now: a swap happens between two frames.
+`Turns` decides and knows no thread; the callers are those of `edged.pipeline.callers`.
 """
 
 import math
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
 from edged.detection import Detections
 from edged.errors import EdgedError, InferenceFailed, WorkerLost
 from edged.frame import Frame
+from edged.pipeline.callers import MAX_ATTEMPTS, WARN_EVERY_S, Callers, Observer
 from edged.preprocess import Preparer
 from edged.worker.client import WorkerProcess
 from edged.worker.description import ModelDescription
@@ -28,12 +26,6 @@ from edged.worker.keeper import Worker
 from edged.worker.looking import in_frame
 
 log = structlog.get_logger()
-
-MAX_ATTEMPTS = 3
-"""A frame that is being worked on when its worker dies goes to the next worker, this often at most."""
-WAIT_S = 0.5
-"""Longest wait without a look at whether to stop."""
-WARN_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +52,15 @@ class Result:
     inference_ms: float
     decode_ms: float
 
+    @property
+    def source(self) -> str:
+        """Name of the camera."""
+        return self.frame.source
 
-class Observer(Protocol):
-    """Hears how each frame went, from a caller's thread; must not block."""
-
-    def looked(self, worker: Worker, result: Result) -> None:
-        """A version answered."""
-        ...
-
-    def failed(self, worker: Worker, source: str, problem: str) -> None:
-        """A version gave no answer to a frame of this source."""
-        ...
+    @property
+    def found(self) -> int:
+        """How many objects."""
+        return len(self.detections)
 
 
 @dataclass(slots=True, eq=False)
@@ -191,66 +181,14 @@ class Turns:
         return not any(feed._frame or feed._again or feed._busy for feed in self.feeds)
 
 
-class Pipeline:
-    """The callers of one model. A context manager that owns its threads ``caller-MODEL-N``.
-
-    Attributes:
-        worker: The version that serves; None while there is none, and frames go stale.
-    """
+class Pipeline(Callers[Turn]):
+    """The callers of a model of pictures. While nothing serves, frames go stale."""
 
     def __init__(self, name: str, callers: int, observer: Observer | None = None) -> None:
-        """Nothing serves yet; see `serve`.
-
-        Args:
-            name: Of the model.
-            callers: How many frames may be in work at once.
-            observer: Hears how each frame went.
-        """
-        self.name = name
-        self.worker: Worker | None = None
-        self._observer = observer
-        self._in_use: dict[int, Worker] = {}
+        """See `Callers`."""
+        super().__init__(name, callers, observer)
         self._turns = Turns()
-        lock = threading.Lock()
-        self._work = threading.Condition(lock)  # callers wait for a frame …
-        self._room = threading.Condition(lock)  # … lossless cameras until theirs was taken …
-        self._rest = threading.Condition(lock)  # … and who ends everything until nothing is in work
-        self._stopping = False
-        self._callers = [
-            threading.Thread(target=self._call, args=(lane,), name=f"caller-{name}-{lane}", daemon=True)
-            for lane in range(callers)
-        ]
-
-    def start(self) -> None:
-        """Begin to serve feeds."""
-        for caller in self._callers:
-            caller.start()
-
-    def __enter__(self) -> "Pipeline":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def serve(self, worker: Worker | None) -> Worker | None:
-        """Have another version look at frames from the next one on; those in work end where they are.
-
-        Args:
-            worker: With as many callers as this has; None = nothing serves.
-
-        Returns:
-            What served until now.
-        """
-        with self._work:
-            before, self.worker = self.worker, worker
-            self._work.notify_all()
-        return before
-
-    def wait_left(self, worker: Worker, timeout_s: float) -> bool:
-        """Wait until no frame is in work with a version; False if that took longer."""
-        with self._work:
-            return self._rest.wait_for(lambda: worker not in self._in_use.values(), timeout_s)
+        self._preparers: dict[int, tuple[WorkerProcess, Preparer]] = {}
 
     def attach(self, feed: Feed) -> None:
         """Serve a feed from now on."""
@@ -277,93 +215,42 @@ class Pipeline:
             if not feed._busy:
                 self._work.notify()
 
-    def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until nothing waits and nothing is in work; False if that took longer."""
-        with self._work:
-            return self._rest.wait_for(lambda: self._turns.idle or self._stopping, timeout_s)
+    def _is_idle(self) -> bool:
+        return self._turns.idle
 
-    def stop(self, timeout_s: float = 3.0) -> bool:
-        """Let the frames in work end, forget the waiting ones, join the callers; False if one did not end in time."""
-        with self._work:
-            self._stopping = True
-            for condition in (self._work, self._room, self._rest):
-                condition.notify_all()
-        deadline = time.monotonic() + timeout_s
-        for caller in self._callers:
-            if caller.is_alive():
-                caller.join(max(0.0, deadline - time.monotonic()))
-        return not any(caller.is_alive() for caller in self._callers)
+    def _is_waiting(self) -> bool:
+        return bool(self._turns.waiting)
 
-    def _call(self, lane: int) -> None:
-        preparer, prepares_for = None, None
-        while not self._stopping:
-            worker = self.worker
-            if worker is None:
-                self._wait_for_worker()
-                continue
-            process = worker.current(WAIT_S)
-            turn = self._next_turn() if process else None
-            if not process or not turn:
-                continue
-            if not self._occupy(lane, worker):  # swapped while a frame was waited for
-                self._hand_back(turn)
-                continue
-            if preparer is None or prepares_for is not process:  # a successor may have found another file
-                preparer, prepares_for = Preparer(process.description.input), process
-            try:
-                result = _look(turn, worker, process, lane, preparer)
-                self._hand_on(turn, result)
-                if self._observer:
-                    self._observer.looked(worker, result)
-            except WorkerLost:
-                self._lost(turn, worker, process)
-            except EdgedError as error:
-                failed = isinstance(error, InferenceFailed)
-                self._warn(turn.feed, "no inference", error=str(error), sequence=turn.frame.sequence)
-                self._finish(turn.feed, "failed" if failed else "unreadable")
-                if failed and self._observer:
-                    self._observer.failed(worker, turn.feed.source, error.problem)
-            except Exception as error:  # noqa: BLE001  # a bug of ours on one frame must not end the caller in silence
-                self._warn(turn.feed, "a bug: frame dropped", error=repr(error), sequence=turn.frame.sequence)
-                self._finish(turn.feed, "failed")
-            finally:
-                self._leave(lane)
-
-    def _wait_for_worker(self) -> None:
-        with self._work:
-            if self.worker is None and not self._stopping:
-                self._work.wait(WAIT_S)
-
-    def _occupy(self, lane: int, worker: Worker) -> bool:
-        """Use a version's lane from now on; False if it is not the one that serves any more."""
-        with self._work:
-            if worker is not self.worker:
-                return False
-            self._in_use[lane] = worker
-            return True
-
-    def _leave(self, lane: int) -> None:
-        with self._work:
-            self._in_use.pop(lane, None)
-            self._rest.notify_all()
+    def _take(self, process: WorkerProcess) -> Turn | None:
+        return self._turns.take(time.monotonic())
 
     def _hand_back(self, turn: Turn) -> None:
-        """A frame that no version has seen goes back to where it waited."""
-        with self._work:
-            self._turns.hand_back(turn)
-            self._work.notify()
+        self._turns.hand_back(turn)
 
-    def _next_turn(self) -> Turn | None:
-        with self._work:
-            turn = self._turns.take(time.monotonic())
-            if turn is None and not self._stopping:
-                self._work.wait(WAIT_S)
-                turn = None if self._stopping else self._turns.take(time.monotonic())
-            if turn is not None:
-                self._room.notify_all()
-                if self._turns.waiting:
-                    self._work.notify()  # for another caller
-            return turn
+    def _serve_turn(self, turn: Turn, worker: Worker, process: WorkerProcess, lane: int) -> None:
+        try:
+            result = _look(turn, worker, process, lane, self._preparer(lane, process))
+            self._hand_on(turn, result)
+            if self._observer:
+                self._observer.looked(worker, result)
+        except WorkerLost:
+            raise
+        except EdgedError as error:
+            failed = isinstance(error, InferenceFailed)
+            self._warn(turn.feed, "no inference", error=str(error), sequence=turn.frame.sequence)
+            self._finish(turn.feed, "failed" if failed else "unreadable")
+            if failed and self._observer:
+                self._observer.failed(worker, turn.feed.source, error.problem)
+        except Exception as error:  # noqa: BLE001  # a bug of ours on one frame must not end the caller in silence
+            self._warn(turn.feed, "a bug: frame dropped", error=repr(error), sequence=turn.frame.sequence)
+            self._finish(turn.feed, "failed")
+
+    def _preparer(self, lane: int, process: WorkerProcess) -> Preparer:
+        """The lane's; a successor of the process may have found another file."""
+        known = self._preparers.get(lane)
+        if known is None or known[0] is not process:
+            known = self._preparers[lane] = (process, Preparer(process.description.picture))
+        return known[1]
 
     def _hand_on(self, turn: Turn, result: Result) -> None:
         if time.monotonic() - turn.frame.captured_monotonic_s > turn.feed.max_age_s:
@@ -375,8 +262,7 @@ class Pipeline:
         published = turn.feed.emit(result)
         self._finish(turn.feed, "published" if published else "withheld")
 
-    def _lost(self, turn: Turn, worker: Worker, process: WorkerProcess) -> None:
-        worker.discard(process)
+    def _lost(self, turn: Turn) -> None:
         with self._work:
             again = self._turns.give_back(turn.feed, turn.frame)
             self._rest.notify_all()

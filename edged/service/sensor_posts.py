@@ -1,0 +1,312 @@
+"""A sensor of the configuration at work: its thread, and what its rows become on their way to each of its models.
+
+source ─ delivery ─→ parsed (once for all models that want the same) ─→ windows (for each model) ─→ its feed
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from edged.lifecycle import ServedModel
+from edged.mqtt.payloads import SourceHealthShape, timestamp
+from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
+from edged.pipeline import RowFeed, RowPipeline
+from edged.publisher import RowPublisher, tells_anomalies
+from edged.rows import Delivery, RejectedRow
+from edged.settings import SensorSettings
+from edged.sources.rowformat import RowParser
+from edged.sources.rowsource import RowSource
+from edged.sources.rowvalues import RowSpec
+from edged.sources.sensor import Sensor, SensorState
+from edged.sources.windowing import Windower
+from edged.urls import redacted
+from edged.worker.description import ModelDescription
+
+WAIT_S = 0.5
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """The way to one model: its feed, and what is made of rows for it."""
+
+    model: ServedModel
+    pipeline: RowPipeline
+    feed: RowFeed
+    known: ModelDescription | None = None
+    spec: RowSpec | None = None
+    windower: Windower | None = None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of the rows, for the state; its owner holds a lock."""
+
+    rows: int = 0
+    rejected: int = 0
+    last: RejectedRow | None = None
+    last_at_s: float = 0.0
+    knows_alarms: bool = False
+    alarms: set[tuple[str, str]] = field(default_factory=set)
+
+
+class SensorPost:
+    """One sensor with the feeds it fills.
+
+    Attributes:
+        name: As configured.
+        section: As configured.
+        sensor: What reads it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        section: SensorSettings,
+        *,
+        source: RowSource,
+        hold_rows: int,
+        once: bool,
+        publisher: RowPublisher,
+        on_state: Callable[["SensorPost"], None],
+    ) -> None:
+        """Prepare the sensor; `connect` it to its models, then start ``sensor``.
+
+        Args:
+            name: As configured.
+            section: As configured.
+            source: Where its rows come from.
+            hold_rows: Rows that may wait for their window without being told safe.
+            once: Read to its end.
+            publisher: Takes the results.
+            on_state: Called from the sensor's thread when it came or went.
+        """
+        self.name, self.section = name, section
+        self._source, self._publisher, self._on_state = source, publisher, on_state
+        self._hold_rows = hold_rows
+        self._format = source.format or section.format
+        self._lock = threading.Condition()  # around what is connected, and what is known of the rows
+        self._lines: tuple[_Line, ...] = ()
+        self._parsers: dict[RowSpec, RowParser] = {}
+        self._seen = _Seen()
+        self._past: list[
+            Mapping[str, int]
+        ] = []  # counts of feeds that were left; they grow till what is in work ends
+        self._reported, self._told = (0, 0), (0, 0, False, False)
+        self._closed = False
+        self.sensor = Sensor(
+            name, section, source=source, once=once, deliver=self._deliver, on_state=self._state_changed
+        )
+
+    def connect(self, models: Mapping[str, ServedModel]) -> None:
+        """Make a feed to each of its models that is served by now and has none."""
+        with self._lock:
+            known = {line.model for line in self._lines}
+            wanted = [models[name] for name in dict.fromkeys(self.section.models) if name in models]
+            added = [self._line(model, model.rows) for model in wanted if model.rows and model not in known]
+            if not self._closed:
+                self._lines = (*self._lines, *added)
+            self._lock.notify_all()
+
+    def misses(self, models: Mapping[str, ServedModel]) -> bool:
+        """Whether one of its models is served only since `connect`."""
+        known = {line.model for line in self._lines}
+        served = {models[name] for name in self.section.models if name in models and models[name].rows}
+        return not self._closed and not served <= known
+
+    def disconnect(self) -> None:
+        """Take no more rows, for good: its thread waits for nothing any more. Windows in work are still published.
+
+        What waits is not told safe: whoever gave it will be asked for it again.
+        """
+        with self._lock:
+            lines, self._closed = self._lines, True
+            self._lock.notify_all()
+        for line in lines:
+            line.pipeline.detach(line.feed)
+
+    def stop(self, timeout_s: float) -> bool:
+        """End it; True if that was done in time."""
+        self.disconnect()
+        return self.sensor.stop(timeout_s)
+
+    def alarmed(self, model: str, origin: str, *, up: bool) -> None:
+        """An alarm is known, raised or cleared."""
+        with self._lock:
+            self._seen.knows_alarms = True
+            (self._seen.alarms.add if up else self._seen.alarms.discard)((model, origin))
+
+    def has_news(self) -> bool:
+        """Whether rows were rejected or dropped, or an alarm came or went, since this was asked last."""
+        with self._lock:
+            dropped = sum(self._dropped().values())
+            told = (self._seen.rejected, dropped, self._seen.knows_alarms, bool(self._seen.alarms))
+            before, self._told = self._told, told
+        return before != told
+
+    def state(self, device: str) -> SensorStateMessage:
+        """For ``sensor/<name>/state``."""
+        state = self.sensor.state
+        with self._lock:
+            seen, last = self._seen, self._seen.last
+            return SensorStateMessage(
+                device=device,
+                sensor=self.name,
+                state=state.status.value,
+                why=redacted(state.why),
+                since=timestamp(state.since_s),
+                rows=seen.rows,
+                rejected=seen.rejected,
+                last_rejected=RejectedRowShape(
+                    line=last.line, reason=last.reason, text=last.text, at=timestamp(seen.last_at_s)
+                )
+                if last
+                else None,
+                dropped={reason: count for reason, count in sorted(self._dropped().items()) if count},
+                alarm=bool(seen.alarms) if seen.knows_alarms else None,
+            )
+
+    def health(self, seconds: float) -> SourceHealthShape:
+        """Rates since the last call, which was ``seconds`` ago, and drops since the start."""
+        with self._lock:
+            counts = self._counts()
+            published, rows = counts["published"], self._seen.rows
+            before, self._reported = self._reported, (rows, published)
+            dropped = self._dropped() + Counter(unreadable=self._seen.rejected)
+        return SourceHealthShape(
+            name=self.name,
+            captured_per_s=round(max(0, rows - before[0]) / seconds, 2),
+            published_per_s=round(max(0, published - before[1]) / seconds, 2),
+            dropped={reason: count for reason, count in sorted(dropped.items()) if count},
+        )
+
+    def _counts(self) -> Counter[str]:
+        counts = Counter[str]()
+        for line in self._lines:
+            counts.update(line.feed.counts)
+        return counts
+
+    def _dropped(self) -> Counter[str]:
+        counts = self._counts()
+        gaps = sum(line.windower.abandoned for line in self._lines if line.windower)
+        lost = Counter({reason: counts[reason] for reason in ("full", "failed", "lost")})
+        source: int = getattr(self._source, "dropped", 0)
+        return lost + Counter(gap=gaps, source=source)
+
+    def _line(self, model: ServedModel, pipeline: RowPipeline) -> _Line:
+        feed = RowFeed(
+            source=self.name,
+            emit=self._publisher.emitter(self.name, self.section, model.info),
+            limit=self.section.queue,
+            patient=self._source.patient,
+            max_wait_s=self.section.max_wait,
+        )
+        pipeline.attach(feed)
+        return _Line(model, pipeline, feed)
+
+    # The sensor's thread
+
+    def _deliver(self, delivery: Delivery) -> None:
+        """Rows came; returns when every model has taken them, which may take its time."""
+        lines = self._wait_for_lines()
+        parsed: dict[RowSpec, object] = {}
+        taken = bool(lines)
+        for line in lines:
+            spec = self._spec_of(line)
+            if spec is None or line.windower is None:
+                continue
+            if spec not in parsed:
+                rows, rejected = self._parser(spec).parse(
+                    delivery.payload, at_s=delivery.at_s, origin=delivery.origin
+                )
+                self._note(rejected, 0 if parsed else len(rows) + len(rejected))
+                parsed[spec] = rows
+            else:
+                rows = parsed[spec]  # type: ignore[assignment]
+            for windows in line.windower.push(
+                rows,
+                origin=delivery.origin,
+                at_monotonic_s=delivery.at_monotonic_s,
+                receipt=delivery.receipt,
+            ):
+                taken = line.pipeline.offer(line.feed, windows) and taken
+        if delivery.receipt and taken:  # else whoever can give the rows again is to be asked for them
+            delivery.receipt.let_go()
+
+    def _wait_for_lines(self) -> tuple[_Line, ...]:
+        """The ways to the models; waits until it is known what these take. Empty where this has ended."""
+        with self._lock:
+            while not self._closed and not (self._lines and all(map(_is_known, self._lines))):
+                self._lock.wait(WAIT_S)
+            return () if self._closed else self._lines
+
+    def _spec_of(self, line: _Line) -> RowSpec | None:
+        """What the model wants of a row; another version may want something else."""
+        description = line.model.description
+        if description is None or description is line.known:
+            return line.spec
+        section, recipe = self.section, description.rows
+        spec = RowSpec(
+            format=self._format,
+            features=recipe.features,
+            fields=section.fields or recipe.names,
+            texts=recipe.texts,
+            columns=section.columns,
+            delimiter=section.delimiter,
+            time=section.time,
+            missing=section.missing,
+            echo=section.echo,
+        )
+        window = section.window or recipe.window or 1
+        if (
+            line.windower is None
+            or line.spec != spec
+            or (line.known and line.known.rows.window != recipe.window)
+        ):
+            if line.windower:
+                line.windower.close()
+            line.windower = Windower(
+                self.name,
+                window=window,
+                stride=section.stride,
+                gap_s=section.gap,
+                hold_rows=self._hold_rows,
+            )
+        if section.publish == "anomaly" and not tells_anomalies(
+            description.family, description.labels, section
+        ):
+            log.warning(
+                'publish = "anomaly" publishes nothing: neither the model nor the sensor says what an anomaly is',
+                sensor=self.name,
+                model=line.model.name,
+            )
+        line.known, line.spec = description, spec
+        return spec
+
+    def _parser(self, spec: RowSpec) -> RowParser:
+        parser = self._parsers.get(spec)
+        if parser is None:
+            live = {line.spec for line in self._lines}
+            self._parsers = {known: one for known, one in self._parsers.items() if known in live}
+            parser = self._parsers[spec] = RowParser(spec)
+        return parser
+
+    def _note(self, rejected: list[RejectedRow], rows: int) -> None:
+        with self._lock:
+            self._seen.rows += rows
+            self._seen.rejected += len(rejected)
+            if rejected:
+                self._seen.last, self._seen.last_at_s = rejected[-1], time.time()
+
+    def _state_changed(self, _state: SensorState) -> None:
+        self._on_state(self)
+
+
+def _is_known(line: _Line) -> bool:
+    """Whether it is known what the model takes; not so only while its first process is started anew."""
+    return line.spec is not None or line.model.description is not None

@@ -1,0 +1,401 @@
+"""Scores of sensors to messages: which of them, what they say, and when the rows behind them are safe."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edged.mqtt.payloads import ModelInfo
+from edged.mqtt.topics import Topics
+from edged.outbox import Rank
+from edged.pipeline import RowResult
+from edged.publisher import RowPublisher, Sender
+from edged.publisher import rows as publisher_rows
+from edged.publisher.alarm import Alarm
+from edged.publisher.rows import anomalous
+from edged.rows import Receipt, Scores, Windows
+from edged.settings import SensorSettings
+
+VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).parents[3] / "edged/schema/sensor-1.json").read_text())
+)
+INFO = ModelInfo("pump-anomaly", 3, "sha256:" + "ab" * 32, "cpu")
+LABELS = ("normal", "worn", "broken")
+NORMAL, WORN, BROKEN = 0, 1, 2
+
+
+class Appended(NamedTuple):
+    """What an outbox was given."""
+
+    topic: str
+    message: dict[str, Any]
+    qos: int
+    rank: Rank
+    settled: Callable[[], None] | None
+
+
+class FakeOutbox:
+    """Keeps what it is given; a test says when it is safe."""
+
+    def __init__(self) -> None:
+        self.appended: list[Appended] = []
+
+    def append(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        rank: Rank = Rank.RESULT,
+        settled: Callable[[], None] | None = None,
+    ) -> None:
+        self.appended.append(Appended(topic, json.loads(payload), qos, rank, settled))
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        for one in self.appended:
+            VALIDATOR.validate(one.message)
+        return [one.message for one in self.appended]
+
+    @property
+    def sequences(self) -> list[int]:
+        return [message["sequence"] for message in self.messages]
+
+
+def classes(*class_ids: int) -> Scores:
+    scores = np.full((len(class_ids), 3), 0.125, np.float32)
+    scores[np.arange(len(class_ids)), class_ids] = 0.75
+    return Scores("class", class_id=np.array(class_ids, np.int32), scores=scores)
+
+
+def named(*names: str) -> Scores:
+    return Scores("class", class_id=np.full(len(names), -1, np.int32), names=names)
+
+
+def values(*numbers: float) -> Scores:
+    return Scores("value", values=np.array(numbers, np.float64).reshape(-1, 1))
+
+
+def anomalies(*flags: bool, scores: tuple[float, ...] | None = None) -> Scores:
+    given_scores = np.array(scores or [0.5] * len(flags), np.float64).reshape(-1, 1)
+    return Scores("anomaly", anomaly=np.array(flags, bool), values=given_scores)
+
+
+def outputs(*numbers: float) -> Scores:
+    return Scores("outputs", outputs=[{"y": [number]} for number in numbers])
+
+
+def result(scores: Scores, sequence: int = 0, *, origin: str = "", **changes: Any) -> RowResult:
+    count = len(scores)
+    moments = 1_800_000_000.5 + np.arange(sequence, sequence + count, dtype=np.float64)
+    windows = Windows(
+        "pump",
+        origin,
+        sequence,
+        np.zeros((count, 4, 3)),
+        (),
+        moments,
+        moments + 0.25,
+        time.monotonic() - 1,
+        **changes,
+    )
+    model: Any = SimpleNamespace(labels=LABELS)
+    return RowResult(windows, model, 3, scores, queue_ms=1.0, batch_ms=4.0, inference_ms=2.0)
+
+
+def sensor(**changes: Any) -> SensorSettings:
+    return SensorSettings(url="-", models=("pump-anomaly",), **changes)
+
+
+@pytest.fixture
+def outbox():
+    return FakeOutbox()
+
+
+@pytest.fixture
+def alarms():
+    return []
+
+
+@pytest.fixture
+def publisher(outbox, alarms):
+    return RowPublisher(Sender(Topics("edged", "gate-7"), qos=1), outbox, lambda *told: alarms.append(told))
+
+
+def emitter(publisher: RowPublisher, **changes: Any) -> Callable[[RowResult], int]:
+    return publisher.emitter("pump", sensor(**changes), lambda _: INFO)
+
+
+# Which windows
+
+
+SAID = {
+    "classes": classes(NORMAL, NORMAL, WORN, WORN, BROKEN, NORMAL),
+    "names": named("normal", "normal", "worn", "worn", "broken", "normal"),
+    "values": values(1, 1, 7, 7, 8, 1),
+    "anomalies": anomalies(False, False, True, True, True, False),
+    "outputs": outputs(1, 1, 2, 2, 3, 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("scores", "publish", "sent"),
+    [
+        ("classes", "every", [0, 1, 2, 3, 4, 5]),
+        ("classes", "changed", [0, 2, 4, 5]),
+        ("classes", "anomaly", [2, 3, 4, 5]),
+        ("names", "every", [0, 1, 2, 3, 4, 5]),
+        ("names", "changed", [0, 2, 4, 5]),
+        ("names", "anomaly", [2, 3, 4, 5]),
+        ("values", "every", [0, 1, 2, 3, 4, 5]),
+        ("values", "changed", [0, 2, 4, 5]),
+        ("values", "anomaly", []),
+        ("anomalies", "every", [0, 1, 2, 3, 4, 5]),
+        ("anomalies", "changed", [0, 2, 5]),
+        ("anomalies", "anomaly", [2, 3, 4, 5]),
+        ("outputs", "every", [0, 1, 2, 3, 4, 5]),
+        ("outputs", "changed", [0, 2, 4, 5]),
+        ("outputs", "anomaly", []),
+    ],
+)
+@pytest.mark.parametrize("at_once", [6, 1, 4])
+def test_a_sensor_is_published_as_often_as_it_says_however_windows_are_batched(
+    publisher, outbox, scores, publish, sent, at_once
+):
+    emit = emitter(publisher, publish=publish)
+    counts = [
+        emit(result(SAID[scores].part(start, min(start + at_once, 6)), start))
+        for start in range(0, 6, at_once)
+    ]
+    assert outbox.sequences == sent
+    assert sum(counts) == len(sent)
+
+
+@pytest.mark.parametrize(
+    ("section", "scores", "expected"),
+    [
+        ({"above": 2.0}, values(1, 2, 3), [False, False, True]),
+        ({"below": 2.0}, values(1, 2, 3), [True, False, False]),
+        ({"above": 2.0, "below": 1.0}, values(0.5, 1, 2, 2.5), [True, False, False, True]),
+        ({"above": 0.0}, values(-1, 0, 1), [False, False, True]),
+        ({}, values(1), None),
+        ({}, anomalies(True, False), [True, False]),
+        ({"above": 0.6}, anomalies(True, False, scores=(0.5, 0.7)), [False, True]),  # instead of the model
+        ({}, classes(NORMAL, WORN, BROKEN), [False, True, True]),
+        ({"normal": ["normal", "worn"]}, classes(NORMAL, WORN, BROKEN), [False, False, True]),
+        ({"normal": ["other"]}, classes(NORMAL), None),
+        ({"normal": []}, classes(NORMAL), None),
+        ({"above": 1.0}, classes(WORN), [True]),
+        ({}, named("normal", "odd"), [False, True]),
+        ({"above": 1.0}, outputs(5), None),
+    ],
+)
+def test_what_an_anomaly_is(section, scores, expected):
+    found = anomalous(scores, LABELS, sensor(**section))
+    assert (None if found is None else found.tolist()) == expected
+
+
+def test_of_several_values_the_first_is_compared():
+    two = Scores("value", values=np.array([[1.0, 9.0], [9.0, 1.0]]))
+    found = anomalous(two, (), sensor(above=5.0))
+    assert found is not None
+    assert found.tolist() == [False, True]
+
+
+def test_a_label_that_a_new_version_numbers_otherwise_is_no_change(publisher, outbox):
+    emit = emitter(publisher, publish="changed")
+    emit(result(classes(WORN), 0))
+    other = result(classes(NORMAL), 1)
+    object.__setattr__(other, "model", SimpleNamespace(labels=("worn", "normal")))
+    emit(other)
+    assert outbox.sequences == [0]
+
+
+def test_values_that_a_message_shows_alike_are_no_change(publisher, outbox):
+    emit = emitter(publisher, publish="changed")
+    emit(result(values(1.0, 1.00000001, 1.0001)))
+    assert outbox.sequences == [0, 2]
+
+
+def test_what_changed_of_one_device_is_no_change_of_another(publisher, outbox):
+    emit = emitter(publisher, publish="changed")
+    for sequence, (origin, class_id) in enumerate([("a", WORN), ("b", NORMAL), ("a", WORN), ("b", WORN)]):
+        emit(result(classes(class_id), sequence, origin=origin))
+    assert outbox.sequences == [0, 1, 3]
+
+
+# Alarms
+
+
+def test_an_alarm_is_counted_over_batches_and_said_in_each_message(publisher, outbox):
+    emit = emitter(publisher, raise_after=3, clear_after=2)
+    emit(result(anomalies(True, False, True), 0))
+    emit(result(anomalies(True), 3))
+    emit(result(anomalies(True, False, True, False), 4))
+    emit(result(anomalies(False, False), 8))
+    says = [message["result"]["alarm"] for message in outbox.messages]
+    assert says == [False, False, False, False, True, True, True, True, False, False]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.booleans(), min_size=1, max_size=6), max_size=8),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
+def test_an_alarm_does_not_depend_on_how_windows_are_batched(batches, raise_after, clear_after):
+    outbox, told = FakeOutbox(), []
+    publisher = RowPublisher(Sender(Topics("edged", "d"), 1), outbox, lambda *says: told.append(says[-1]))
+    emit = emitter(publisher, raise_after=raise_after, clear_after=clear_after)
+    alarm, expected, events, sequence = Alarm(raise_after, clear_after), [], [], 0
+    for batch in batches:
+        emit(result(anomalies(*batch), sequence))
+        for anomaly in batch:
+            if alarm.saw(anomaly=anomaly):
+                events.append(sequence)
+            expected.append(alarm.up)
+            sequence += 1
+        assert told[-1] == alarm.up
+    assert [one.message["result"]["alarm"] for one in outbox.appended] == expected
+    assert [one.message["sequence"] for one in outbox.appended if one.rank is Rank.EVENT] == events
+
+
+def test_where_nothing_says_what_an_anomaly_is_there_is_no_alarm(publisher, outbox, alarms):
+    emitter(publisher)(result(values(1, 2)))
+    assert ["alarm" in message["result"] for message in outbox.messages] == [False, False]
+    assert alarms == []
+
+
+def test_an_alarm_is_told_when_it_is_first_known_and_when_it_turns(publisher, alarms):
+    emit = emitter(publisher, publish="anomaly")
+    for sequence, flag in enumerate([False, False, True, True, False]):
+        emit(result(anomalies(flag), sequence))
+    assert alarms == [
+        ("pump", "pump-anomaly", "", False),
+        ("pump", "pump-anomaly", "", True),
+        ("pump", "pump-anomaly", "", False),
+    ]
+
+
+def test_an_alarm_that_a_new_version_makes_known_is_told(publisher, alarms):
+    emit = emitter(publisher)
+    emit(result(values(1)))
+    emit(result(classes(NORMAL), 1))
+    assert alarms == [("pump", "pump-anomaly", "", False)]
+
+
+def test_each_device_has_an_alarm_of_its_own(publisher, outbox, alarms):
+    emit = emitter(publisher, raise_after=2)
+    for sequence, origin in enumerate(["a", "b", "a", "b"]):
+        emit(result(anomalies(origin == "a"), sequence, origin=origin))
+    assert [message["result"]["alarm"] for message in outbox.messages] == [False, False, True, False]
+    assert [told[2:] for told in alarms] == [("a", False), ("b", False), ("a", True)]
+
+
+def test_of_too_many_devices_the_longest_silent_is_forgotten_and_its_alarm_lowered(
+    publisher, alarms, monkeypatch
+):
+    monkeypatch.setattr(publisher_rows, "MAX_ORIGINS", 2)
+    emit = emitter(publisher)
+    for sequence, origin in enumerate(["a", "b", "a", "c", "b"]):
+        emit(result(anomalies(origin == "b"), sequence, origin=origin))
+    assert [told[2:] for told in alarms] == [
+        ("a", False),
+        ("b", True),
+        ("b", False),
+        ("c", False),
+        ("b", True),
+    ]
+
+
+def test_what_raises_or_clears_an_alarm_outlives_other_results_in_a_full_outbox(publisher, outbox):
+    emitter(publisher)(result(anomalies(False, True, True, False, False)))
+    ranks = [one.rank for one in outbox.appended]
+    assert ranks == [Rank.RESULT, Rank.EVENT, Rank.RESULT, Rank.EVENT, Rank.RESULT]
+
+
+# What a message says
+
+
+def test_a_message_says_what_was_scored_when_and_by_what(publisher, outbox):
+    emitter(publisher)(result(classes(NORMAL, WORN), 88, origin="line 1/press"))
+    (one, message) = outbox.messages
+    assert outbox.appended[0].topic == "edged/gate-7/sensor/pump/result"
+    assert outbox.appended[0].qos == 1
+    assert (message["device"], message["source"], message["origin"]) == ("gate-7", "pump", "line 1/press")
+    assert (message["sequence"], message["rows"]) == (89, 4)
+    assert one["first_at"] == "2027-01-15T08:01:28.500000Z"
+    assert one["captured_at"] == "2027-01-15T08:01:28.750000Z"
+    assert message["model"] == {
+        "name": "pump-anomaly",
+        "version": 3,
+        "digest": "sha256:" + "ab" * 32,
+        "provider": "cpu",
+    }
+    timing = message["timing_ms"]
+    assert (timing["queue"], timing["inference"]) == (1.0, 4.0)
+    assert 1000 <= timing["age"] < 10_000
+    assert message["result"] == {
+        "label": "worn",
+        "class_id": 1,
+        "scores": {"normal": 0.125, "worn": 0.75, "broken": 0.125},
+        "alarm": True,
+    }
+
+
+def test_the_last_row_is_echoed(publisher, outbox):
+    emitter(publisher)(result(values(1, 2), echoes=({"id": 'p"1', "n": 4}, {})))
+    first, second = outbox.messages
+    assert first["echo"] == {"id": 'p"1', "n": 4}
+    assert "echo" not in second
+
+
+def test_no_two_messages_have_one_id(publisher, outbox):
+    emitter(publisher)(result(values(*range(100))))
+    assert len({message["id"] for message in outbox.messages}) == 100
+
+
+def test_after_a_change_of_the_device_results_go_out_under_its_new_name(publisher, outbox):
+    emit = emitter(publisher)
+    publisher.redirect(Sender(Topics("site", "dock-1"), qos=0))
+    emit(result(values(1)))
+    (one,) = outbox.appended
+    assert (one.topic, one.qos, one.message["device"]) == ("site/dock-1/sensor/pump/result", 0, "dock-1")
+
+
+# When rows are safe
+
+
+def test_a_row_is_safe_when_each_of_its_messages_is(publisher, outbox):
+    safe: list[str] = []
+    first, second = (Receipt(lambda name=name: safe.append(name)) for name in ("first", "second"))
+    emitter(publisher)(result(values(1, 2), receipts=(first, second)))
+    first.let_go()  # as the pipeline does then
+    second.let_go()
+    assert safe == []
+    for one in outbox.appended:
+        assert safe == []
+        assert one.settled is not None
+        one.settled()
+    assert safe == ["first", "second"]
+
+
+def test_a_row_that_is_not_worth_a_message_is_safe_at_once(publisher, outbox):
+    safe: list[bool] = []
+    receipt = Receipt(lambda: safe.append(True))
+    emitter(publisher, publish="anomaly")(result(anomalies(False, False), receipts=(receipt,)))
+    receipt.let_go()
+    assert (safe, outbox.appended) == ([True], [])
+
+
+def test_nobody_is_told_of_rows_that_cannot_come_again(publisher, outbox):
+    emitter(publisher)(result(values(1)))
+    assert outbox.appended[0].settled is None
