@@ -19,7 +19,7 @@ from edged.worker.rowinputs import INTEGERS, RowInput, Said, counted, inputs_of,
 from edged.worker.wire import Texts
 
 MAX_BATCH = 4096
-"""Windows in one inference, fewer where they take long; more are not faster (measured on forests of 10 to 150 trees)."""
+"""Windows in one inference, fewer where they take long; more are not faster (forests of 10 to 150 trees)."""
 MAX_LANE_VALUES = 1 << 20
 """Numbers in one inference, unless a single window has more."""
 MAX_FEATURES = 100_000
