@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_REST = (1 << 50) - 1
 _MAX = (1 << 128) - 1
 
 
@@ -25,19 +26,26 @@ class MessageIds:
         self._clock, self._randomness = clock, randomness
         self._lock = threading.Lock()
         self._last = 0
+        self._beginning = (
+            -1,
+            "",
+        )  # of the last id: bits and characters, the same for thousands in succession
 
     def __call__(self) -> str:
         """The next id: 26 characters, greater than all before."""
         milliseconds = min(max(int(self._clock() * 1000), 0), (1 << 48) - 1)
-        fresh = (milliseconds << 80) | int.from_bytes(self._randomness(10), "big")
         with self._lock:
-            # Within one millisecond, or after a step back: the next number, as the specification has it.
-            same_or_past = fresh >> 80 <= self._last >> 80
-            self._last = min(self._last + 1 if same_or_past else fresh, _MAX)
-            number = self._last
-        return _text(number)
+            if milliseconds <= self._last >> 80:
+                # Within one millisecond, or after a step back: the next number, as the specification has it.
+                number = min(self._last + 1, _MAX)
+            else:
+                number = (milliseconds << 80) | int.from_bytes(self._randomness(10), "big")
+            self._last = number
+            if number >> 50 != self._beginning[0]:
+                self._beginning = (number >> 50, _text(number >> 50, 70))
+            return self._beginning[1] + _text(number & _REST, 40)
 
 
-def _text(number: int) -> str:
-    """130 bits (the upper two are 0) as 13 pairs of characters."""
-    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
+def _text(number: int, top: int) -> str:
+    """Bits in pairs of characters, ten a pair; the first pair begins at bit ``top``."""
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(top, -1, -10)])

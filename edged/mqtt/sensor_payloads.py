@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic_core import PydanticSerializationError, to_json
 
 from edged.detection import label_of
 from edged.mqtt.payloads import (
@@ -71,10 +72,8 @@ def _of_class(scores: Scores, n: int, labels: Sequence[str]) -> dict[str, Any]:
         says["class_id"] = class_id
     row = scores.scores[n].tolist() if scores.scores.size else []
     if row:
-        says["scores"] = {
-            labels[position] if position < len(labels) else str(position): round(score, 4)
-            for position, score in enumerate(row)
-        }
+        names = labels if len(labels) >= len(row) else [*labels, *map(str, range(len(labels), len(row)))]
+        says["scores"] = {name: round(score, 4) for name, score in zip(names, row, strict=False)}
     return says
 
 
@@ -131,11 +130,20 @@ class SensorMessages:
         """
         last = timestamp(captured_at_s)
         first = last if first_at_s == captured_at_s else timestamp(first_at_s)
-        echoed = f'"echo":{_ENCODER.encode(dict(echo))},' if echo else ""
-        return (
+        head = (
             f'{self._head}{message_id}{self._named},"sequence":{sequence},"first_at":"{first}",'
-            f'"captured_at":"{last}",{self._about},{echoed}"result":{_ENCODER.encode(result)}}}'
-        ).encode(errors="replace")  # JSON may hold half a letter ("\\ud83d"), UTF-8 may not
+            f'"captured_at":"{last}",{self._about},'
+        )
+        echoed = b'"echo":' + _json(echo) + b"," if echo else b""
+        return head.encode(errors="replace") + echoed + b'"result":' + _json(result) + b"}"
+
+
+def _json(table: Mapping[str, Any]) -> bytes:
+    """In UTF-8. JSON may hold half a letter ("\\ud83d"), UTF-8 may not: it becomes a question mark."""
+    try:
+        return to_json(table, inf_nan_mode="null")
+    except PydanticSerializationError:
+        return _ENCODER.encode(dict(table)).encode(errors="replace")
 
 
 class RowTimingShape(Shape):
