@@ -55,6 +55,7 @@ class Delivery:
         at_monotonic_s: The same on the monotonic clock.
         origin: Which of several devices behind one source it came from, such as what a wildcard stood for.
         receipt: To be let go once every result of its rows is safe; None where the source cannot give it again.
+        head: The first lines of the stream, which may name its values, where reading began behind them.
     """
 
     payload: bytes
@@ -62,6 +63,7 @@ class Delivery:
     at_monotonic_s: float
     origin: str = ""
     receipt: Receipt | None = None
+    head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

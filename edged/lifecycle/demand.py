@@ -19,3 +19,11 @@ class Demand:
     feeds: int = 1
     serves: Literal["pictures", "rows"] = "pictures"
     rows: tuple[RowUse, ...] = ()
+
+    def fits(self, served: "Demand") -> bool:
+        """Whether a model that serves another demand serves this one: of rows, none that it was not tried with."""
+
+        def kinds(demand: "Demand") -> set[tuple[tuple[str, ...], int, bool]]:
+            return {(use.fields, use.window, use.fixed) for use in demand.rows}
+
+        return self.serves == served.serves and kinds(self) <= kinds(served)

@@ -42,6 +42,7 @@ LOOK_SLOWLY_S = 1.0
 ENDED = "edged does not serve this model any more"
 MIN_MEMORY_BYTES = 1024**3
 """Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
+ROW_CALLERS = 2
 VANISHED_S = 10.0
 """So long must the serving version be gone from the store before an older one replaces it."""
 
@@ -145,8 +146,13 @@ class ServedModel:
     def suits(self, section: ModelSettings, demand: Demand) -> bool:
         """Whether this is what a configuration asks for."""
         same = self.section == section and self.error is None
-        alike = (demand.serves, demand.rows) == (self.demand.serves, self.demand.rows)
-        return same and alike and _callers(section, demand) == _callers(section, self.demand)
+        return (
+            same and demand.fits(self.demand) and _callers(section, demand) == _callers(section, self.demand)
+        )
+
+    def want(self, demand: Demand) -> None:
+        """From now on this is wanted, which it suits: of versions to come, too."""
+        self.demand = demand
 
     def settled(self, timeout_s: float) -> bool:
         """Wait until it is known whether the model serves; False if that took longer."""
@@ -619,4 +625,6 @@ class ServedModel:
 
 
 def _callers(section: ModelSettings, demand: Demand) -> int:
-    return section.callers or max(1, min(demand.feeds, cores()))
+    """As many as there are cameras for, and cores; of rows always two, so that one more sensor changes nothing."""
+    feeds = ROW_CALLERS if demand.serves == "rows" else demand.feeds
+    return section.callers or max(1, min(feeds, cores()))

@@ -8,7 +8,7 @@ import numpy as np
 
 from edged.errors import EdgedError, InferenceFailed, WorkerLost
 from edged.lifecycle.ledger import Version
-from edged.manifest import InputRecipe
+from edged.manifest import InputRecipe, RowRecipe
 from edged.settings import ModelSettings
 from edged.worker.client import WorkerProcess
 from edged.worker.description import LoadRequest, ModelDescription
@@ -136,7 +136,9 @@ def slower(trial: Trial, usual_ms: float | None, section: ModelSettings) -> str:
     try:
         best_ms = min(_once_ms(process, description) for _ in range(TIMED))
     except InferenceFailed as error:
-        return error.problem
+        return (
+            "" if isinstance(description.input, RowRecipe) else error.problem
+        )  # rows of nothing may be none
     except WorkerLost:
         return ""  # which says nothing about how quick it is
     if best_ms <= limit_ms:

@@ -139,7 +139,7 @@ class SensorMessages:
 
 
 def _json(table: Mapping[str, Any]) -> bytes:
-    """In UTF-8. JSON may hold half a letter ("\\ud83d"), UTF-8 may not: it becomes a question mark."""
+    """In UTF-8. JSON may hold half a letter (one of two surrogates), UTF-8 may not: it becomes a question mark."""
     try:
         return to_json(table, inf_nan_mode="null")
     except PydanticSerializationError:

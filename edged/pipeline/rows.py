@@ -12,6 +12,7 @@ Receipts of windows are let go once each was published, withheld or dropped. Of 
 are kept, so that the rows come again.
 """
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from edged.worker.client import WorkerProcess
 from edged.worker.description import ModelDescription
 from edged.worker.keeper import Worker
 
+MAX_WAITING_VALUES = 1 << 24
+"""Numbers that may wait in a queue, 128 MiB: ten thousand windows of many rows would be gigabytes."""
 OUTCOMES = ("published", "withheld", "full", "failed", "lost")
 """What becomes of windows."""
 
@@ -74,7 +77,8 @@ class RowFeed:
     Attributes:
         source: Name of the sensor.
         emit: Called with each result, in order, by a caller's thread; says how many messages were made of it.
-        limit: Windows that may wait; a source that waits may exceed it by what it brings at once.
+        limit: Windows that may wait, fewer where they are large; a source that waits may exceed it by what it brings at
+            once.
         patient: The source waits where the queue is full, instead of losing the oldest.
         max_wait_s: How long windows wait for others to be scored with them, from their arrival.
         counts: Windows by what became of them: ``published``, ``withheld`` (not worth a message), and dropped:
@@ -90,6 +94,7 @@ class RowFeed:
     closed: bool = False
     _queue: deque[Windows] = field(default_factory=deque)
     _waiting: int = 0
+    _values: int = 0  # numbers in those
     _attempts: int = 0  # how often a process died over the first window that waits or is in work
     _suspects: int = 0  # that one and those behind it that were in work when a process died
     _busy: bool = False
@@ -108,12 +113,28 @@ class RowFeed:
             The oldest, which are dropped because more wait than may; of a patient source none.
         """
         self._queue.append(windows)
-        self._waiting += len(windows)
+        self._count(windows, 1)
         gone = []
-        while not self.patient and self._waiting > self.limit:
-            gone.append(self._first(self._waiting - self.limit))
+        while not self.patient and (over := self._over()) > 0:
+            gone.append(self._first(over))
             self._dealt_with(len(gone[-1]))
         return gone
+
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting >= self.limit or self._values >= MAX_WAITING_VALUES
+
+    def _over(self) -> int:
+        """How many windows of those at the head are too many; the last one never is."""
+        over = self._waiting - self.limit
+        if self._values > MAX_WAITING_VALUES and self._waiting > 1:
+            each = math.prod(self._queue[0].numbers.shape[1:])
+            over = max(over, min(self._waiting - 1, -(-(self._values - MAX_WAITING_VALUES) // max(1, each))))
+        return over
+
+    def _count(self, windows: Windows, sign: int) -> None:
+        self._waiting += sign * len(windows)
+        self._values += sign * windows.numbers.size
 
     def _due_s(self) -> float:
         return self._queue[0].arrived_monotonic_s + self.max_wait_s
@@ -142,12 +163,13 @@ class RowFeed:
         if len(first) > most:
             first, rest = first.split(most)
             self._queue.appendleft(rest)
-        self._waiting -= len(first)
+        self._count(first, -1)
         return first
 
     def _put_back(self, batch: list[Windows]) -> None:
         self._queue.extendleft(reversed(batch))
-        self._waiting += _count(batch)
+        for windows in batch:
+            self._count(windows, 1)
 
     def _died_over(self, count: int) -> bool:
         """A process died over so many windows; whether they, or rather it, as it is alone by then, are given up."""
@@ -207,7 +229,7 @@ class RowPipeline(Callers[RowTurn]):
         """
         with self._work:
             if feed.patient:
-                self._room.wait_for(lambda: feed.waiting < feed.limit or self._stopping or feed.closed)
+                self._room.wait_for(lambda: not feed._is_full or self._stopping or feed.closed)
             if self._stopping or feed.closed:
                 return False
             gone = feed._put(windows)

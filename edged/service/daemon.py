@@ -16,7 +16,6 @@ import structlog
 
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
-from edged.mqtt import filters
 from edged.mqtt.commands import Command
 from edged.mqtt.homeassistant import BIRTH_TOPIC
 from edged.mqtt.link import Link, LinkOptions
@@ -30,13 +29,12 @@ from edged.service.models import Models, uses
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
 from edged.service.reloading import Changes, Reloads, changes
-from edged.service.sensors import Sensors
+from edged.service.sensors import Sensors, require_source
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
 from edged.service.states import Device, StatePublisher
 from edged.settings import LoadedSettings, Settings
-from edged.sources.sensoraddress import sensor_address
 from edged.urls import redacted
 from edged.web import LocalEndpoint
 
@@ -91,7 +89,7 @@ class Service:
             ConfigurationError: No camera and no sensor, a secret that is not there, a certificate that cannot be used.
         """
         self._loaded, self._once, self._reload = loaded, once, reload
-        _require_sources(loaded)
+        _require_sources(loaded, once=once)
         for line in loaded.warnings():
             log.warning(line)
         self._signals = Signals()
@@ -119,6 +117,7 @@ class Service:
         self._row_publisher = RowPublisher(_sender(loaded.settings), self._outbox, self._alarmed)
         self._sensors = Sensors(
             once=once,
+            configured=lambda: self._settings.sensors,
             models=lambda: self._models.served,
             publisher=self._row_publisher,
             state=None if once else state_folder(loaded),
@@ -339,7 +338,7 @@ class Service:
         Raises:
             EdgedError: They cannot be put in force; nothing was touched.
         """
-        _require_sources(loaded)
+        _require_sources(loaded, once=self._once)
         old, new = self._settings, loaded.settings
         _link_options(loaded)  # wrong ones are found before anything is touched
         fresh = self._load_models(old, new)
@@ -449,7 +448,7 @@ class Service:
         join(in_parallel([partial(model.stop, 0.8) for model in models], "stop-model"), deadline_s)
 
 
-def _require_sources(loaded: LoadedSettings) -> None:
+def _require_sources(loaded: LoadedSettings, *, once: bool) -> None:
     name, settings = str(loaded.path or "configuration"), loaded.settings
     if not settings.cameras and not settings.sensors:
         raise ConfigurationError(
@@ -457,10 +456,7 @@ def _require_sources(loaded: LoadedSettings) -> None:
         )
     uses(settings)
     for sensor, section in settings.sensors.items():
-        key = f"sensors.{sensor}.url"
-        address = sensor_address(section.url, key=key)
-        if address.kind == "mqtt":
-            filters.check(key, address.target, own_results=topics_of(settings).sensor_result("+"))
+        require_source(sensor, section, topics=topics_of(settings), once=once)
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

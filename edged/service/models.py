@@ -81,6 +81,8 @@ class Models:
         used = uses(new)
         retired = [model for name, model in self.served.items() if name in fresh or name not in used]
         self.served = {name: fresh.get(name) or self.served[name] for name in new.models if name in used}
+        for name, model in self.served.items():
+            model.want(used[name])
         return retired
 
     def watch(self) -> None:

@@ -70,7 +70,7 @@ class SensorPost:
         section: SensorSettings,
         *,
         source: RowSource,
-        hold_rows: int,
+        hold_rows: int | None,
         once: bool,
         publisher: RowPublisher,
         on_state: Callable[["SensorPost"], None],
@@ -81,22 +81,20 @@ class SensorPost:
             name: As configured.
             section: As configured.
             source: Where its rows come from.
-            hold_rows: Rows that may wait for their window without being told safe.
+            hold_rows: Rows that may wait for their window without being told safe; None = any number.
             once: Read to its end.
             publisher: Takes the results.
             on_state: Called from the sensor's thread when it came or went.
         """
         self.name, self.section = name, section
         self._source, self._publisher, self._on_state = source, publisher, on_state
-        self._hold_rows = hold_rows
+        self._hold_rows, self._once = hold_rows, once
         self._format = source.format or section.format
         self._lock = threading.Condition()  # around what is connected, and what is known of the rows
         self._lines: tuple[_Line, ...] = ()
         self._parsers: dict[RowSpec, RowParser] = {}
         self._seen = _Seen()
-        self._past: list[
-            Mapping[str, int]
-        ] = []  # counts of feeds that were left; they grow till what is in work ends
+        self._abandoned = self._failed = 0  # rows of windowers that were left; deliveries that met a bug
         self._reported, self._told = (0, 0), (0, 0, False, False)
         self._closed = False
         self.sensor = Sensor(
@@ -193,8 +191,9 @@ class SensorPost:
 
     def _dropped(self) -> Counter[str]:
         counts = self._counts()
-        gaps = sum(line.windower.abandoned for line in self._lines if line.windower)
+        gaps = self._abandoned + sum(line.windower.abandoned for line in self._lines if line.windower)
         lost = Counter({reason: counts[reason] for reason in ("full", "failed", "lost")})
+        lost["failed"] += self._failed
         source: int = getattr(self._source, "dropped", 0)
         return lost + Counter(gap=gaps, source=source)
 
@@ -213,6 +212,24 @@ class SensorPost:
 
     def _deliver(self, delivery: Delivery) -> None:
         """Rows came; returns when every model has taken them, which may take its time."""
+        try:
+            taken = self._take(delivery)
+        except Exception as error:  # a bug of ours on some rows must not hold back all that come after them
+            log.error("a bug: rows dropped", sensor=self.name, exc_info=error)
+            with self._lock:
+                self._failed += 1
+            taken = True
+        if delivery.receipt and taken:  # else whoever can give the rows again is to be asked for them
+            delivery.receipt.let_go()
+
+    def _take(self, delivery: Delivery) -> bool:
+        """Make windows of rows for every model; whether each has taken them."""
+        if not delivery.payload.strip():
+            self._note([RejectedRow(self._seen.rows + 1, "is empty", "")], 1)
+            for line in self._lines:
+                if line.windower:
+                    line.windower.pass_over(delivery.receipt)
+            return True
         lines = self._wait_for_lines()
         parsed: dict[RowSpec, object] = {}
         taken = bool(lines)
@@ -222,7 +239,7 @@ class SensorPost:
                 continue
             if spec not in parsed:
                 rows, rejected = self._parser(spec).parse(
-                    delivery.payload, at_s=delivery.at_s, origin=delivery.origin
+                    delivery.payload, at_s=delivery.at_s, origin=delivery.origin, head=delivery.head
                 )
                 self._note(rejected, 0 if parsed else len(rows) + len(rejected))
                 parsed[spec] = rows
@@ -235,13 +252,15 @@ class SensorPost:
                 receipt=delivery.receipt,
             ):
                 taken = line.pipeline.offer(line.feed, windows) and taken
-        if delivery.receipt and taken:  # else whoever can give the rows again is to be asked for them
-            delivery.receipt.let_go()
+        return taken
 
     def _wait_for_lines(self) -> tuple[_Line, ...]:
-        """The ways to the models; waits until it is known what these take. Empty where this has ended."""
+        """The ways to the models; waits until it is known what these take. Empty where this has ended.
+
+        Read once, a sensor whose models were refused waits for nothing: none will come.
+        """
         with self._lock:
-            while not self._closed and not (self._lines and all(map(_is_known, self._lines))):
+            while not (self._closed or self._once or (self._lines and all(map(_is_known, self._lines)))):
                 self._lock.wait(WAIT_S)
             return () if self._closed else self._lines
 
@@ -268,15 +287,7 @@ class SensorPost:
             or line.spec != spec
             or (line.known and line.known.rows.window != recipe.window)
         ):
-            if line.windower:
-                line.windower.close()
-            line.windower = Windower(
-                self.name,
-                window=window,
-                stride=section.stride,
-                gap_s=section.gap,
-                hold_rows=self._hold_rows,
-            )
+            self._make_windower(line, window)
         if section.publish == "anomaly" and not tells_anomalies(
             description.family, description.labels, section
         ):
@@ -288,12 +299,29 @@ class SensorPost:
         line.known, line.spec = description, spec
         return spec
 
+    def _make_windower(self, line: _Line, window: int | float) -> None:
+        """In place of one before, which lets go of the rows that wait: they are not what the model takes now."""
+        before = line.windower
+        if before:
+            before.close()
+        with self._lock:
+            self._abandoned += before.abandoned if before else 0
+            line.windower = Windower(
+                self.name,
+                window=window,
+                stride=self.section.stride,
+                gap_s=self.section.gap,
+                hold_rows=self._hold_rows,
+                sequence=before.sequence if before else 0,
+            )
+
     def _parser(self, spec: RowSpec) -> RowParser:
         parser = self._parsers.get(spec)
         if parser is None:
+            headers = {origin: line for one in self._parsers.values() for origin, line in one.headers.items()}
             live = {line.spec for line in self._lines}
             self._parsers = {known: one for known, one in self._parsers.items() if known in live}
-            parser = self._parsers[spec] = RowParser(spec)
+            parser = self._parsers[spec] = RowParser(spec, headers)
         return parser
 
     def _note(self, rejected: list[RejectedRow], rows: int) -> None:

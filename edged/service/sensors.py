@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 from edged.lifecycle import ServedModel
+from edged.mqtt import filters
 from edged.mqtt.records import LinkOptions
 from edged.mqtt.rows import MqttRows
 from edged.mqtt.topics import Topics
@@ -19,12 +20,12 @@ from edged.sources.posted import Outcome, PostedRows
 from edged.sources.rowsource import RowSource, row_source
 from edged.sources.sensoraddress import SensorAddress, sensor_address
 
+ENDLESS = {"mqtt", "http", "serial", "iio"}
+"""Kinds of sources that have no end."""
 END_S = 2.0
 """For a sensor to end, while others go on."""
 POST_S = 10.0
 """How long one who posts rows waits for their results to be safe."""
-
-MANY = 1 << 30
 
 Served = Callable[[], Mapping[str, ServedModel]]
 
@@ -36,6 +37,7 @@ class Sensors:
         self,
         *,
         once: bool,
+        configured: Callable[[], Mapping[str, SensorSettings]],
         models: Served,
         publisher: RowPublisher,
         state: Path | None,
@@ -46,13 +48,15 @@ class Sensors:
 
         Args:
             once: Each is read to its end.
+            configured: Those of the settings in force.
             models: Those that are there now.
             publisher: Takes the results.
             state: Folder in which it is kept up to where files were read; None = nowhere.
             broker: How it is spoken to, and the topics of this device.
             on_state: Called when the state of a sensor has changed, from any thread.
         """
-        self._once, self._models, self._publisher = once, models, publisher
+        self._once, self._configured = once, configured
+        self._models, self._publisher = models, publisher
         self._broker, self._on_state = broker, on_state
         self._positions = Positions(state / "positions.json" if state else None)
         self._posts: dict[str, SensorPost] = {}
@@ -114,10 +118,10 @@ class Sensors:
 
     def post(self, name: str, origin: str, payload: bytes) -> tuple[int, dict[str, object]]:
         """Rows were posted for a sensor: the status and the body of the answer, once their results are safe."""
-        posted = self._posted.get(name)
-        if posted is None:
+        posted, section = self._posted.get(name), self._configured().get(name)
+        if posted is None and (section is None or section.url != "http:"):
             return 404, {"ok": False, "error": f'there is no sensor {name!r} with url = "http:"'}
-        outcome = posted.offer(payload, POST_S, origin=origin)
+        outcome = posted.offer(payload, POST_S, origin=origin) if posted else Outcome.CLOSED
         if outcome is Outcome.SAFE:
             return 200, {"ok": True}
         why = "too many rows wait" if outcome is Outcome.BUSY else "the sensor is not at work"
@@ -155,14 +159,37 @@ class Sensors:
         return posted
 
 
-def _hold_rows(url: str) -> int:
+def require_source(name: str, section: SensorSettings, *, topics: Topics, once: bool) -> None:
+    """Whether a sensor's source can be made and read as it is asked for. Nothing is opened.
+
+    Args:
+        name: Of the sensor.
+        section: As configured.
+        topics: Of this device.
+        once: It is to be read to its end.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    key = f"sensors.{name}.url"
+    address = sensor_address(section.url, key=key)
+    if once and address.kind in ENDLESS:
+        problem = f"{address.kind}: never ends, and --once reads every source to its end"
+        raise ConfigurationError(key, problem, "name a file, a FIFO or -, or leave out --once")
+    if address.kind == "mqtt":
+        filters.check(key, address.target, own_results=topics.sensor_result("+"))
+    elif address.kind != "http":
+        row_source(address, name=name, once=once, positions=Positions(None), extra={})
+
+
+def _hold_rows(url: str) -> int | None:
     """Rows that may wait for their window without being told safe: as many as their source can give again.
 
     A file gives all of them again; a broker sends some, often 20 and at times 10, and then waits. Who posts waits for
     an answer, which must not depend on rows that he has not posted yet.
     """
     if is_sensor_path(url):
-        return MANY
+        return None
     return 8 if url.startswith("mqtt:") else 0
 
 

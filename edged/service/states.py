@@ -144,6 +144,8 @@ class StatePublisher:
             device.models().values(),
             spool(self._outbox, device.link()),
         )
+        for post in device.sensors():
+            self.sensor(post)  # how many rows it has read is no news, and shall not be old
         self._outbox.append(self._topics.health, message.payload(), qos=0, rank=Rank.TELEMETRY)
 
     def remember(self, error: str) -> None:

@@ -42,6 +42,27 @@ class CsvReader:
         self._header_line: bytes | None = None
         self._why_not = ""  # the header cannot be used
 
+    @property
+    def header(self) -> bytes:
+        """The line that names the values; empty where there is none."""
+        return self._header_line or b""
+
+    def recall(self, lines: Sequence[bytes]) -> None:
+        """Learns the header from the lines that a stream began with, where it is read from a later one on."""
+        for line in lines:
+            if line.startswith(b"#") or not line.strip():
+                continue
+            try:
+                values = self._values(line)
+                if not self._is_header(values):
+                    self._layout_for(len(values))
+                    return  # a row: there is none
+                self._set_header(values, line)
+            except Unusable:
+                continue  # such as the banner of a device
+            if self._header:
+                return
+
     def read(self, lines: Sequence[Line]) -> None:
         """Gives the rows of these lines to the collector."""
         start = 0
@@ -72,9 +93,8 @@ class CsvReader:
             None if layout.time is None else values[layout.time],
             _echo(layout.echoes, values),
         )
-        if layout is not self._layout or not self._numeric:
-            self._layout = layout
-            self._numeric = [n for i, n in enumerate(layout.features) if i not in self._collector.texts]
+        if layout is not self._layout:
+            self._use(layout)
 
     def _values(self, line: bytes) -> list[str]:
         try:
@@ -110,10 +130,14 @@ class CsvReader:
             return
         self._header, self._header_line, self._layout, self._why_not = tuple(values), line, None, ""
         try:
-            self._layout = named_layout(self._spec, self._header, features=self._collector.features)
+            self._use(named_layout(self._spec, self._header, features=self._collector.features))
         except Unusable as why:
             self._why_not = str(why)
             raise
+
+    def _use(self, layout: Layout) -> None:
+        self._layout = layout
+        self._numeric = [n for i, n in enumerate(layout.features) if i not in self._collector.texts]
 
     def _layout_for(self, width: int) -> Layout:
         if self._why_not:
@@ -136,7 +160,7 @@ class CsvReader:
             return False
         if {line.count(delimiter) for line in lines} != {layout.width - 1}:
             return False
-        if self._numeric == list(range(layout.width)):
+        if self._numeric == list(range(layout.width)) and not self._spec.echo and layout.time is None:
             numbers = _numbers(joined.replace(delimiter, b","), len(lines) * layout.width)
             return numbers is not None and self._collector.take_block(
                 numbers.reshape(len(lines), layout.width), (), None, ()

@@ -66,11 +66,16 @@ class Keys(NamedTuple):
 class JsonReader:
     """Reads the payloads of one device."""
 
+    header = b""
+
     def __init__(self, spec: RowSpec, collector: RowCollector) -> None:
         self._spec, self._collector = spec, collector
         self._names = spec.fields  # of the features of objects; empty until they are known
         self._time = spec.time  # of objects; the one that was found stays while it is there
         self._layout: Layout | None = None  # of arrays
+
+    def recall(self, lines: Sequence[bytes]) -> None:
+        """Nothing: a row says itself what its values are called."""
 
     def read(self, lines: Sequence[Line]) -> None:
         """Gives the rows of these lines to the collector."""

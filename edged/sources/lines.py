@@ -68,6 +68,8 @@ class Lines:
         return beginning
 
 
-def arrived(payload: bytes, receipt: Receipt | None = None, *, origin: str = "") -> Delivery:
+def arrived(
+    payload: bytes, receipt: Receipt | None = None, *, origin: str = "", head: bytes = b""
+) -> Delivery:
     """A delivery that came now."""
-    return Delivery(payload, time.time(), time.monotonic(), origin, receipt)
+    return Delivery(payload, time.time(), time.monotonic(), origin, receipt, head)

@@ -127,6 +127,13 @@ class RowBuffer:
             start += count
         return tuple(receipts)
 
+    def let_go(self, receipt: Receipt) -> None:
+        """Hold a receipt no longer, and keep its rows."""
+        for n, (held, rows) in enumerate(self._receipts):
+            if held is receipt:
+                self._receipts[n] = None, rows
+                receipt.let_go()
+
     def drop(self, count: int) -> None:
         """The first ``count`` rows; where that is more than there are, of those to come too."""
         dropped = min(count, len(self))

@@ -7,7 +7,7 @@ which of its lines is the next.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from edged.rows import RejectedRow, Rows
@@ -26,6 +26,13 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Reader(Protocol):
     """Reads the lines of one device, in order, and gives their rows to its collector."""
 
+    @property
+    def header(self) -> bytes:
+        """The line that names the values; empty where there is none."""
+
+    def recall(self, lines: Sequence[bytes]) -> None:
+        """Learn what the beginning of the stream says of the lines to come; none of its rows is taken."""
+
     def read(self, lines: Sequence[Line]) -> None:
         """Lines without their ends, each at most `MAX_ROW_BYTES` long."""
 
@@ -33,8 +40,13 @@ class Reader(Protocol):
 class TextReader:
     """Each line is a row of one text."""
 
+    header = b""
+
     def __init__(self, spec: RowSpec, collector: RowCollector) -> None:
         self._collector = collector
+
+    def recall(self, lines: Sequence[bytes]) -> None:
+        """See `Reader`."""
 
     def read(self, lines: Sequence[Line]) -> None:
         """See `Reader`."""
@@ -57,21 +69,36 @@ READERS: dict[str, Callable[[RowSpec, RowCollector], Reader]] = {
 class RowParser:
     """Reads the deliveries of one sensor. Called by one thread at a time."""
 
-    def __init__(self, spec: RowSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: RowSpec, headers: Mapping[str, bytes] | None = None) -> None:
+        """No row was read yet.
+
+        Args:
+            spec: What is wanted of a row.
+            headers: Lines by which devices named their values before this was made; see `headers`.
+        """
+        self._spec, self._headers = spec, headers or {}
         self._devices: OrderedDict[str, _Device] = OrderedDict()
 
-    def parse(self, payload: bytes, *, at_s: float, origin: str = "") -> tuple[Rows, list[RejectedRow]]:
+    @property
+    def headers(self) -> dict[str, bytes]:
+        """By device, the line that names its values, for who reads on for another model: it does not come again."""
+        known = ((origin, device.header) for origin, device in self._devices.items())
+        return {**self._headers, **{origin: line for origin, line in known if line}}
+
+    def parse(
+        self, payload: bytes, *, at_s: float, origin: str = "", head: bytes = b""
+    ) -> tuple[Rows, list[RejectedRow]]:
         """The rows of a delivery, and what of it is none; both may be empty.
 
         Args:
             payload: Whole lines, or one JSON value.
             at_s: When it arrived, in seconds since 1970.
             origin: Which device it came from.
+            head: See `Delivery`.
         """
         device = self._devices.get(origin)
         if device is None:
-            device = self._devices[origin] = _Device(self._spec)
+            device = self._devices[origin] = _Device(self._spec, head or self._headers.get(origin, b""))
             if len(self._devices) > MAX_ORIGINS:
                 self._devices.popitem(last=False)
         self._devices.move_to_end(origin)
@@ -79,10 +106,17 @@ class RowParser:
 
 
 class _Device:
-    def __init__(self, spec: RowSpec) -> None:
+    def __init__(self, spec: RowSpec, head: bytes) -> None:
         self._collector = RowCollector(spec)
         self._reader: Reader = READERS[spec.format](spec, self._collector)
         self._lines = 0
+        if head:
+            lines = head.removeprefix(BYTE_ORDER_MARK).split(b"\n")
+            self._reader.recall([line.removesuffix(b"\r") for line in lines])
+
+    @property
+    def header(self) -> bytes:
+        return self._reader.header
 
     def parse(self, payload: bytes, at_s: float) -> tuple[Rows, list[RejectedRow]]:
         self._collector.begin(at_s)

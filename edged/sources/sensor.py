@@ -187,8 +187,16 @@ class Sensor:
             log.exception("sensor failed", sensor=self.name)
             return EdgedError(f"sensor {self.name}", f"failed inside ({type(error).__name__})", "report this")
         finally:
-            self._source.close()
+            self._close()
         return None
+
+    def _close(self) -> None:
+        try:
+            self._source.close()
+        except (
+            Exception
+        ):  # it is given up anyway, and what stands in the way must not end this thread in silence
+            log.exception("sensor not closed", sensor=self.name)
 
     def _opened(self) -> None:
         self._last_row_s = time.monotonic()

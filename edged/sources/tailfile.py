@@ -32,6 +32,8 @@ GRACE_S = 1.0
 """A renamed file must be quiet for so long before the new one is begun: who writes it may not have noticed yet."""
 HEAD_BYTES = 1024
 """By so many first bytes a file is known again."""
+FIRST_LINES_BYTES = 64 * 1024
+"""Of the first lines of a file, which may name its columns, where reading goes on behind them."""
 MAX_NEIGHBOURS = 10_000
 """Files that are looked at to find a renamed one."""
 
@@ -62,6 +64,7 @@ class TailFile:
         self._woken = threading.Event()
         self._file = -1
         self._inode, self._offset, self._head = 0, 0, b""
+        self._first_lines = b""
         self._lines = Lines()
         self._seen = (0, 0)  # size and time of change at the last look
         self._news_s = 0.0
@@ -119,6 +122,8 @@ class TailFile:
     def _start(self, offset: int) -> None:
         self._inode, self._offset = os.fstat(self._file).st_ino, offset
         self._head = os.pread(self._file, min(offset, HEAD_BYTES), 0)
+        first = os.pread(self._file, min(offset, FIRST_LINES_BYTES), 0)
+        self._first_lines = first[: first.rfind(b"\n") + 1]
         self._lines = Lines()
         self._seen, self._news_s, self._pause_s = (0, 0), time.monotonic(), SHORTEST_PAUSE_S
 
@@ -195,7 +200,8 @@ class TailFile:
         return [self._delivery(rest)] if rest else []
 
     def _delivery(self, payload: bytes) -> Delivery:
-        return arrived(payload, None if self._once else self._settled.receipt(self._position()))
+        receipt = None if self._once else self._settled.receipt(self._position())
+        return arrived(payload, receipt, head=self._first_lines)
 
     def _position(self) -> Position:
         """Behind the last whole line."""

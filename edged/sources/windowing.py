@@ -3,13 +3,15 @@
     rows ─ pushed ─→ cut at gaps ─→ buffer of their device ─→ complete windows
                                      └ what the next window needs stays
 
-Rows of different devices never share a window. Small windows by rows hold the receipts of all their rows, so that after
-a crash their source gives them again. Larger ones, and those by time, hold the receipts of the delivery that completed
-them: a broker sends only so many unacknowledged messages, and a window that waited for more would wait for ever.
+Rows of different devices never share a window. Windows hold the receipts of their rows, so that after a crash their
+source gives them again: all of them where it can give any number. A broker can not. It sends only so many messages
+without an acknowledgement, and takes acknowledgements in order, so one row that waited for the next of its device would
+in the end hold back all others. Then only small windows by rows hold the receipts of their rows, and none for longer
+than a small window of one device takes; others hold that of the delivery that completed them.
 """
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -38,7 +40,8 @@ class Windower:
         window: int | float,
         stride: int | float | None = None,
         gap_s: float | None = None,
-        hold_rows: int = 16,
+        hold_rows: int | None = 16,
+        sequence: int = 0,
     ) -> None:
         """No rows yet.
 
@@ -47,7 +50,9 @@ class Windower:
             window: An int in rows, a float in seconds.
             stride: From the start of one window to that of the next, as the window in rows or seconds; None = as long.
             gap_s: Rows further apart than this never share a window; None = they may.
-            hold_rows: Windows of at most so many rows hold the receipts of all of them.
+            hold_rows: Windows of at most so many rows hold the receipts of those that came with one of the last so many
+                deliveries; None = windows of any kind hold those of all their rows.
+            sequence: Number of the first window.
 
         Raises:
             ValueError: One of window and stride is in rows and the other in seconds, or one is not positive.
@@ -65,8 +70,13 @@ class Windower:
         self._window, self._stride = window, stride
         self._by_time = isinstance(window, float)
         self._gap_s = gap_s
-        self._holds = not self._by_time and window <= hold_rows
-        self._sequence = 0
+        self._holds = hold_rows is None or (not self._by_time and window <= hold_rows)
+        self._hold_rows = hold_rows
+        self._waiting: deque[tuple[RowBuffer | None, Receipt]] = (
+            deque()
+        )  # of the last deliveries that may be held
+        self.sequence = sequence
+        """Number of the next window."""
         self._buffers: OrderedDict[str, RowBuffer] = OrderedDict()
 
     def push(
@@ -81,10 +91,12 @@ class Windower:
             receipt: Of their delivery; the caller keeps its own hold, and may let go after this call.
         """
         if not len(rows):
+            self.pass_over(receipt)
             return []
         if self._window == 1 and self._stride == 1 and not self._by_time:
             return [self._each(rows, origin, at_monotonic_s, receipt)]
         buffer = self._buffer(origin, rows)
+        self._hold_no_longer(buffer, receipt)
         made: list[Windows] = []
         for start, stop, is_gap in self._pieces(rows.at_s, buffer.last_at_s):
             if is_gap:
@@ -96,6 +108,10 @@ class Windower:
                 self._begin_anew(buffer)
         return made
 
+    def pass_over(self, receipt: Receipt | None) -> None:
+        """A delivery had no row; it waits behind those whose receipts are held all the same."""
+        self._hold_no_longer(None, receipt)
+
     def flush(self) -> list[Windows]:
         """What the end of the rows completes: nothing, as a window that is not full is none. Lets go of its rows."""
         self.close()
@@ -106,6 +122,7 @@ class Windower:
         for buffer in self._buffers.values():
             self._begin_anew(buffer)
         self._buffers.clear()
+        self._waiting.clear()
 
     def _each(self, rows: Rows, origin: str, at_monotonic_s: float, receipt: Receipt | None) -> Windows:
         """A window a row, without a copy."""
@@ -130,6 +147,16 @@ class Windower:
         if len(buffer) and buffer.numbers.shape[1] != rows.numbers.shape[1]:
             self._begin_anew(buffer)
         return buffer
+
+    def _hold_no_longer(self, buffer: RowBuffer | None, receipt: Receipt | None) -> None:
+        """One more delivery: receipts of one that is too many deliveries ago are let go, and its rows stay."""
+        if receipt is None or self._hold_rows is None or not self._holds:
+            return
+        self._waiting.append((buffer, receipt))
+        if len(self._waiting) > self._hold_rows:
+            former, its_receipt = self._waiting.popleft()
+            if former is not None:
+                former.let_go(its_receipt)
 
     def _pieces(self, at_s: NDArray[np.float64], last_at_s: float | None) -> Iterator[tuple[int, int, bool]]:
         """The parts between gaps: start, stop, and whether a gap comes before."""
@@ -198,8 +225,8 @@ class Windower:
         buffer.clear()
 
     def _numbered(self, count: int) -> int:
-        first = self._sequence
-        self._sequence += count
+        first = self.sequence
+        self.sequence += count
         return first
 
 
