@@ -40,8 +40,9 @@ docs: install  ## the tables of docs/mqtt.md, from the topics and the schemas
 parts:  ## the real broker and the real camera server that the tests use
 	sh tests/install-parts.sh
 
-test: install parts
-	$(BIN)/python -m pytest
+test: install parts  ## the pure ones on all cores; the others start daemons, brokers and cameras
+	$(BIN)/python -m pytest -n auto tests/unit tests/contracts
+	$(BIN)/python -m pytest tests/integration tests/e2e
 
 format: install
 	$(BIN)/ruff format .

@@ -7,7 +7,8 @@ it, and what to do. Foreign exceptions become one of these at the door they come
     ├── UsageError                 2  say the command differently
     ├── BadInput                  65  this file will never work: keep what you have
     │   ├── ModelRejected         65  this model will never work here: keep the current version
-    │   │   └── KilledWhileLoading 65  or something killed its process: try it once more
+    │   │   ├── KilledWhileLoading 65  or something killed its process: try it once more
+    │   │   └── NotAsConfigured   65  or the configuration asks it for something else: correct one of the two
     │   └── InferenceFailed       65  the model gave no answer to this frame: count it, take the next
     ├── InputNotFound             66  nothing is there
     ├── Unreachable               69  not now: try again later
@@ -56,6 +57,10 @@ class ModelRejected(BadInput):
 
 class KilledWhileLoading(ModelRejected):
     """The process that loaded a model was killed (SIGKILL): by the kernel for want of memory, or by a person."""
+
+
+class NotAsConfigured(ModelRejected):
+    """A model that is good for something else than the configuration wants of it."""
 
 
 class InferenceFailed(BadInput):

@@ -44,6 +44,16 @@ class Receipt:
         if last:
             self._settled()
 
+    def give_up(self) -> None:
+        """Settle it, whoever holds it, as nobody may let go any more; called by a holder."""
+        with self._lock:
+            settled, self._settled = self._settled, _nothing
+        settled()
+
+
+def _nothing() -> None:
+    """Nobody is told a second time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:

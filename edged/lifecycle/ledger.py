@@ -142,8 +142,15 @@ class Ledger:
         """Of what stands there, what is not tried again, by number."""
         return {number: known.rejection for number, known in self._rejected.items()}
 
-    def reject(self, version: Version, *, step: str, reason: str) -> None:
-        """A version is not tried again before one of its files is another."""
+    def reject(self, version: Version, *, step: str, reason: str, keep: bool = True) -> None:
+        """A version is not tried again before one of its files is another.
+
+        Args:
+            version: Which.
+            step: At which it failed.
+            reason: Why.
+            keep: Write it down, so that it outlives this process.
+        """
         rejection = Rejection(
             version=version.number,
             digest=version.digest,
@@ -154,7 +161,7 @@ class Ledger:
         )
         written = False
         log.error("version rejected", model=self._name, version=version.number, step=step, reason=reason)
-        if folder := self.home.records:
+        if keep and (folder := self.home.records):
             try:
                 write_rejection(folder, rejection)
                 written = True

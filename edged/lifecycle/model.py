@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from edged.errors import EdgedError, ModelRejected, Unreachable
+from edged.errors import EdgedError, ModelRejected, NotAsConfigured, Unreachable
 from edged.lifecycle.choice import choose
 from edged.lifecycle.demand import Demand
 from edged.lifecycle.ledger import Ledger, Version
@@ -493,11 +493,13 @@ class ServedModel:
         elif excused:
             self._try_later(version, str(error), now_s)
         else:
-            self._reject(version, trial.step, error.problem)
+            # Where nothing serves yet, it is as likely that the configuration is wrong: that must not condemn a model.
+            keep = not isinstance(error, NotAsConfigured) or self._seat.active is not None
+            self._reject(version, trial.step, error.problem, keep=keep)
         self._changed()
 
-    def _reject(self, version: Version, step: str, reason: str) -> None:
-        self._ledger.reject(version, step=step, reason=reason)
+    def _reject(self, version: Version, step: str, reason: str, *, keep: bool = True) -> None:
+        self._ledger.reject(version, step=step, reason=reason, keep=keep)
         self._wishes.disappoint(version.number, f"version {version.number}: {step}: {reason}")
         self._changed()
 

@@ -12,7 +12,6 @@ Receipts of windows are let go once each was published, withheld or dropped. Of 
 are kept, so that the rows come again.
 """
 
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -30,7 +29,10 @@ from edged.worker.description import ModelDescription
 from edged.worker.keeper import Worker
 
 MAX_WAITING_VALUES = 1 << 24
-"""Numbers that may wait in a queue, 128 MiB: ten thousand windows of many rows would be gigabytes."""
+"""Numbers that may wait in a queue, 128 MiB, or texts that need as much: ten thousand windows of many rows would be
+gigabytes."""
+MAX_BATCH_CHARACTERS = 4 << 20
+"""Of texts in one inference, give or take a delivery: a line may have a million of them."""
 OUTCOMES = ("published", "withheld", "full", "failed", "lost")
 """What becomes of windows."""
 
@@ -94,7 +96,7 @@ class RowFeed:
     closed: bool = False
     _queue: deque[Windows] = field(default_factory=deque)
     _waiting: int = 0
-    _values: int = 0  # numbers in those
+    _values: int = 0  # numbers in those, and what counts as such
     _attempts: int = 0  # how often a process died over the first window that waits or is in work
     _suspects: int = 0  # that one and those behind it that were in work when a process died
     _busy: bool = False
@@ -128,13 +130,14 @@ class RowFeed:
         """How many windows of those at the head are too many; the last one never is."""
         over = self._waiting - self.limit
         if self._values > MAX_WAITING_VALUES and self._waiting > 1:
-            each = math.prod(self._queue[0].numbers.shape[1:])
-            over = max(over, min(self._waiting - 1, -(-(self._values - MAX_WAITING_VALUES) // max(1, each))))
+            first = self._queue[0]
+            each = max(1, _values(first) // len(first))
+            over = max(over, min(self._waiting - 1, -(-(self._values - MAX_WAITING_VALUES) // each)))
         return over
 
     def _count(self, windows: Windows, sign: int) -> None:
         self._waiting += sign * len(windows)
-        self._values += sign * windows.numbers.size
+        self._values += sign * _values(windows)
 
     def _due_s(self) -> float:
         return self._queue[0].arrived_monotonic_s + self.max_wait_s
@@ -152,9 +155,13 @@ class RowFeed:
         """Out of the queue: windows of as many rows each as the first, as many as go into one inference."""
         shape, room = self._queue[0].numbers.shape[1:], self._room(process)
         batch: list[Windows] = []
+        characters = 0
         while room and self._queue and self._queue[0].numbers.shape[1:] == shape:
             batch.append(self._first(room))
             room -= len(batch[-1])
+            characters += _characters(batch[-1])
+            if characters > MAX_BATCH_CHARACTERS:
+                break
         return batch
 
     def _first(self, most: int) -> Windows:
@@ -387,6 +394,15 @@ class RowPipeline(Callers[RowTurn]):
 
 def _count(batch: list[Windows]) -> int:
     return sum(map(len, batch))
+
+
+def _values(windows: Windows) -> int:
+    """The memory they need, in numbers of eight bytes."""
+    return windows.numbers.size + _characters(windows) // 8
+
+
+def _characters(windows: Windows) -> int:
+    return sum(len(text) for window in windows.texts for row in window for text in row)
 
 
 def _singles(windows: Windows) -> list[Windows]:

@@ -202,7 +202,8 @@ class Service:
                     listen, healthy=self._unhealthy, ready=self._unready, post=self._sensors.post
                 )
         except ConfigurationError as error:
-            if "http.listen" in self._loaded.origin:
+            posted_to = any(section.url == "http:" for section in self._settings.sensors.values())
+            if posted_to or "http.listen" in self._loaded.origin:
                 raise
             log.warning("no local endpoint", reason=str(error))  # the default port is an offer, not a wish
         with endpoint or contextlib.nullcontext():
@@ -456,7 +457,7 @@ def _require_sources(loaded: LoadedSettings, *, once: bool) -> None:
         )
     uses(settings)
     for sensor, section in settings.sensors.items():
-        require_source(sensor, section, topics=topics_of(settings), once=once)
+        require_source(sensor, section, topics=topics_of(settings), listen=settings.http.listen, once=once)
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

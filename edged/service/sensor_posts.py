@@ -212,15 +212,18 @@ class SensorPost:
 
     def _deliver(self, delivery: Delivery) -> None:
         """Rows came; returns when every model has taken them, which may take its time."""
+        receipt = delivery.receipt
         try:
             taken = self._take(delivery)
         except Exception as error:  # a bug of ours on some rows must not hold back all that come after them
             log.error("a bug: rows dropped", sensor=self.name, exc_info=error)
             with self._lock:
                 self._failed += 1
-            taken = True
-        if delivery.receipt and taken:  # else whoever can give the rows again is to be asked for them
-            delivery.receipt.let_go()
+            if receipt:
+                receipt.give_up()
+            return
+        if receipt and taken:  # else whoever can give the rows again is to be asked for them
+            receipt.let_go()
 
     def _take(self, delivery: Delivery) -> bool:
         """Make windows of rows for every model; whether each has taken them."""

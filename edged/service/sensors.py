@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 
+from edged.errors import ConfigurationError
 from edged.lifecycle import ServedModel
 from edged.mqtt import filters
 from edged.mqtt.records import LinkOptions
@@ -159,13 +160,14 @@ class Sensors:
         return posted
 
 
-def require_source(name: str, section: SensorSettings, *, topics: Topics, once: bool) -> None:
+def require_source(name: str, section: SensorSettings, *, topics: Topics, listen: str, once: bool) -> None:
     """Whether a sensor's source can be made and read as it is asked for. Nothing is opened.
 
     Args:
         name: Of the sensor.
         section: As configured.
         topics: Of this device.
+        listen: Where rows can be posted to; empty = nowhere.
         once: It is to be read to its end.
 
     Raises:
@@ -178,7 +180,12 @@ def require_source(name: str, section: SensorSettings, *, topics: Topics, once: 
         raise ConfigurationError(key, problem, "name a file, a FIFO or -, or leave out --once")
     if address.kind == "mqtt":
         filters.check(key, address.target, own_results=topics.sensor_result("+"))
-    elif address.kind != "http":
+    elif address.kind == "http":
+        if not listen:
+            raise ConfigurationError(
+                key, "nobody can post rows: there is no local endpoint", "set http.listen"
+            )
+    else:
         row_source(address, name=name, once=once, positions=Positions(None), extra={})
 
 

@@ -27,11 +27,11 @@ def load_model(request: LoadRequest, journal: Journal | None = None) -> LoadedMo
         why = _why_rows(opened)
         if why and request.serves == "pictures":
             opened.know(task="tabular", why=why)
-            raise opened.rejected(
+            raise opened.misfit(
                 f"is for rows of a sensor, not for pictures (tabular: {why})", "name it at a sensor"
             )
         if not why and request.serves == "rows":
-            raise opened.rejected(
+            raise opened.misfit(
                 f"is for pictures, not for rows of a sensor ({_shown(opened.session.inputs)})",
                 'name it at a camera, or say task = "tabular" in model.toml',
             )

@@ -133,7 +133,7 @@ class LoadedModel:
         near = get_close_matches(label, names, n=1)
         known = ", ".join(names[:10]) or "no names: write class numbers"
         hint = f"did you mean {near[0]!r}?" if near else f"it knows {known}"
-        raise self._opened.rejected(f"does not know the label {label!r} that is to be kept", hint)
+        raise self._opened.misfit(f"does not know the label {label!r} that is to be kept", hint)
 
     def _agree(
         self, recipe: InputRecipe, trial: list[NDArray[Any]], reference: Sequence[NDArray[Any]]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edged.decode.labels import metadata_labels
-from edged.errors import ModelRejected
+from edged.errors import ModelRejected, NotAsConfigured
 from edged.inference.precheck import ModelSummary, precheck
 from edged.inference.providers import available, installed_packages
 from edged.inference.session import Session
@@ -63,6 +63,10 @@ class Opened:
     def rejected(self, problem: str, remedy: str) -> ModelRejected:
         """The error for this model."""
         return ModelRejected(str(self.path), problem, remedy)
+
+    def misfit(self, problem: str, remedy: str) -> NotAsConfigured:
+        """The error for this model, where another configuration would take it."""
+        return NotAsConfigured(str(self.path), problem, remedy)
 
     def open_again(self) -> Session:
         """Another session, with the threads and without the providers that stand here now."""

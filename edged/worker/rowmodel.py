@@ -19,6 +19,7 @@ from edged.inference.session import Session
 from edged.manifest import TensorSpec
 from edged.rows import Scores
 from edged.worker.agreement import MAX_DIFFERENCE, difference
+from edged.worker.description import RowUse
 from edged.worker.fields import RowPlan, lane_values, plan_rows, trial_windows
 from edged.worker.goldenrows import golden_windows
 from edged.worker.opening import Opened
@@ -105,11 +106,17 @@ class RowModel:
     def _planned(self) -> RowPlan:
         opened = self._opened
         try:
-            return plan_rows(
-                opened.session.inputs, opened.manifest.input, opened.summary.metadata, opened.request.rows
-            )
+            return self._plan_for(opened.request.rows)
         except ModelRejected as error:
-            raise opened.rejected(error.problem, error.remedy) from error
+            try:
+                self._plan_for(())
+            except ModelRejected:
+                raise opened.rejected(error.problem, error.remedy) from error
+            raise opened.misfit(error.problem, error.remedy) from error
+
+    def _plan_for(self, uses: Sequence[RowUse]) -> RowPlan:
+        opened = self._opened
+        return plan_rows(opened.session.inputs, opened.manifest.input, opened.summary.metadata, uses)
 
     def _understood(self) -> tuple[_Trial, list[NDArray[Any]], RowRecognition]:
         """A trial, what the CPU provider says to it, and how that is read; settles whether it takes a batch."""

@@ -18,7 +18,9 @@ from toy_tabular import FLOAT, INT64, ML, ROWS, STRING, gemm, linear, maps, save
 from edged.bundle import model
 from edged.cli.answering import LocalModel
 from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
+from edged.lifecycle import Demand, ServedModel
 from edged.rows import Scores
+from edged.settings import ModelSettings
 from edged.worker.client import WorkerProcess
 from edged.worker.description import LoadRequest, ModelDescription, RowUse
 from edged.worker.loading import load_model
@@ -528,3 +530,26 @@ def test_a_real_forest_is_no_detector(assets):
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (65, "", 1)
     document = json.loads(edged("model", "inspect", forest, "--json").stdout)
     assert (document["servable"], document["task"], document["family"]) == (True, "tabular", "classifier")
+
+
+def test_a_sensor_that_names_too_few_fields_does_not_condemn_the_model(tmp_path: Path) -> None:
+    version = tmp_path / "m" / "1"
+    version.mkdir(parents=True)
+    classifier(version / "model.onnx")
+
+    def served(fields: tuple[str, ...]) -> bool:
+        model = ServedModel(
+            "m",
+            ModelSettings(providers=("cpu",)),
+            store=tmp_path,
+            demand=Demand(1, "rows", (RowUse("pump", fields),)),
+            on_change=lambda _: None,
+        )
+        try:
+            return model.wait_ready()
+        finally:
+            assert model.stop()
+
+    assert not served(("a",))
+    assert not (tmp_path / "m" / "1.rejected.json").exists()
+    assert served(("a", "b")), "the configuration was corrected"

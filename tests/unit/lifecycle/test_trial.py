@@ -10,7 +10,7 @@ from edged.errors import InferenceFailed, ModelRejected, WorkerLost
 from edged.lifecycle import trial as module
 from edged.lifecycle.ledger import Version
 from edged.lifecycle.trial import TIMED, Trial, slower
-from edged.manifest import InputRecipe
+from edged.manifest import InputRecipe, RowRecipe
 from edged.modelstore.digests import sha256_of
 from edged.modelstore.survey import stand
 from edged.settings import ModelSettings
@@ -316,6 +316,17 @@ def test_a_limit_of_the_configuration_takes_the_place_of_the_comparison():
     error = slower(tried(900.0, *[51.0] * TIMED), 1000.0, LIMITED)
     assert error == "takes 51.0 ms an inference, max_latency is 50 ms"
     assert slower(tried(900.0, *[51.0] * TIMED), None, LIMITED) == error
+
+
+def test_a_model_of_rows_that_gives_no_answer_to_a_row_of_zeros_is_not_slow_for_that():
+    trial = tried(900.0)
+    trial.worker.description.input = RowRecipe(features=2)
+
+    def refuses(*_: object) -> None:
+        raise InferenceFailed("model m", "output has NaN", "")
+
+    trial.worker.current(0.0).score = refuses
+    assert slower(trial, 10.0, ModelSettings()) == ""
 
 
 def test_one_that_gives_no_answer_now_is_no_good():

@@ -161,7 +161,7 @@ def test_a_record_of_nonsense_is_none(tmp_path, content):
     content=st.binary(max_size=100)
     | st.dictionaries(
         st.sampled_from(["version", "digest", "previous", "reason", "at"]),
-        st.none() | st.integers() | st.text(max_size=5) | st.floats() | st.lists(st.integers(), max_size=2),
+        st.none() | st.integers() | st.sampled_from(["", "x", "\u2028", "1"]) | st.floats() | st.just([1, 2]),
     ).map(lambda table: json.dumps(table).encode())
 )
 def test_no_record_is_ever_an_error(scratch, content):

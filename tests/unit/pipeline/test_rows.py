@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 from edged.errors import InferenceFailed, WorkerLost
 from edged.manifest import RowRecipe
 from edged.pipeline import RowFeed, RowPipeline, RowResult
+from edged.pipeline import rows as pipeline_rows
 from edged.pipeline.callers import MAX_ATTEMPTS
 from edged.rows import Receipt, Scores, Windows
 from edged.worker.answer import Scored
@@ -425,6 +427,50 @@ def test_more_than_may_wait_at_once_is_cut_to_the_newest(pipeline, worker):
     assert pipeline.wait_idle(5)
     assert sequences(results) == [5, 6]
     assert feed.counts == Counter(full=5, published=2)
+
+
+def test_large_windows_fill_the_queue_before_they_fill_the_memory(pipeline, worker, monkeypatch):
+    monkeypatch.setattr(pipeline_rows, "MAX_WAITING_VALUES", 100)
+    worker.recipe = RowRecipe(features=1, batch=BATCH, values=1000)
+    feed, results = attached(pipeline)
+    pipeline.offer(feed, windows(0, 2, rows=40))
+    pipeline.offer(feed, windows(2, rows=40))
+    thread, answers = offering(pipeline, feed, windows(3, rows=40))
+    assert (feed.waiting, answers) == (3, [])
+    pipeline.serve(worker)
+    thread.join(5)
+    assert pipeline.wait_idle(5)
+    assert sequences(results) == [0, 1, 2, 3]
+
+
+def test_of_large_windows_of_a_source_that_cannot_wait_the_newest_are_kept_and_one_at_least(
+    pipeline, worker, monkeypatch
+):
+    monkeypatch.setattr(pipeline_rows, "MAX_WAITING_VALUES", 100)
+    feed, results = attached(pipeline, patient=False)
+    pipeline.offer(feed, windows(0, 6, rows=40))
+    assert (feed.waiting, feed.counts["full"]) == (2, 4)
+    pipeline.offer(feed, windows(6, rows=400))
+    assert (feed.waiting, feed.counts["full"]) == (1, 6)
+    pipeline.serve(worker)
+    assert pipeline.wait_idle(5)
+    assert sequences(results) == [6]
+
+
+def test_texts_fill_the_queue_and_an_inference_too(pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline_rows, "MAX_WAITING_VALUES", 1000)
+    monkeypatch.setattr(pipeline_rows, "MAX_BATCH_CHARACTERS", 5000)
+    worker = FakeWorker(recipe=RowRecipe(features=2, texts=(1,), batch=BATCH, values=1000))
+    feed, results = attached(pipeline)
+    for n in range(3):
+        pipeline.offer(feed, replace(windows(n), texts=((("x" * 3000,),),)))
+    thread, answers = offering(pipeline, feed, windows(3))
+    assert (feed.waiting, answers) == (3, [])
+    pipeline.serve(worker)
+    thread.join(5)
+    assert pipeline.wait_idle(5)
+    assert sequences(results) == [0, 1, 2, 3]
+    assert worker.seen[0] == [0, 1]
 
 
 def test_nothing_is_said_of_a_full_queue_while_nothing_is_dropped_any_more(pipeline, monkeypatch):

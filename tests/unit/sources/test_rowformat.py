@@ -113,6 +113,55 @@ def test_a_header_holds_for_one_device_only():
         assert rows.numbers.tolist() == [[1, 2]]
 
 
+def test_another_header_in_the_midst_holds_for_many_rows_read_at_once_too():
+    lines = ["x,y", *["1,2"] * 10, "y,x", *["1,2"] * 20]
+    at_once = read(RowSpec(format="csv", fields=FIELDS), "\n".join(lines))
+    assert numbers(at_once) == [[1.0, 2.0]] * 10 + [[2.0, 1.0]] * 20
+
+
+@pytest.mark.parametrize(
+    ("head", "taken"),
+    [
+        ("y,x\n1,2\n", [[4.0, 3.0]]),
+        ("\ufeff# pump\n\nready\r\ny,x\r\n5,6\r\n", [[4.0, 3.0]]),
+        ("1,2\n5,6\n", [[3.0, 4.0]]),
+        ("", [[3.0, 4.0]]),
+    ],
+)
+def test_rows_from_the_midst_of_a_stream_are_read_under_the_header_it_began_with(head, taken):
+    rows, rejected = RowParser(RowSpec(format="csv", fields=FIELDS)).parse(
+        b"3,4\n", at_s=0, head=head.encode()
+    )
+    assert (rows.numbers.tolist(), rejected) == (taken, [])
+
+
+def test_rows_from_the_midst_of_a_stream_are_rejected_as_those_before_them_under_a_header_that_lacks_a_field():
+    parser = RowParser(RowSpec(format="csv", fields=FIELDS))
+    rows, rejected = parser.parse(b"3,4\n", at_s=0, head=b"id,y\n1,2\n")
+    assert (len(rows), [row.reason for row in rejected]) == (
+        0,
+        ["there is no column named x; name the wanted ones with fields"],
+    )
+
+
+def test_who_reads_on_for_another_model_knows_the_headers_of_the_one_before():
+    before = RowParser(RowSpec(format="csv", fields=FIELDS))
+    before.parse(b"z,y,x\n1,2,3\n", at_s=0, origin="a")
+    before.parse(b"1,2\n", at_s=0, origin="b")
+    assert before.headers == {"a": b"z,y,x"}
+    after = RowParser(RowSpec(format="csv", fields=("z",)), before.headers)
+    assert after.headers == before.headers
+    assert after.parse(b"4,5,6\n", at_s=0, origin="a")[0].numbers.tolist() == [[4.0]]
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_other_formats_have_no_header(format_):
+    parser = RowParser(RowSpec(format=format_, texts=(0,)))
+    rows, _ = parser.parse(b'"a"\n', at_s=0, head=b"x,y\n")
+    assert len(rows) == 1
+    assert parser.headers == {}
+
+
 def test_the_device_unheard_for_the_longest_time_is_forgotten(monkeypatch):
     monkeypatch.setattr(rowformat, "MAX_ORIGINS", 2)
     parser = RowParser(RowSpec("csv", 2, FIELDS, missing="last"))

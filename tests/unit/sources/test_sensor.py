@@ -188,6 +188,17 @@ def test_a_bug_shows_as_a_state_and_the_thread_lives_on(taker):
         assert taker.state() == (ONLINE, "")
 
 
+def test_a_source_that_cannot_be_closed_does_not_end_the_thread(taker):
+    source = Scripted()
+    source.close = lambda: 1 / 0
+    with taker.sensor(source) as sensor:
+        assert taker.state() == (ONLINE, "")
+        source.tell(SourceLost("pump", "unplugged", ""))
+        assert taker.state() == (OFFLINE, "unplugged")
+        assert taker.state() == (ONLINE, "")
+        assert not sensor.finished.is_set()
+
+
 def test_silence_of_a_device_is_a_loss_and_it_is_back_with_its_next_row(taker):
     source = Scripted()
     with taker.sensor(source, read_timeout=0.1) as sensor:

@@ -8,7 +8,7 @@ from row_sources import collected, settle, text, to_the_end
 
 from edged.errors import BadInput, InputNotFound
 from edged.sources.positions import Positions
-from edged.sources.tailfile import HEAD_BYTES, LONGEST_PAUSE_S, TailFile
+from edged.sources.tailfile import FIRST_LINES_BYTES, HEAD_BYTES, LONGEST_PAUSE_S, TailFile
 
 
 @pytest.fixture
@@ -140,6 +140,31 @@ def test_a_restart_goes_on_behind_what_is_settled_and_repeats_only_the_rest(path
     settle(second)
     append(path, b"\n")
     assert text(collected(tail, 1)) == b"5\n"
+
+
+def test_what_is_read_behind_the_first_lines_brings_them_along(path, kept, following):
+    """They may name the columns."""
+    path.write_bytes(b"x,y\n1,2\n")
+    tail = following(Positions(kept))
+    first = collected(tail, 2)
+    assert [one.head for one in first] == [b""]
+    settle(first)
+    tail.close()
+    append(path, b"3,4\n")
+    (delivery,) = collected(following(Positions(kept)), 1)
+    assert (delivery.payload, delivery.head) == (b"3,4\n", b"x,y\n1,2\n")
+
+
+def test_the_first_lines_are_few_and_whole(path, kept, following):
+    path.write_bytes(b"x,y\n" + b"1,2\n" * 30_000)
+    tail = following(Positions(kept))
+    settle(collected(tail, 30_001))
+    tail.close()
+    append(path, b"3,4\n")
+    (delivery,) = collected(following(Positions(kept)), 1)
+    assert len(delivery.head) <= FIRST_LINES_BYTES
+    assert delivery.head.startswith(b"x,y\n")
+    assert delivery.head.endswith(b"1,2\n")
 
 
 def test_what_settles_after_it_was_closed_counts(path, kept, following):

@@ -263,6 +263,51 @@ def test_a_large_window_or_one_by_time_holds_only_the_delivery_that_completed_it
     assert last.settled
 
 
+@pytest.mark.parametrize("window", [3, 20, 20.0])
+def test_where_the_source_gives_any_number_of_rows_again_windows_hold_those_of_all_their_rows(window):
+    windower = Windower("s", window=window, hold_rows=None)
+    receipts, made = [Watched() for _ in range(25)], []
+    for n, receipt in enumerate(receipts):
+        made += pushed(windower, rows(n, 1), receipt)
+        receipt.let_go()
+    assert not any(receipt.settled for receipt in receipts)
+    let_go(made)
+    in_windows = int(25 // window * window)
+    assert [receipt.settled for receipt in receipts] == [n < in_windows for n in range(25)]
+
+
+@given(
+    window=st.integers(2, 8),
+    stride=st.integers(1, 10),
+    counts=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=60),
+)
+def test_no_more_than_the_last_deliveries_wait_for_a_window_whatever_comes(window, stride, counts):
+    """A device that falls silent in the middle of a window, and rows that were rejected, are such."""
+    windower, receipts, total = Windower("s", window=window, stride=stride, hold_rows=8), [], 0
+    for origin, count in counts:
+        receipts.append(Watched())
+        let_go(pushed(windower, rows(total, count), receipts[-1], origin))
+        receipts[-1].let_go()
+        total += count
+    assert all(receipt.settled for receipt in receipts[:-8])
+    windower.close()
+    assert all(receipt.settled for receipt in receipts)
+
+
+def test_rows_whose_receipt_was_let_go_are_in_their_window_all_the_same():
+    windower = Windower("s", window=3, hold_rows=4)
+    early, late = Watched(), Watched()
+    pushed(windower, rows(0, 2), early, "a")
+    early.let_go()
+    for _ in range(4):
+        assert not early.settled
+        windower.pass_over(Watched())
+    assert early.settled
+    assert positions(pushed(windower, rows(2, 1), late, "a")) == [[0, 1, 2]]
+    late.let_go()
+    assert not late.settled
+
+
 @given(window=st.integers(1, 6), stride=st.integers(1, 8), counts=splits)
 def test_in_the_end_every_receipt_is_settled_exactly_once(window, stride, counts):
     windower, receipts, total, made = Windower("s", window=window, stride=stride, gap_s=25), [], 0, []
