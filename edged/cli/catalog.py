@@ -111,9 +111,7 @@ def _what_next(wanted: "Wanted", store: Path, added: "Added") -> str:
         why = f"{pin} says so" if pin.exists() else "it is newer"
         return f"edged serves version {added.served}: {why}"
     if version == 1:
-        return (
-            f'name it in a camera of the configuration, models = ["{wanted.name}"], and reload or start edged'
-        )
+        return f'name it at a camera or sensor, models = ["{wanted.name}"], and reload or start edged'
     return "an edged that runs tries it now, and serves it once it has passed the gate"
 
 

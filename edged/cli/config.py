@@ -1,6 +1,7 @@
 """``edged config``: look at the configuration without touching the world."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,9 +30,15 @@ def check(*, config: File = None) -> None:
     for line in loaded.warnings():
         typer.echo(f"edged: {line}", err=True)
     settings = loaded.settings
-    typer.echo(
-        f"{path}: fine ({_count(len(settings.cameras), 'camera')}, {_count(len(settings.models), 'model')})"
-    )
+    from edged.service.addresses import require_addresses
+
+    require_addresses(loaded)
+    held: dict[str, Mapping[str, object]] = {
+        "camera": settings.cameras,
+        "sensor": settings.sensors,
+        "model": settings.models,
+    }
+    typer.echo(f"{path}: fine ({', '.join(_count(len(those), name) for name, those in held.items())})")
 
 
 @app.command()

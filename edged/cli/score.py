@@ -13,7 +13,7 @@ import typer
 
 from edged.cli.answering import answering, providers_of
 from edged.cli.naming import model_info
-from edged.errors import BadInput, ConfigurationError, InputNotFound, UsageError
+from edged.errors import BadInput, ConfigurationError, InferenceFailed, InputNotFound, UsageError
 from edged.urls import redacted
 from edged.worker.description import LoadRequest, ModelDescription, RowUse
 
@@ -30,7 +30,6 @@ Examples:
   tail -f pump.jsonl | edged score - -m pump.onnx
 """
 BLOCK_BYTES = 1 << 16
-MAX_LINE_BYTES = 1 << 20
 MAX_REPORTED = 20
 """Rows that cannot be read, a line each; the rest is counted."""
 
@@ -133,7 +132,7 @@ class Scorer:
     """Rows through a model, block after block.
 
     Attributes:
-        rejected: How many rows could not be read.
+        rejected: How many rows could not be read, or scored.
     """
 
     def __init__(
@@ -166,17 +165,33 @@ class Scorer:
         """The windows that a block of whole lines completes, and what the model says about them.
 
         Raises:
-            InferenceFailed: It says nothing.
             WorkerLost: Its process died.
         """
-        from edged.worker.goldenrows import scored
-
         rows, rejected = self._parser.parse(block, at_s=time.time())
         self._report(rejected)
         for windows in self._windower.push(rows, origin="", at_monotonic_s=time.monotonic(), receipt=None):
+            yield from self._scores(windows)
+
+    def _scores(self, windows: "Windows") -> "Iterator[tuple[Windows, Scores, float]]":
+        """Where the model has no answer to one of them, the others are scored alone."""
+        from edged.worker.goldenrows import scored
+
+        done = 0
+        try:
             for part, scores, inference_ms in scored(self._answers, self._recipe, windows):
+                done += len(part)
                 self._scored += len(part)
                 yield part, scores, inference_ms
+        except InferenceFailed as error:
+            rest = windows.part(done, len(windows))
+            if len(rest) > 1:
+                for n in range(len(rest)):
+                    yield from self._scores(rest.part(n, n + 1))
+                return
+            if self.rejected < MAX_REPORTED:
+                where = f"edged: {self._source}, window {rest.sequence}"
+                print(redacted(f"{where}: {error.problem}"), file=sys.stderr)
+            self.rejected += 1
 
     def close(self) -> None:
         """After the last block.
@@ -185,9 +200,7 @@ class Scorer:
             BadInput: There were too few rows for a single window.
         """
         if self.rejected > MAX_REPORTED:
-            print(
-                f"edged: {self._source}: {self.rejected - MAX_REPORTED} more rows rejected", file=sys.stderr
-            )
+            print(f"edged: {self._source}: {self.rejected - MAX_REPORTED} more rejected", file=sys.stderr)
         if not self._scored and not self.rejected:
             few = f"fewer than the {self._window} of a window" if self._window > 1 else "none"
             raise BadInput(self._source, f"has too few rows: {few}", "give it more rows")
@@ -356,15 +369,13 @@ class RowFile:
 
 
 def _whole_lines(descriptor: int) -> Iterator[bytes]:
-    rest = b""
+    from edged.sources.lines import Lines
+
+    lines = Lines()
     while block := os.read(descriptor, BLOCK_BYTES):
-        lines, newline, rest = (rest + block).rpartition(b"\n")
-        if newline:
-            yield lines + newline
-        elif len(rest) > MAX_LINE_BYTES:
-            yield rest + b"\n"  # no row is so long: it is said so
-            rest = b""
-    if rest:
+        if whole := lines.cut(block):
+            yield whole
+    if rest := lines.rest():
         yield rest
 
 

@@ -379,7 +379,8 @@ class ServedModel:
             return True
         if standing.version == active.version.number:
             self._vanished_s = None
-            return standing.marks != active.version.standing.marks
+            other = standing.marks != active.version.standing.marks
+            return other and self._ledger.identify(standing).content != active.version.content
         if standing.version > active.version.number or standing.version == self._ledger.pinned:
             self._vanished_s = None
             return not self._ledger.is_kept(standing)

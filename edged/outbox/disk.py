@@ -115,6 +115,8 @@ class DiskOutbox:
         self._view = View()
         self._pending: deque[_Draft] = deque()
         self._pending_bytes = 0
+        self._tried = threading.Condition(self._lock)
+        self._appended = self._tried_count = 0  # since the start; of those the disk had its chance with
         self._fresh: list[Entry] = []  # in the commit that is under way
         self._removals: list[int] = []
         self._gaps = Gaps()
@@ -152,6 +154,7 @@ class DiskOutbox:
         draft = _Draft(topic, payload, qos, rank, self._monotonic(), settled)
         with self._lock:
             self._pending.append(draft)
+            self._appended += 1
             self._pending_bytes += draft.size_bytes
             while self._pending_bytes > PENDING_BYTES and len(self._pending) > 1:
                 over = self._pending.popleft()
@@ -161,6 +164,12 @@ class DiskOutbox:
             if len(self._pending) in {1, BATCH}:
                 self._news.notify()
         self._settling.tell()
+
+    def wait_saved(self, timeout_s: float) -> bool:
+        """Wait until the disk had its chance with what was appended before; False if that took longer."""
+        with self._lock:
+            appended = self._appended
+            return self._tried.wait_for(lambda: self._tried_count >= appended, timeout_s)
 
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:
         """At most ``limit`` entries beyond ``key``; those that are not saved yet are not among them."""
@@ -354,6 +363,8 @@ class DiskOutbox:
         if saved and tick:
             self._tidy()
         with self._lock:
+            self._tried_count = self._appended - len(self._pending)
+            self._tried.notify_all()
             return bool(self._pending)
 
     def _take_pending(self) -> list[Entry]:

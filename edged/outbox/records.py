@@ -96,6 +96,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def wait_saved(self, timeout_s: float) -> bool:
+        """Wait until the disk had its chance with what was appended before; False if that took longer."""
+        ...
+
     def after(self, key: int, limit: int, *, up_to: int | None = None) -> list[Entry]:
         """At most ``limit`` entries with a greater key, oldest first; what is returned is not dropped any more.
 

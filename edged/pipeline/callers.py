@@ -180,6 +180,7 @@ class Callers(ABC, Generic[T]):
                 with self._work:
                     self._hand_back(turn)
                     self._work.notify()
+                    self._rest.notify_all()
                 continue
             try:
                 self._serve_turn(turn, worker, process, lane)

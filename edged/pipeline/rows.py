@@ -228,6 +228,11 @@ class RowPipeline(Callers[RowTurn]):
             self._room.notify_all()
             self._rest.notify_all()
 
+    def wait_emitted(self, feed: RowFeed, timeout_s: float) -> bool:
+        """Wait until nothing of a feed is in work, which ends once it was detached; False if that took longer."""
+        with self._work:
+            return self._rest.wait_for(lambda: not feed._busy, timeout_s)
+
     def offer(self, feed: RowFeed, windows: Windows) -> bool:
         """Put windows into a feed's queue. Called by the sensor's thread; waits where the feed is patient.
 

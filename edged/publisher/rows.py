@@ -54,6 +54,10 @@ class RowPublisher:
         """Use other names from now on."""
         self._sender = sender
 
+    def wait_safe(self, timeout_s: float) -> bool:
+        """Wait until the messages made before are safe, as far as the disk takes them; False if that took longer."""
+        return self._outbox.wait_saved(timeout_s)
+
     def emitter(self, sensor: str, section: SensorSettings, info: Callable[[RowResult], ModelInfo]) -> Emit:
         """What a feed of this sensor calls with each result; it says how many messages were made of it.
 

@@ -20,6 +20,7 @@ from edged.mqtt.commands import Command
 from edged.mqtt.homeassistant import BIRTH_TOPIC
 from edged.mqtt.link import Link, LinkOptions
 from edged.publisher import Publisher, RowPublisher, Sender
+from edged.service.addresses import require_addresses
 from edged.service.broker import link_options, topics_of
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
@@ -29,7 +30,7 @@ from edged.service.models import Models, uses
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
 from edged.service.reloading import Changes, Reloads, changes
-from edged.service.sensors import Sensors, require_source
+from edged.service.sensors import Sensors
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
@@ -450,14 +451,14 @@ class Service:
 
 
 def _require_sources(loaded: LoadedSettings, *, once: bool) -> None:
-    name, settings = str(loaded.path or "configuration"), loaded.settings
+    settings = loaded.settings
     if not settings.cameras and not settings.sensors:
         raise ConfigurationError(
-            name, "names no camera and no sensor", "add a section [cameras.NAME] or [sensors.NAME]"
+            str(loaded.path or "configuration"),
+            "names no camera and no sensor",
+            "add a section [cameras.NAME] or [sensors.NAME]",
         )
-    uses(settings)
-    for sensor, section in settings.sensors.items():
-        require_source(sensor, section, topics=topics_of(settings), listen=settings.http.listen, once=once)
+    require_addresses(loaded, once=once)
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

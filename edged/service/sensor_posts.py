@@ -96,9 +96,15 @@ class SensorPost:
         self._seen = _Seen()
         self._abandoned = self._failed = 0  # rows of windowers that were left; deliveries that met a bug
         self._reported, self._told = (0, 0), (0, 0, False, False)
-        self._closed = False
+        self._closed, self._settle_s = False, 0.0
         self.sensor = Sensor(
-            name, section, source=source, once=once, deliver=self._deliver, on_state=self._state_changed
+            name,
+            section,
+            source=source,
+            once=once,
+            deliver=self._deliver,
+            on_state=self._state_changed,
+            settle=self._settle,
         )
 
     def connect(self, models: Mapping[str, ServedModel]) -> None:
@@ -129,7 +135,8 @@ class SensorPost:
             line.pipeline.detach(line.feed)
 
     def stop(self, timeout_s: float) -> bool:
-        """End it; True if that was done in time."""
+        """End it; True if that was done in time. Windows in work may take half of it to become safe."""
+        self._settle_s = timeout_s / 2
         self.disconnect()
         return self.sensor.stop(timeout_s)
 
@@ -224,6 +231,15 @@ class SensorPost:
             return
         if receipt and taken:  # else whoever can give the rows again is to be asked for them
             receipt.let_go()
+        if self._closed:
+            self.sensor.rest()  # what is not read can wait, such as in a pipe
+
+    def _settle(self) -> None:
+        """Let what is in work become safe: rows whose source is not told so have their results a second time."""
+        deadline_s = time.monotonic() + self._settle_s
+        for line in self._lines:
+            line.pipeline.wait_emitted(line.feed, max(0.0, deadline_s - time.monotonic()))
+        self._publisher.wait_safe(max(0.0, deadline_s - time.monotonic()))
 
     def _take(self, delivery: Delivery) -> bool:
         """Make windows of rows for every model; whether each has taken them."""

@@ -90,6 +90,7 @@ class Sensor:
         deliver: Callable[[Delivery], None],
         on_state: Callable[[SensorState], None],
         enabled: bool = True,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -101,6 +102,8 @@ class Sensor:
             deliver: Takes what came. It may block, which holds the source back; a stop is seen after it returns.
             on_state: Told of each change of `state`.
             enabled: False = nothing is opened before it is switched on.
+            settle: Called in the thread when it is told to end, before the source is closed: a source can only be told
+                that rows are safe until then, and gives others a second time. May wait a little for that.
         """
         self.name = name
         self.statistics = SensorStatistics()
@@ -108,7 +111,7 @@ class Sensor:
         self.error: EdgedError | None = None
         self._read_timeout_s = section.read_timeout
         self._source, self._once = source, once
-        self._deliver, self._on_state = deliver, on_state
+        self._deliver, self._on_state, self._settle = deliver, on_state, settle
         self._switch = Switch(enabled=enabled, interrupt=source.wake)
         self._thread = threading.Thread(target=self._run, name=f"sensor-{name}", daemon=True)
         status, why = (SourceStatus.OFFLINE, CONNECTING) if enabled else (SourceStatus.DISABLED, SWITCHED_OFF)
@@ -141,6 +144,10 @@ class Sensor:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def rest(self) -> None:
+        """Read nothing more: wait to be told to end. Called by ``deliver``, which takes nothing more."""
+        self._switch.stop.wait(STOP_S)
 
     def switch(self, enabled: bool) -> None:
         """Have it work or not; returns at once, `state` follows."""
@@ -192,6 +199,8 @@ class Sensor:
 
     def _close(self) -> None:
         try:
+            if self._switch.stop.is_set():
+                self._settle()
             self._source.close()
         except (
             Exception

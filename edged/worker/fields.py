@@ -102,6 +102,8 @@ def _checked(part: NDArray[Any], one: RowInput) -> NDArray[Any]:
         if not bounds.min <= least <= most <= bounds.max:
             bad = most if least >= bounds.min else least
             raise InferenceFailed("", f"takes {one.dtype} in {one.name!r}, and a row has {bad:g}")
+        if (broken := part[part != np.trunc(part)]).size:
+            raise InferenceFailed("", f"takes whole numbers in {one.name!r}, and a row has {broken[0]:g}")
     return part
 
 

@@ -1,6 +1,7 @@
 """From a request to the model that runs in a worker: one of pictures, or one of rows."""
 
-from edged.manifest import TensorSpec
+from edged.decode.tabular import FAMILIES
+from edged.manifest import Manifest, TensorSpec
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal
 from edged.worker.model import LoadedModel
@@ -41,8 +42,9 @@ def load_model(request: LoadRequest, journal: Journal | None = None) -> LoadedMo
 def _why_rows(opened: Opened) -> str | None:
     """Why a model is for rows; None where it is for pictures."""
     task, inputs, serves = opened.manifest.task, opened.session.inputs, opened.request.serves
-    if task is not None:
-        return "model.toml says so" if task == "tabular" else None
+    said = _said_of_rows(opened.manifest)
+    if task is not None or said:
+        return f"model.toml says {said}" if said and task in {None, "tabular"} else None
     if opened.summary.metadata.get("task") == "tabular":
         return "its metadata says so"
     evidence = tabular_evidence(inputs, opened.session.outputs, opened.summary.operators)
@@ -51,9 +53,22 @@ def _why_rows(opened: Opened) -> str | None:
         return evidence
     if pictures:  # or windows of three rows or fields
         return f"a sensor wants it ({_shown(inputs)})" if serves == "rows" else None
-    if serves == "rows" or all(len(spec.shape) in {1, 2} for spec in inputs):
+    if serves == "rows" or all(len(spec.shape) in {1, 2, 3} for spec in inputs):
         return f"no input takes a picture ({_shown(inputs)})"
     return None
+
+
+def _said_of_rows(manifest: Manifest) -> str:
+    """A key of ``model.toml`` that only models of rows have; empty where there is none."""
+    said = {
+        "so": manifest.task == "tabular",
+        f'family = "{manifest.family}"': manifest.family in FAMILIES,
+        "input.fields": manifest.input.fields is not None,
+        "input.window": manifest.input.window is not None,
+        "output.threshold": manifest.output.threshold is not None,
+        "output.error": manifest.output.error is not None,
+    }
+    return next((key for key, is_said in said.items() if is_said), "")
 
 
 def _shown(inputs: tuple[TensorSpec, ...]) -> str:

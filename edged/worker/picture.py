@@ -16,6 +16,8 @@ from edged.manifest import InputManifest, InputRecipe, PerChannel, TensorSpec
 LIKELY_SIZES = (640, 416, 320, 512, 256, 224)
 """Tried in this order where a model leaves its size open; many such models run only at the size they were traced at."""
 MAX_INPUT_VALUES = 64 * 1024**2
+MIN_SIDE = 24
+"""Of a picture without a batch; what is narrower is a window of rows of three fields."""
 
 
 def picture_input(inputs: Sequence[TensorSpec], path: Path) -> TensorSpec:
@@ -47,7 +49,11 @@ def is_picture(spec: TensorSpec) -> bool:
     """[N, C, H, W] or [N, H, W, C], or one picture without its batch: then the channels must be said."""
     if spec.dtype not in {"float32", "float16", "uint8"}:
         return False
-    return len(spec.shape) == 4 or (len(spec.shape) == 3 and (3 in {spec.shape[0], spec.shape[2]}))
+    if len(spec.shape) != 3:
+        return len(spec.shape) == 4
+    sides = spec.shape[1:] if spec.shape[0] == 3 else spec.shape[:2]
+    small = any(isinstance(side, int) and 0 < side < MIN_SIDE for side in sides)
+    return 3 in {spec.shape[0], spec.shape[2]} and not small
 
 
 def _whole(spec: TensorSpec) -> tuple[int | str | None, ...]:

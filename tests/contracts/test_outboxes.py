@@ -271,6 +271,14 @@ def test_a_delivered_message_is_settled_once(make):
     assert sorted(settled) == [0, 1, 2]
 
 
+def test_whoever_waits_until_messages_are_saved_does_not_wait_for_their_delivery(make):
+    outbox = make(1000, 10.0)
+    for number in range(5):
+        outbox.append("t", b"%d" % number, qos=1)
+    assert outbox.wait_saved(10)
+    assert [entry.payload for entry in outbox.after(0, 10)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
 def test_a_message_that_is_set_aside_is_settled_once(make):
     outbox, settled = make(1000, 10.0), []
     outbox.append("t", b"x", qos=1, settled=lambda: settled.append("x"))

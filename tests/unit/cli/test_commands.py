@@ -148,7 +148,7 @@ def test_a_configuration_that_is_fine_is_said_to_be(edged_in, tmp_path):
     (tmp_path / "edged.toml").write_text(TOML)
     done = edged_in("config", "check")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "edged.toml: fine (1 camera, 1 model)\n"
+    assert done.stdout == "edged.toml: fine (1 camera, 0 sensors, 1 model)\n"
 
 
 def test_keys_without_effect_are_told_on_standard_error(edged_in, tmp_path):

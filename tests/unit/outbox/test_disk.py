@@ -59,6 +59,23 @@ def test_a_message_is_settled_once_it_is_on_the_medium_and_not_again_by_its_deli
     assert kept == [(b"x",)]
 
 
+def test_what_was_appended_before_is_settled_when_the_wait_for_the_disk_is_over(open_: Open) -> None:
+    outbox, settled = open_(), []
+    for number in range(50):
+        outbox.append("t", b"x", qos=1, settled=lambda number=number: settled.append(number))
+        outbox.append("t", b"y", qos=1, settled=lambda: settled.append("y"))
+        assert outbox.wait_saved(10)
+        assert settled == [number, "y"]
+        settled.clear()
+
+
+def test_who_waits_for_a_disk_that_does_nothing_is_told_so(folder: Path) -> None:
+    outbox = DiskOutbox(folder, 1 << 20, 3600.0)
+    assert outbox.wait_saved(0.0)
+    put(outbox, 0)
+    assert not outbox.wait_saved(0.05)
+
+
 def test_closing_saves_and_settles_what_is_pending(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "GATHER_S", 3600.0)
     outbox, settled = open_(), []

@@ -689,6 +689,20 @@ def test_windows_in_work_are_emitted_after_a_feed_was_detached_and_those_that_wa
     assert [one.times for one in told] == [1, 0]
 
 
+def test_who_detached_a_feed_can_wait_until_nothing_of_it_is_in_work(pipeline, worker):
+    worker.gate = threading.Semaphore(0)
+    pipeline.serve(worker)
+    feed, results = attached(pipeline)
+    pipeline.offer(feed, windows(0))
+    assert worker.asked.wait(5)
+    pipeline.offer(feed, windows(1))
+    pipeline.detach(feed)
+    assert not pipeline.wait_emitted(feed, 0.05)
+    worker.gate.release(10)
+    assert pipeline.wait_emitted(feed, 5)
+    assert sequences(results) == [0]
+
+
 def test_it_is_idle_only_when_nothing_waits_and_nothing_is_in_work(pipeline, worker):
     worker.gate = threading.Semaphore(0)
     assert pipeline.wait_idle(0)

@@ -399,3 +399,11 @@ def test_a_row_that_is_not_worth_a_message_is_safe_at_once(publisher, outbox):
 def test_nobody_is_told_of_rows_that_cannot_come_again(publisher, outbox):
     emitter(publisher)(result(values(1)))
     assert outbox.appended[0].settled is None
+
+
+def test_who_waits_until_messages_are_safe_waits_for_the_disk():
+    outbox = FakeOutbox()
+    outbox.wait_saved = lambda timeout_s: timeout_s > 1.0
+    publisher = RowPublisher(Sender(Topics("edged", "box"), 1), outbox)
+    assert publisher.wait_safe(2.0)
+    assert not publisher.wait_safe(0.5)

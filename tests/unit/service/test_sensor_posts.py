@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mosquitto_broker import until
 from structlog.testing import capture_logs
 
 from edged.manifest import RowRecipe
@@ -29,6 +30,10 @@ class Pipeline:
     def offer(self, feed: Any, windows: Windows) -> bool:
         self.offered.append(windows)
         return self.takes
+
+    def wait_emitted(self, feed: Any, timeout_s: float) -> bool:
+        self.settle()
+        return True
 
     def settle(self) -> None:
         """What was offered has its results, which are safe."""
@@ -79,7 +84,7 @@ def post(*models: Model, once: bool = False, hold_rows: int | None = 8, **sectio
         source=SimpleNamespace(patient=True, format=None, wake=lambda: None, close=lambda: None),
         hold_rows=hold_rows,
         once=once,
-        publisher=SimpleNamespace(emitter=lambda *_: lambda _: 0),
+        publisher=SimpleNamespace(emitter=lambda *_: lambda _: 0, wait_safe=lambda _: True),
         on_state=lambda _: None,
     )
     made.connect(named)
@@ -114,6 +119,7 @@ def test_what_was_not_taken_is_not_settled_because_its_source_gives_it_again():
     model = Model("x")
     made = post(model)
     made.disconnect()
+    made.sensor.stop(0)
     assert not deliver(made, b'{"x": 1}').settled
 
 
@@ -192,3 +198,40 @@ def test_rows_wait_for_the_first_model_that_is_served_and_go_to_it():
     made.connect({"m0": model})
     thread.join(5)
     assert model.pipeline.rows == [[1.0]]
+
+
+def test_what_is_in_work_when_it_ends_becomes_safe_before_its_source_is_closed():
+    """A broker that was told goodbye before would send these rows again, and they would have their results twice."""
+    model, receipt, settled_at_close = Model("x"), Told(), []
+    made = post(model)
+    source = made._source
+    source.open, source.ended = lambda: None, False
+    source.read = lambda _: (
+        [Delivery(b'{"x": 1}', 5.0, 7.0, "", receipt)] if not model.pipeline.offered else []
+    )
+    source.close = lambda: settled_at_close.append(receipt.settled)
+    made.sensor.start()
+    assert until(lambda: bool(model.pipeline.offered), 5)
+    assert made.stop(5.0)
+    assert settled_at_close == [True]
+
+
+def test_nothing_more_is_read_while_it_waits_for_its_end():
+    """A pipe keeps its rows for the next reader, and would not if we read them for nothing."""
+    model, reads = Model("x"), []
+    made = post(model)
+    source = made._source
+    source.open, source.ended = lambda: None, False
+
+    def read(_timeout_s: float) -> list[Delivery]:
+        reads.append("read")
+        if len(reads) == 1:
+            made.disconnect()
+        return [Delivery(b'{"x": 1}', 5.0, 7.0)]
+
+    source.read = read
+    made.sensor.start()
+    assert not made.sensor.finished.wait(0.2)
+    assert reads == ["read"]
+    assert made.stop(5.0)
+    assert reads == ["read"]
