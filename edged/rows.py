@@ -66,6 +66,8 @@ class Delivery:
         origin: Which of several devices behind one source it came from, such as what a wildcard stood for.
         receipt: To be let go once every result of its rows is safe; None where the source cannot give it again.
         head: The first lines of the stream, which may name its values, where reading began behind them.
+        read: Told how many rows it had, how many of them could not be read, and why the first of those could not;
+            None where nobody wants to know.
     """
 
     payload: bytes
@@ -74,6 +76,7 @@ class Delivery:
     origin: str = ""
     receipt: Receipt | None = None
     head: bytes = b""
+    read: Callable[[int, int, str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from edged.mqtt.payloads import SourceHealthShape, timestamp
 from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
 from edged.pipeline import RowFeed, RowPipeline
 from edged.publisher import RowPublisher, tells_anomalies
-from edged.rows import Delivery, RejectedRow
+from edged.rows import Delivery, RejectedRow, Rows
 from edged.settings import SensorSettings
 from edged.sources.rowformat import RowParser
 from edged.sources.rowsource import RowSource
@@ -27,6 +27,8 @@ from edged.urls import redacted
 from edged.worker.description import ModelDescription
 
 WAIT_S = 0.5
+SAY_EVERY_S = 60.0
+"""A line in the log about rejected rows, not one a row; the state counts them."""
 
 log = structlog.get_logger()
 
@@ -94,6 +96,7 @@ class SensorPost:
         self._lines: tuple[_Line, ...] = ()
         self._parsers: dict[RowSpec, RowParser] = {}
         self._seen = _Seen()
+        self._say_at_s = float("-inf")
         self._abandoned = self._failed = 0  # rows of windowers that were left; deliveries that met a bug
         self._reported, self._told = (0, 0), (0, 0, False, False)
         self._closed, self._settle_s = False, 0.0
@@ -244,33 +247,34 @@ class SensorPost:
     def _take(self, delivery: Delivery) -> bool:
         """Make windows of rows for every model; whether each has taken them."""
         if not delivery.payload.strip():
-            self._note([RejectedRow(self._seen.rows + 1, "is empty", "")], 1)
+            self._note(delivery, [RejectedRow(self._seen.rows + 1, "is empty", "")], 1)
             for line in self._lines:
                 if line.windower:
                     line.windower.pass_over(delivery.receipt)
             return True
         lines = self._wait_for_lines()
-        parsed: dict[RowSpec, object] = {}
-        taken = bool(lines)
+        parsed: dict[RowSpec, Rows] = {}
+        rejected: dict[int, RejectedRow] = {}
+        count, taken = 0, bool(lines)
         for line in lines:
             spec = self._spec_of(line)
             if spec is None or line.windower is None:
                 continue
             if spec not in parsed:
-                rows, rejected = self._parser(spec).parse(
+                parsed[spec], bad = self._parser(spec).parse(
                     delivery.payload, at_s=delivery.at_s, origin=delivery.origin, head=delivery.head
                 )
-                self._note(rejected, 0 if parsed else len(rows) + len(rejected))
-                parsed[spec] = rows
-            else:
-                rows = parsed[spec]  # type: ignore[assignment]
+                count = max(count, len(parsed[spec]) + len(bad))
+                rejected = {row.line: row for row in bad} | rejected  # what two models cannot read is one row
             for windows in line.windower.push(
-                rows,
+                parsed[spec],
                 origin=delivery.origin,
                 at_monotonic_s=delivery.at_monotonic_s,
                 receipt=delivery.receipt,
             ):
                 taken = line.pipeline.offer(line.feed, windows) and taken
+        if lines:
+            self._note(delivery, [rejected[number] for number in sorted(rejected)], count)
         return taken
 
     def _wait_for_lines(self) -> tuple[_Line, ...]:
@@ -343,12 +347,26 @@ class SensorPost:
             parser = self._parsers[spec] = RowParser(spec, headers)
         return parser
 
-    def _note(self, rejected: list[RejectedRow], rows: int) -> None:
+    def _note(self, delivery: Delivery, rejected: list[RejectedRow], rows: int) -> None:
         with self._lock:
             self._seen.rows += rows
             self._seen.rejected += len(rejected)
             if rejected:
                 self._seen.last, self._seen.last_at_s = rejected[-1], time.time()
+        if delivery.read:
+            first = f"line {rejected[0].line}: {rejected[0].reason}" if rejected else ""
+            delivery.read(rows, len(rejected), first)
+        now_s = time.monotonic()
+        if rejected and now_s >= self._say_at_s:
+            self._say_at_s = now_s + SAY_EVERY_S
+            row = rejected[0]
+            log.warning(
+                "rows rejected",
+                sensor=self.name,
+                line=row.line,
+                reason=row.reason,
+                rejected=self._seen.rejected,
+            )
 
     def _state_changed(self, _state: SensorState) -> None:
         self._on_state(self)

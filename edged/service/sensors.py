@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from edged.errors import ConfigurationError
 from edged.lifecycle import ServedModel
@@ -122,9 +123,14 @@ class Sensors:
         posted, section = self._posted.get(name), self._configured().get(name)
         if posted is None and (section is None or section.url != "http:"):
             return 404, {"ok": False, "error": f'there is no sensor {name!r} with url = "http:"'}
-        outcome = posted.offer(payload, POST_S, origin=origin) if posted else Outcome.CLOSED
+        found: list[tuple[int, int, str]] = []
+
+        def read(*counts: Any) -> None:
+            found.append(counts)
+
+        outcome = posted.offer(payload, POST_S, origin=origin, read=read) if posted else Outcome.CLOSED
         if outcome is Outcome.SAFE:
-            return 200, {"ok": True}
+            return _answer(*found[0] if found else (0, 0, ""))
         why = "too many rows wait" if outcome is Outcome.BUSY else "the sensor is not at work"
         return 503, {"ok": False, "error": f"{why}: post them again"}
 
@@ -187,6 +193,13 @@ def require_source(name: str, section: SensorSettings, *, topics: Topics, listen
             )
     else:
         row_source(address, name=name, once=once, positions=Positions(None), extra={})
+
+
+def _answer(rows: int, rejected: int, why: str) -> tuple[int, dict[str, object]]:
+    """To who posted rows: 422 where none of them could be read."""
+    useless = rejected and rejected == rows
+    body: dict[str, object] = {"ok": not useless, "rows": rows, "rejected": rejected}
+    return (422 if useless else 200), body | ({"error": why} if why else {})
 
 
 def _hold_rows(url: str) -> int | None:

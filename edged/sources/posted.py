@@ -8,7 +8,8 @@ Who posts is held back by waiting for the answer, and told to come again when th
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from edged.rows import Delivery, Receipt
@@ -30,6 +31,7 @@ class Outcome(Enum):
 class _Post:
     payload: bytes
     origin: str
+    read: Callable[[int, int, str], None] | None
     closed: bool = False
     answered: threading.Event = field(default_factory=threading.Event)
 
@@ -52,16 +54,24 @@ class PostedRows:
         self._waiting: deque[_Post] = deque()
         self._is_open, self._woken = False, False
 
-    def offer(self, payload: bytes, timeout_s: float, *, origin: str = "") -> Outcome:
+    def offer(
+        self,
+        payload: bytes,
+        timeout_s: float,
+        *,
+        origin: str = "",
+        read: Callable[[int, int, str], None] | None = None,
+    ) -> Outcome:
         """Hand rows in and wait until their results are safe.
 
         Args:
             payload: Whole rows; who calls has bounded its size.
             timeout_s: For all of it.
             origin: See `Delivery`.
+            read: See `Delivery`.
         """
         end_s = time.monotonic() + timeout_s
-        post = _Post(payload, origin)
+        post = _Post(payload, origin, read)
         with self._changed:
             if not self._changed.wait_for(self._takes_or_is_closed, timeout_s):
                 return Outcome.BUSY
@@ -89,7 +99,10 @@ class PostedRows:
             if posts:
                 self._waiting.clear()
                 self._changed.notify_all()
-        return [arrived(post.payload, Receipt(post.answered.set), origin=post.origin) for post in posts]
+        return [
+            replace(arrived(post.payload, Receipt(post.answered.set), origin=post.origin), read=post.read)
+            for post in posts
+        ]
 
     def close(self) -> None:
         """See `RowSource.close`. Posts that were not read are given back."""

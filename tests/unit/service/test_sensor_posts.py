@@ -235,3 +235,24 @@ def test_nothing_more_is_read_while_it_waits_for_its_end():
     assert reads == ["read"]
     assert made.stop(5.0)
     assert reads == ["read"]
+
+
+def test_who_gave_rows_hears_how_many_of_them_were_read_and_what_is_wrong_with_the_first_that_was_not():
+    heard: list[tuple[int, int, str]] = []
+    made = post(Model("x"))
+    with capture_logs() as logs:
+        for payload in (b'{"x": 1}\n{"x": "n/a"}\n{"y": 1}', b""):
+            made._take(Delivery(payload, 5.0, 7.0, read=lambda *counts: heard.append(counts)))
+    assert [counts[:2] for counts in heard] == [(3, 2), (1, 1)]
+    assert "line 2: x is 'n/a'" in heard[0][2]
+    assert "is empty" in heard[1][2]
+    assert [line["event"] for line in logs] == ["rows rejected"], "a line in a minute, not one a row"
+    assert (made.state("box").rows, made.state("box").rejected) == (4, 3)
+
+
+def test_a_row_that_no_model_can_read_is_rejected_once():
+    made = post(Model("x"), Model("x", "y"))
+    deliver(made, b'{"x": 1, "y": 2}\nnonsense\n{"x": 3}')
+    assert (made.state("box").rows, made.state("box").rejected) == (3, 2), (
+        "the last one lacks the second one's y"
+    )

@@ -1,5 +1,6 @@
 """Sensors of the configuration: which of them can be read as they are asked for, and who takes what is posted."""
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,3 +78,29 @@ def test_nothing_is_taken_for_what_is_no_sensor_that_is_posted_to(sensors, confi
     made, there = sensors
     there |= configured
     assert made.post("s", "", b"1")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("counts", "status", "body"),
+    [
+        ((20, 0, ""), 200, {"ok": True, "rows": 20, "rejected": 0}),
+        ((2, 1, "line 2: x"), 200, {"ok": True, "rows": 2, "rejected": 1, "error": "line 2: x"}),
+        ((1, 1, "line 1: x"), 422, {"ok": False, "rows": 1, "rejected": 1, "error": "line 1: x"}),
+    ],
+)
+def test_who_posts_is_told_how_many_rows_could_be_read(sensors, counts, status, body):
+    made, configured = sensors
+    configured["s"] = section("http:")
+    posted = made._http("s", SimpleNamespace())
+    posted.open()
+
+    def settle() -> None:
+        while not (deliveries := posted.read(5.0)):
+            pass
+        deliveries[0].read(*counts)
+        deliveries[0].receipt.let_go()
+
+    reader = threading.Thread(target=settle)
+    reader.start()
+    assert made.post("s", "", b"rows") == (status, body)
+    reader.join()
