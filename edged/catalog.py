@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from edged.settings import Name
+from edged.sections import Name
 
 COMMIT = r"[0-9a-f]{40}"
 _PINNED = re.compile(rf"/{COMMIT}/|/releases/download/[^/]+/")

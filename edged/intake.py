@@ -27,7 +27,7 @@ from edged.modelstore.digests import sha256_of
 from edged.modelstore.finding import belongings, is_alone, model_in, weights
 from edged.modelstore.foreign import home_of, told_by_others
 from edged.modelstore.staging import cannot_write, staging
-from edged.settings import Name
+from edged.sections import Name
 from edged.urls import redacted
 
 MAX_BYTES = 4 * 1024**3

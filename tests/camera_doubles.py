@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edged.frame import Frame
-from edged.settings import CameraSettings
+from edged.sections import CameraSettings
 from edged.sources.camera import Camera, SourceState, SourceStatus
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edged.bundle import model_path
 from edged.errors import UsageError
 from edged.modelstore import find_at
-from edged.settings import provider_name
+from edged.sections import provider_name
 from edged.worker.answer import Answer, Answering, Candidate, Scored
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.journal import Journal

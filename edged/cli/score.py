@@ -19,7 +19,7 @@ from edged.worker.description import LoadRequest, ModelDescription, RowUse
 
 if TYPE_CHECKING:
     from edged.rows import RejectedRow, Scores, Windows
-    from edged.settings import SensorSettings
+    from edged.sections import SensorSettings
     from edged.worker.answer import Answering
 
 HELP = """Score rows of a CSV or JSON-lines file with a model of sensor data.

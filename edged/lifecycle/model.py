@@ -26,7 +26,7 @@ from edged.modelstore.home import Home
 from edged.modelstore.survey import Standing
 from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RunningShape
 from edged.pipeline import Pipeline, Result, RowPipeline, RowResult
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.worker.client import LOAD_TIMEOUT_S
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.keeper import Worker

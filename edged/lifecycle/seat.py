@@ -19,7 +19,7 @@ from edged.modelstore.survey import Standing
 from edged.pipeline import Pipeline, Result, RowPipeline
 from edged.pipeline.callers import Outcome
 from edged.probation import Probation, Record, Verdict
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.shadow import Agreement, Shadow
 from edged.worker.keeper import Worker
 from edged.worker.looking import Seen

@@ -14,7 +14,7 @@ from edged.mqtt.payloads import (
     VersionShape,
     timestamp,
 )
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.worker.keeper import Worker
 
 MAX_REJECTED, MAX_LABELS = 20, 1000

@@ -9,7 +9,7 @@ import numpy as np
 from edged.errors import EdgedError, InferenceFailed, WorkerLost
 from edged.lifecycle.ledger import Version
 from edged.manifest import InputRecipe, RowRecipe
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.worker.client import WorkerProcess
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.gate import Gate, Step

@@ -12,7 +12,7 @@ from edged.mqtt.payloads import ModelInfo, TimingMs, detections_message
 from edged.outbox import Outbox
 from edged.pipeline import Result
 from edged.publisher.sender import Sender
-from edged.settings import CameraSettings
+from edged.sections import CameraSettings
 
 
 class Publisher:

@@ -22,7 +22,7 @@ from edged.pipeline import RowResult
 from edged.publisher.alarm import Alarm
 from edged.publisher.sender import Sender
 from edged.rows import Receipt, Scores
-from edged.settings import SensorSettings
+from edged.sections import SensorSettings
 
 MAX_ORIGINS = 1000
 """Devices behind one sensor whose alarms are known; of more, those that were silent longest are forgotten."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from edged.errors import ConfigurationError
 from edged.mqtt.link import LinkOptions
 from edged.mqtt.topics import Topics
-from edged.settings import MqttSettings, Settings
+from edged.sections import MqttSettings
+from edged.settings import Settings
 from edged.urls import broker_address, read_credential, with_credentials
 
 MAX_SECRET_BYTES = 64 * 1024

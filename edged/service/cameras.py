@@ -12,10 +12,10 @@ from typing import Any
 from edged.errors import Unreachable
 from edged.lifecycle import ServedModel
 from edged.publisher import Publisher
+from edged.sections import CameraSettings
 from edged.service.endings import in_parallel, join
 from edged.service.overrides import NOTHING, Overrides
 from edged.service.posts import CameraPost
-from edged.settings import CameraSettings
 
 END_S = 2.0
 """For a camera to end, while others go on."""

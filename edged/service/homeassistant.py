@@ -15,9 +15,10 @@ from edged.mqtt.homeassistant import (
 )
 from edged.mqtt.topics import Topics
 from edged.publisher import tells_anomalies
+from edged.sections import SensorSettings
 from edged.service.announcing import Announcer
 from edged.service.counting import Counts
-from edged.settings import SensorSettings, Settings
+from edged.settings import Settings
 
 COLLECT_S = 5.0
 """Between two announcements for labels that were found first: each is the whole message."""

@@ -8,8 +8,9 @@ from functools import partial
 from edged.errors import ConfigurationError
 from edged.lifecycle import Demand, ServedModel
 from edged.modelstore.watching import StoreWatcher
+from edged.sections import SensorSettings
 from edged.service.endings import in_parallel, join
-from edged.settings import SensorSettings, Settings
+from edged.settings import Settings
 from edged.worker.description import RowUse
 
 TICK_S = 0.5

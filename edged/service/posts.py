@@ -8,8 +8,8 @@ from edged.lifecycle import ServedModel
 from edged.mqtt.payloads import CameraStateMessage, SourceHealthShape, timestamp
 from edged.pipeline import Feed, Pipeline
 from edged.publisher import Publisher
+from edged.sections import CameraSettings
 from edged.service.overrides import NOTHING, CameraOverride
-from edged.settings import CameraSettings
 from edged.sources.camera import Camera, SourceState
 
 

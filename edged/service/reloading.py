@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edged.settings import CameraSettings, SensorSettings, Settings
+from edged.sections import CameraSettings, SensorSettings
+from edged.settings import Settings
 
 MAX_ASKING = 64
 """Commands that wait for a reload."""

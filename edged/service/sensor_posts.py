@@ -17,7 +17,7 @@ from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
 from edged.pipeline import RowFeed, RowPipeline
 from edged.publisher import RowPublisher, tells_anomalies
 from edged.rows import Delivery, RejectedRow, Rows
-from edged.settings import SensorSettings
+from edged.sections import SensorSettings
 from edged.sources.rowformat import RowParser
 from edged.sources.rowsource import RowSource
 from edged.sources.rowvalues import RowSpec

@@ -14,9 +14,9 @@ from edged.mqtt.records import LinkOptions
 from edged.mqtt.rows import MqttRows
 from edged.mqtt.topics import Topics
 from edged.publisher import RowPublisher
+from edged.sections import SensorSettings, is_sensor_path
 from edged.service.endings import in_parallel, join
 from edged.service.sensor_posts import SensorPost
-from edged.settings import SensorSettings, is_sensor_path
 from edged.sources.positions import Positions
 from edged.sources.posted import Outcome, PostedRows
 from edged.sources.rowsource import RowSource, row_source

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from edged.errors import BadInput, ConfigurationError, InputNotFound
-from edged.settings import is_path
+from edged.sections import is_path
 from edged.urls import redacted, with_credentials
 
 PICTURE_SUFFIXES = frozenset(

@@ -20,7 +20,7 @@ import structlog
 
 from edged.errors import BadInput, ConfigurationError, EdgedError, InputNotFound, NotAllowed, SourceLost
 from edged.frame import Frame
-from edged.settings import CameraSettings, is_path
+from edged.sections import CameraSettings, is_path
 from edged.sources.backoff import Backoff
 from edged.sources.capture import Capture, Source, SourceStatistics
 from edged.sources.chooser import FrameChooser

@@ -19,7 +19,7 @@ import structlog
 
 from edged.errors import BadInput, ConfigurationError, EdgedError, NotAllowed, RuntimeMissing, SourceLost
 from edged.rows import Delivery
-from edged.settings import SensorSettings
+from edged.sections import SensorSettings
 from edged.sources.backoff import Backoff
 from edged.sources.rowsource import RowSource
 from edged.sources.switch import CONNECTING, SWITCHED_OFF, SourceStatus, Switch

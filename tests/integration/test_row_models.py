@@ -20,7 +20,7 @@ from edged.cli.answering import LocalModel
 from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
 from edged.lifecycle import Demand, ServedModel
 from edged.rows import Scores
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.worker.client import WorkerProcess
 from edged.worker.description import LoadRequest, ModelDescription, RowUse
 from edged.worker.loading import load_model

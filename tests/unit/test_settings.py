@@ -8,14 +8,8 @@ import jsonschema
 import pytest
 
 from edged.errors import ConfigurationError, InputNotFound
-from edged.settings import (
-    Settings,
-    check_settings,
-    find_config,
-    is_path,
-    is_sensor_path,
-    load_settings,
-)
+from edged.sections import is_path, is_sensor_path
+from edged.settings import Settings, check_settings, find_config, load_settings
 
 CONTRACT = """
 device = "gate-7"

@@ -20,7 +20,7 @@ from edged.manifest import InputRecipe
 from edged.modelstore.survey import Standing
 from edged.pipeline import Feed, Result
 from edged.probation import Probation
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.shadow import MIN_OBJECTS
 from edged.worker.answer import Answer
 

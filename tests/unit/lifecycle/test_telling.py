@@ -11,7 +11,7 @@ from edged.lifecycle.ledger import Version
 from edged.lifecycle.telling import MAX_LABELS, MAX_REJECTED, Telling, model_state
 from edged.modelstore.records import Rejection
 from edged.modelstore.survey import Standing
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 
 AT = "2026-01-02T03:04:05.000006Z"
 

@@ -13,7 +13,7 @@ from edged.lifecycle.trial import TIMED, Trial, slower
 from edged.manifest import InputRecipe, RowRecipe
 from edged.modelstore.digests import sha256_of
 from edged.modelstore.survey import stand
-from edged.settings import ModelSettings
+from edged.sections import ModelSettings
 from edged.worker.answer import Answer
 from edged.worker.description import LoadRequest
 from edged.worker.gate import IN_WORKER, STEPS

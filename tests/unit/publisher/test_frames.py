@@ -14,7 +14,7 @@ from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
 from edged.pipeline import Result
 from edged.publisher import Publisher, Sender
-from edged.settings import CameraSettings
+from edged.sections import CameraSettings
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "edged/schema/detections-1.json").read_text())
 INFO = ModelInfo("vehicles", 3, "sha256:" + "ab" * 32, "openvino:CPU")

@@ -22,7 +22,7 @@ from edged.publisher import rows as publisher_rows
 from edged.publisher.alarm import Alarm
 from edged.publisher.rows import anomalous
 from edged.rows import Receipt, Scores, Windows
-from edged.settings import SensorSettings
+from edged.sections import SensorSettings
 
 VALIDATOR = jsonschema.Draft202012Validator(
     json.loads((Path(__file__).parents[3] / "edged/schema/sensor-1.json").read_text())

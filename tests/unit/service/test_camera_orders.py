@@ -14,11 +14,11 @@ from edged.errors import NotAllowed, SourceLost, Unreachable
 from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
 from edged.publisher import Publisher, Sender
+from edged.sections import CameraSettings
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
 from edged.service.overrides import Overrides
 from edged.service.posts import CameraPost
-from edged.settings import CameraSettings
 
 
 class Model:

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from edged.sections import CameraSettings, SensorSettings
 from edged.service.reloading import MAX_ASKING, Reloads, changes
-from edged.settings import CameraSettings, SensorSettings, Settings, check_settings
+from edged.settings import Settings, check_settings
 
 
 def settings(**given: Any) -> Settings:

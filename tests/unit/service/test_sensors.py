@@ -8,8 +8,9 @@ import pytest
 
 from edged.errors import ConfigurationError
 from edged.mqtt.topics import Topics
+from edged.sections import SensorSettings
 from edged.service.sensors import Sensors, require_source
-from edged.settings import SensorSettings, check_settings
+from edged.settings import check_settings
 
 TOPICS, LISTEN = Topics("edged", "box"), "127.0.0.1:9110"
 

@@ -7,7 +7,7 @@ import structlog
 from row_sources import text
 
 from edged.errors import ConfigurationError, EdgedError, InputNotFound, NotAllowed, SourceLost
-from edged.settings import SensorSettings
+from edged.sections import SensorSettings
 from edged.sources.lines import arrived
 from edged.sources.posted import PostedRows
 from edged.sources.sensor import Sensor

@@ -1,0 +1,375 @@
+"""The sections of the configuration: every key of the contract with its type, its default and its bounds.
+
+The JSON Schema comes from these classes. A stage gets its own section and never the whole.
+"""
+
+import contextlib
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from edged.urls import broker_address
+
+MAX_WINDOW = 1_000_000
+"""Rows."""
+MAX_FLOAT32 = 3.4028234e38
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*", value)
+        if not match:
+            raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')
+        return float(match[1]) * _UNITS_S[match[2]]
+    return value
+
+
+def _broker(url: str) -> str:
+    if url:
+        broker_address(url)
+    return url
+
+
+def _topic_part(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise ValueError(
+            "a name of letters, digits, '_', '-' and '.' (64 at most): it becomes part of topics and paths"
+        )
+    return name
+
+
+def _camera(url: str) -> str:
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
+    if scheme and not scheme.startswith("${") and scheme not in {"rtsp", "rtsps", "http", "https"}:
+        raise ValueError("rtsp(s)://host/path, http(s)://host/path, v4l2:/dev/video0, a file or a folder")
+    return url
+
+
+def _sensor(url: str) -> str:
+    scheme, _, rest = url.partition(":")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.]+:", url):
+        if scheme.lower() not in {"mqtt", "serial", "iio", "http"} or rest.startswith("//"):
+            raise ValueError(
+                "mqtt:TOPIC, serial:/dev/ttyUSB0?baud=115200, iio:DEVICE, http:, a file, or - for stdin"
+            )
+        return f"{scheme.lower()}:{rest}"
+    return url
+
+
+def _rows_or_time(value: object) -> int | float:
+    """An int is rows, a float is seconds."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):  # told below
+            value = int(value) if re.fullmatch(r"\d{1,9}", value) else _duration(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WINDOW:
+        return value
+    if isinstance(value, float) and 0 < value < math.inf:
+        return value
+    raise ValueError(f'rows, 1 to {MAX_WINDOW}, or a time, like "500ms" or "2s"')
+
+
+def _substitute(value: object) -> str | float:
+    if isinstance(value, str) and value in {"error", "last"}:
+        return value
+    with contextlib.suppress(TypeError, ValueError):
+        number = float(value)  # type: ignore[arg-type]  # what is none is told below
+        if math.isnan(number):
+            return math.nan  # this very one, so that equal settings are equal
+        if not isinstance(value, bool) and abs(number) <= MAX_FLOAT32:
+            return number
+    raise ValueError('"error", "last", or a number of float32')
+
+
+def _delimiter(value: str) -> str:
+    if value and (not value.isascii() or value.isalnum() or not (value.isprintable() or value == "\t")):
+        raise ValueError("one sign such as ',', ';', a tab or a space; no letter and no digit")
+    if value in {'"', "'", ".", "-", "+", "_", "#"}:
+        raise ValueError("one sign such as ',', ';', a tab or a space; not one that a value may begin with")
+    return value
+
+
+def _listen(value: str) -> str:
+    if value and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value):
+        raise ValueError('"address:port", like "127.0.0.1:9110", or "" for none')
+    return value
+
+
+def provider_name(value: str) -> str:
+    """``value``, if it is how a provider is asked for.
+
+    Raises:
+        ValueError: It is not; the text says what is allowed.
+    """
+    if not re.fullmatch(r"auto|cpu|(openvino|cuda|tensorrt)(:[A-Za-z0-9_.,:-]+)?", value):
+        raise ValueError(
+            '"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"'
+        )
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    Field(gt=0, allow_inf_nan=False),
+    WithJsonSchema(
+        {"type": ["string", "number"], "description": 'A duration such as "500ms", "1s", "15m", "7d".'}
+    ),
+]
+Span = Annotated[
+    int | float,
+    BeforeValidator(_rows_or_time),
+    WithJsonSchema(
+        {"type": ["integer", "string", "number"], "description": 'Rows, or a duration such as "2s".'}
+    ),
+]
+Figure = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, AfterValidator(_topic_part)]
+Provider = Annotated[str, AfterValidator(provider_name)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class MqttSettings(Section):
+    """The broker and how it is spoken to."""
+
+    url: Annotated[str, AfterValidator(_broker)] = Field(
+        "mqtt://localhost:1883", description="mqtt://user@host:port or mqtts://…"
+    )
+    password_file: str = Field("", description="File with the password, or the name of a systemd credential.")
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    base_topic: Annotated[str, Field(pattern=r"^[^#+\s/][^#+\s]*$", max_length=128)] = "edged"
+    client_id: str = Field("", description="Default: edged-<device>.", max_length=128)
+    keepalive: Duration = 30.0
+    qos: int = Field(1, ge=0, le=2, description="Of results.")
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    spool_max_bytes: ByteSize = Field(
+        ByteSize(256 * 1024**2), description="Results kept while the broker is away."
+    )
+    spool_max_age: Duration = 7 * 86400.0
+    homeassistant: bool = Field(False, description="Announce everything to Home Assistant (MQTT discovery).")
+
+
+class StoreSettings(Section):
+    """The folder of models."""
+
+    path: Path = Path("/var/lib/edged/models")
+    keep_versions: int = Field(
+        0, ge=0, description="Of each model, the newest; 0 = all. What serves always stays."
+    )
+
+
+class StateSettings(Section):
+    """What must survive a restart: results on their way, and what was switched by command."""
+
+    path: Path | None = Field(
+        None,
+        description="A folder of this instance alone; default: $STATE_DIRECTORY, /var/lib/edged, or in the home.",
+    )
+
+
+class ModelSettings(Section):
+    """One model: where it is, what runs it, what is kept of its answers."""
+
+    path: Path | None = Field(
+        None, description="File or version folder; default: the store's folder of this name."
+    )
+    providers: Annotated[tuple[Provider, ...], Field(min_length=1)] = ("auto",)
+    require_provider: bool = Field(
+        False, description="Refuse the model rather than run it on another provider."
+    )
+    min_score: Fraction | None = Field(None, description="Default: the model's own.")
+    labels: tuple[str, ...] = Field((), description="Keep only these; empty = all.")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Of one inference; default: by cores and cameras."
+    )
+    callers: int | None = Field(
+        None, ge=1, le=16, description="Inferences at once; default: by cores and cameras."
+    )
+    timeout: Duration | None = Field(None, description="Of one inference; default: learned while warming up.")
+    max_memory: ByteSize | None = Field(
+        None,
+        description="Of the worker process; default: three quarters of the RAM, four fifths of what is free.",
+    )
+    swap: Literal["auto", "overlap", "stop-first"] = Field(
+        "auto",
+        description="Whether a new version is tried beside the old one; auto: while memory allows two.",
+    )
+    shadow: Fraction = Field(
+        0.0, description="Share of live frames that a new version sees before it serves; 0 = no shadow run."
+    )
+    probation: Duration = Field(
+        120.0, description="A new version may be rolled back for so long, and for 200 inferences at least."
+    )
+    max_latency: Duration | None = Field(
+        None, description="Of an inference (p95); a new version that takes longer is rolled back."
+    )
+
+
+class MotionSettings(Section):
+    """When a camera's frames are worth looking at."""
+
+    gate: Literal["off", "pixels", "stream", "auto"] = "auto"
+
+
+class ZoneSettings(Section):
+    """A polygon in fractions of the frame."""
+
+    points: Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+    labels: tuple[str, ...] = ()
+
+
+class CameraSettings(Section):
+    """One camera: where it is, which models see it, how often."""
+
+    url: Annotated[str, Field(min_length=1), AfterValidator(_camera)] = Field(
+        description="rtsp(s)://, http(s)://, v4l2:/dev/video0, a video file, a picture, or a folder of pictures."
+    )
+    models: Annotated[tuple[Name, ...], Field(min_length=1)]
+    fps: Annotated[float, Field(ge=0, le=1000)] = Field(
+        0.0, description="Detections a second at most; 0 = all."
+    )
+    max_age: Duration = Field(
+        1.0, description="An older frame is dropped and counted, never published as news."
+    )
+    publish: Literal["every", "found", "changed"] = "every"
+    min_score: Fraction | None = Field(
+        None, description="Keep only detections of at least this score; default: all that the model gives."
+    )
+    transport: Literal["auto", "tcp", "udp"] = Field("auto", description="Of RTSP; auto is TCP, then UDP.")
+    realtime: bool | None = Field(
+        None,
+        description="Files only: at the recorded speed, or as fast as the model takes them. Default: not --once.",
+    )
+    read_timeout: Duration = Field(
+        5.0, description="Without a packet for this long, a stream counts as stalled."
+    )
+    motion: MotionSettings = MotionSettings()
+    zones: dict[Name, ZoneSettings] = {}
+
+
+class SensorSettings(Section):
+    """One stream of rows: where it is, how it is written, which models score it."""
+
+    url: Annotated[str, Field(min_length=1), AfterValidator(_sensor)] = Field(
+        description="mqtt:TOPIC, serial:/dev/ttyUSB0?baud=115200, iio:DEVICE, http:, a followed file, a FIFO, or - "
+        "for stdin."
+    )
+    models: Annotated[tuple[Name, ...], Field(min_length=1)]
+    format: Literal["json", "csv", "text"] = Field(
+        "json",
+        description="Of a row: an object or array, values between delimiters, or a line that is one text.",
+    )
+    fields: tuple[str, ...] = Field(
+        (), description="In the order of the model's features; default: its own names."
+    )
+    columns: tuple[str, ...] = Field(
+        (),
+        description="Names of the values of a row, where it has no names: CSV without a header, JSON arrays.",
+    )
+    delimiter: Annotated[str, Field(max_length=1), AfterValidator(_delimiter)] = Field(
+        "",
+        description="Between the values of CSV; default: comma, semicolon or tab, whichever the first line has.",
+    )
+    time: str = Field(
+        "",
+        description="Field that says when the row was measured; default: timestamp, time, datetime, date or ts.",
+    )
+    missing: Annotated[Literal["error", "last"] | float, BeforeValidator(_substitute)] = Field(
+        "error",
+        description="What stands for a missing value: nothing (the row is rejected), the last one, or a number.",
+    )
+    echo: tuple[str, ...] = Field(
+        (), description="Fields of the last row that its result repeats, such as an id."
+    )
+    window: Span | None = Field(
+        None, description='Rows to one inference, or a time like "2s"; default: what the model takes, or 1.'
+    )
+    stride: Span | None = Field(
+        None,
+        description="From the start of one window to the next, in rows or as a time; default: the window.",
+    )
+    gap: Duration | None = Field(None, description="Rows further apart than this never share a window.")
+    max_wait: Annotated[
+        float,
+        BeforeValidator(_duration),
+        Field(ge=0, le=60),
+        WithJsonSchema({"type": ["string", "number"], "description": 'A duration, "60s" at most.'}),
+    ] = Field(
+        0.0,
+        description="How long a row may wait for others to be scored with it; 0 = it takes those that wait already.",
+    )
+    queue: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        10_000,
+        description="Windows that may wait for a model before the source is held back, or the oldest go.",
+    )
+    publish: Literal["every", "changed", "anomaly"] = "every"
+    normal: tuple[str, ...] = Field(("normal",), description="Labels of a classifier that are no anomaly.")
+    above: Figure | None = Field(None, description="A value or anomaly score above this is an anomaly.")
+    below: Figure | None = Field(None, description="A value or anomaly score below this is an anomaly.")
+    raise_after: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1, description="Anomalous windows in a row that raise the alarm."
+    )
+    clear_after: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1, description="Windows in a row without anomaly that clear it."
+    )
+    read_timeout: Duration | None = Field(
+        None, description="Without a row for this long, the sensor counts as offline; default: never."
+    )
+
+    @field_validator("stride")
+    @classmethod
+    def _like_the_window(cls, stride: int | float | None, given: ValidationInfo) -> int | float | None:
+        if stride is None or "window" not in given.data:
+            return stride
+        window_is_time, stride_is_time = (isinstance(one, float) for one in (given.data["window"], stride))
+        if window_is_time and not stride_is_time:
+            raise ValueError('a time like "2s", as window is one')
+        if stride_is_time and not window_is_time:
+            raise ValueError("rows, as long as window is no time")
+        return stride
+
+    @field_validator("below")
+    @classmethod
+    def _not_over_above(cls, below: float | None, given: ValidationInfo) -> float | None:
+        above = given.data.get("above")
+        if below is not None and above is not None and below > above:
+            raise ValueError(f"{above:g} at most, which is above: otherwise every value is an anomaly")
+        return below
+
+
+class HttpSettings(Section):
+    """The local endpoint."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:9110"
+
+
+def is_path(url: str) -> bool:
+    """Whether a camera's address names a file or folder of this machine rather than a stream or a device."""
+    return not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://|v4l2:|\$\{", url)
+
+
+def is_sensor_path(url: str) -> bool:
+    """Whether a sensor's address names a file or FIFO of this machine."""
+    return url != "-" and not re.match(r"(mqtt|serial|iio|http):", url)
