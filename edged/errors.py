@@ -8,7 +8,7 @@ it, and what to do. Foreign exceptions become one of these at the door they come
     ├── BadInput                  65  this file will never work: keep what you have
     │   ├── ModelRejected         65  this model will never work here: keep the current version
     │   │   ├── KilledWhileLoading 65  or something killed its process: try it once more
-    │   │   └── NotAsConfigured   65  or the configuration asks it for something else: correct one of the two
+    │   │   └── NotAsConfigured    65  or the configuration asks it for something else: correct one of the two
     │   └── InferenceFailed       65  the model gave no answer to this frame: count it, take the next
     ├── InputNotFound             66  nothing is there
     ├── Unreachable               69  not now: try again later

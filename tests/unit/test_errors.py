@@ -11,6 +11,7 @@ CODES = {
     "BadInput": 65,
     "ModelRejected": 65,
     "KilledWhileLoading": 65,
+    "NotAsConfigured": 65,
     "InferenceFailed": 65,
     "InputNotFound": 66,
     "Unreachable": 69,
