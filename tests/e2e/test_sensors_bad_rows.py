@@ -144,10 +144,12 @@ def test_each_bad_row_that_is_posted_is_named(
     section = {"url": "http:", "fields": ["a", "b"], "echo": ["id"]}
     box = Box(broker, tmp_path, section, http={"listen": f"127.0.0.1:{port}"})
 
-    def post(payload: bytes) -> None:
+    def post(payload: bytes, status: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         connection.request("POST", "/sensor/s", payload)
-        assert connection.getresponse().status == 200
+        response = connection.getresponse()
+        assert response.status == status
+        assert json.loads(response.read())["rejected"] == (status != 200)
         connection.close()
 
     with Ear(broker) as ear, box.run() as daemon:
@@ -156,8 +158,8 @@ def test_each_bad_row_that_is_posted_is_named(
             {name: BAD_JSON[name] for name in ("not a number", "too few", "NaN", "1 MB", "wrong encoding")},
             ear,
             daemon,
-            send_bad=post,
-            send_good=lambda n: post(json.dumps({"id": n, "a": 2, "b": 1}).encode()),
+            send_bad=lambda payload: post(payload, 422),
+            send_good=lambda n: post(json.dumps({"id": n, "a": 2, "b": 1}).encode(), 200),
         )
         assert daemon.end() == 0
 
