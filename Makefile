@@ -42,7 +42,8 @@ parts:  ## the real broker and the real camera server that the tests use
 
 test: install parts  ## the pure ones on all cores; the others start daemons, brokers and cameras
 	$(BIN)/python -m pytest -n auto tests/unit tests/contracts
-	$(BIN)/python -m pytest tests/integration tests/e2e
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/integration
+	$(BIN)/python -m pytest tests/e2e
 
 format: install
 	$(BIN)/ruff format .

@@ -112,6 +112,7 @@ def edged(models: Models, settings: Any, file: Path, rows: int, folder: Path) ->
     link.start()
     sensors = Sensors(
         once=True,
+        configured=lambda: settings.sensors,
         models=lambda: models.served,
         publisher=RowPublisher(Sender(TOPICS, 1), outbox),
         state=None,
