@@ -139,25 +139,13 @@ class Scorer:
         self, answers: "Answering", description: ModelDescription, source: str, section: "SensorSettings"
     ) -> None:
         from edged.sources.rowformat import RowParser
-        from edged.sources.rowvalues import RowSpec
+        from edged.sources.rowvalues import spec_of
         from edged.sources.windowing import Windower
 
         recipe = description.rows
         self.rejected, self._source, self._scored = 0, source, 0
         self._answers, self._recipe = answers, recipe
-        self._parser = RowParser(
-            RowSpec(
-                format=section.format,
-                features=recipe.features,
-                fields=section.fields or recipe.names,
-                texts=recipe.texts,
-                columns=section.columns,
-                delimiter=section.delimiter,
-                time=section.time,
-                missing=section.missing,
-                echo=section.echo,
-            )
-        )
+        self._parser = RowParser(spec_of(section, recipe, section.format))
         self._window = int(section.window or recipe.window or 1)
         self._windower = Windower(source, window=self._window, stride=section.stride, gap_s=None)
 

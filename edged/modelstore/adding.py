@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edged.errors import EdgedError
+from edged.files import flush_folder
 from edged.manifest import model_files
 from edged.modelstore.digests import sha256_of
 from edged.modelstore.reading import StoredModel
-from edged.modelstore.records import flush_folder
 from edged.modelstore.staging import cannot_write, locked
 
 

@@ -9,13 +9,12 @@ must never keep a box from serving.
 """
 
 import contextlib
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from edged.files import write_whole
 from edged.modelstore.staging import cannot_write
 
 PINNED = "pinned"
@@ -148,44 +147,6 @@ def write_service(folder: Path, service: Service) -> None:
         write_whole(folder / SERVED, service.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise cannot_write(folder / SERVED, error) from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file in one step that a power cut does not split.
-
-    Raises:
-        OSError: It cannot be written; what stood there stands there still.
-
-    A folder that cannot be flushed is no error: the file has been replaced then, which only a power cut may undo.
-    """
-    temporary = path.with_name(f".{path.name.lstrip('.')}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):
-        flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Have the disk know what a folder holds.
-
-    Raises:
-        OSError: It cannot.
-    """
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

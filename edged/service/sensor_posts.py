@@ -20,7 +20,7 @@ from edged.rows import Delivery, RejectedRow, Rows
 from edged.sections import SensorSettings
 from edged.sources.rowformat import RowParser
 from edged.sources.rowsource import RowSource
-from edged.sources.rowvalues import RowSpec
+from edged.sources.rowvalues import RowSpec, spec_of
 from edged.sources.sensor import Sensor, SensorState
 from edged.sources.windowing import Windower
 from edged.urls import redacted
@@ -293,17 +293,7 @@ class SensorPost:
         if description is None or description is line.known:
             return line.spec
         section, recipe = self.section, description.rows
-        spec = RowSpec(
-            format=self._format,
-            features=recipe.features,
-            fields=section.fields or recipe.names,
-            texts=recipe.texts,
-            columns=section.columns,
-            delimiter=section.delimiter,
-            time=section.time,
-            missing=section.missing,
-            echo=section.echo,
-        )
+        spec = spec_of(section, recipe, self._format)
         window = section.window or recipe.window or 1
         if (
             line.windower is None

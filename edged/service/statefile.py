@@ -4,7 +4,7 @@ import contextlib
 import stat
 from pathlib import Path
 
-from edged.modelstore.records import write_whole
+from edged.files import write_whole
 
 
 class StateFileDamagedError(Exception):

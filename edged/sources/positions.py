@@ -4,10 +4,7 @@ Deliveries of a file settle in any order; what counts is how far they are settle
 unsettled is read again, so its results may come twice, and none is missing.
 """
 
-import contextlib
 import json
-import os
-import secrets
 import threading
 import time
 from collections import deque
@@ -18,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from edged.files import write_whole
 from edged.rows import Receipt
 
 SAVE_S = 1.0
@@ -89,7 +87,8 @@ class Positions:
                 self._changed = False
             self._saved_s = time.monotonic()
             try:
-                _write_whole(self._path, content)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self._path, content)
                 self._warned = False
             except OSError as error:
                 self._changed = True
@@ -162,25 +161,3 @@ def _parsed(content: bytes) -> dict[str, Position]:
         str(key): Position(int(entry["inode"]), max(0, int(entry["offset"])), str(entry["head"]))
         for key, entry in entries.items()
     }
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Replace the file in one step that a power cut does not split."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # replaced it is; only a power cut may undo that
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from edged.manifest import RowRecipe
+from edged.sections import SensorSettings
 from edged.sources.timestamps import WELL_KNOWN, time_name
 
 MAX_ROW_BYTES = 1_000_000
@@ -28,6 +30,9 @@ class Unusable(ValueError):
     """A row, or its layout, cannot be used. ``str()`` says why, in words for the one who set the sensor up."""
 
 
+RowFormat = Literal["json", "csv", "text"]
+
+
 @dataclass(frozen=True, slots=True)
 class RowSpec:
     """What must be known to read the rows of a sensor; for equal ones the same reading does.
@@ -45,7 +50,7 @@ class RowSpec:
         echo: Fields that results repeat.
     """
 
-    format: Literal["json", "csv", "text"] = "json"
+    format: RowFormat = "json"
     features: int = 0
     fields: tuple[str, ...] = ()
     texts: tuple[int, ...] = ()
@@ -54,6 +59,21 @@ class RowSpec:
     time: str = ""
     missing: Literal["error", "last"] | float = "error"
     echo: tuple[str, ...] = ()
+
+
+def spec_of(section: SensorSettings, recipe: RowRecipe, row_format: RowFormat) -> RowSpec:
+    """How the rows of a sensor are read for a model; the sensor's names for the features come first."""
+    return RowSpec(
+        format=row_format,
+        features=recipe.features,
+        fields=section.fields or recipe.names,
+        texts=recipe.texts,
+        columns=section.columns,
+        delimiter=section.delimiter,
+        time=section.time,
+        missing=section.missing,
+        echo=section.echo,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,6 @@ class Windower:
         """A delivery had no row; it waits behind those whose receipts are held all the same."""
         self._hold_no_longer(None, receipt)
 
-    def flush(self) -> list[Windows]:
-        """What the end of the rows completes: nothing, as a window that is not full is none. Lets go of its rows."""
-        self.close()
-        return []
-
     def close(self) -> None:
         """Lets go of all rows that wait for their window."""
         for buffer in self._buffers.values():

@@ -6,7 +6,6 @@ Several windows stand one after the other; what is left at the end of a file is 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +14,12 @@ from edged.detection import label_of
 from edged.errors import BadInput, EdgedError, ModelRejected
 from edged.manifest import ExpectedObject, Golden, Manifest, RowRecipe
 from edged.rows import Rows, Scores, Windows
-from edged.sources.rowformat import RowParser, RowSpec
+from edged.sources.rowformat import RowParser
+from edged.sources.rowvalues import RowFormat, RowSpec
 from edged.sources.windowing import Windower
 from edged.worker.answer import Answering
 from edged.worker.description import ModelDescription, RowUse
 from edged.worker.wire import Texts
-
-RowFormat = Literal["json", "csv", "text"]
 
 MAX_FILE_BYTES = 64 * 1024**2
 CLOSE = 1e-3

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edged.errors import CannotWrite, NotAllowed
+from edged.files import flush_folder, write_whole
 from edged.modelstore import records as module
 from edged.modelstore.records import (
     MAX_BYTES,
     MAX_REASON,
     Rejection,
     Service,
-    flush_folder,
     lift_rejection,
     read_pin,
     read_rejection,
@@ -30,7 +30,6 @@ from edged.modelstore.records import (
     write_pin,
     write_rejection,
     write_service,
-    write_whole,
 )
 
 REJECTION = Rejection(
