@@ -204,8 +204,7 @@ class SensorPost:
         gaps = self._abandoned + sum(line.windower.abandoned for line in self._lines if line.windower)
         lost = Counter({reason: counts[reason] for reason in ("full", "failed", "lost")})
         lost["failed"] += self._failed
-        source: int = getattr(self._source, "dropped", 0)
-        return lost + Counter(gap=gaps, source=source)
+        return lost + Counter(gap=gaps, source=self._source.dropped)
 
     def _line(self, model: ServedModel, pipeline: RowPipeline) -> _Line:
         feed = RowFeed(

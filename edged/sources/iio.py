@@ -36,6 +36,7 @@ class IioDevice:
     """One device with a buffer; see `edged.sources.rowsource.RowSource`. It overflows while nobody reads."""
 
     patient = False
+    dropped = 0
     format: Literal["csv"] = "csv"
     ended = False
 

@@ -14,6 +14,7 @@ class PathRows:
     """Follows a file or reads a FIFO; see `edged.sources.rowsource.RowSource`."""
 
     patient = True
+    dropped = 0
     format: None = None
 
     def __init__(self, path: str, *, name: str, once: bool, positions: Positions) -> None:

@@ -20,6 +20,7 @@ class Fifo:
     """
 
     patient = True
+    dropped = 0
     format: None = None
 
     def __init__(self, path: Path, *, once: bool = False) -> None:
@@ -115,6 +116,7 @@ class StandardInput:
     """What is piped into us. Its end is the end, and its descriptor is never closed: it is not ours."""
 
     patient = True
+    dropped = 0
     format: None = None
 
     def __init__(self, descriptor: int | None = None) -> None:

@@ -40,6 +40,7 @@ class PostedRows:
     """A queue with a bound; see `edged.sources.rowsource.RowSource`. `offer` is for any thread."""
 
     patient = True
+    dropped = 0
     format: None = None
     ended = False
 

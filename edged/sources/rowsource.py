@@ -25,6 +25,10 @@ class RowSource(Protocol):
         """Whether rows are kept for us while nobody reads. A device overflows; and silent, it may have died."""
 
     @property
+    def dropped(self) -> int:
+        """Deliveries since it was made that had to make room for newer ones, of a source that does not wait."""
+
+    @property
     def format(self) -> Literal["csv", "json", "text"] | None:
         """The format its rows are in whatever is configured; None where it depends on who writes them."""
 

@@ -30,6 +30,7 @@ class SerialLine:
     """One serial port; see `edged.sources.rowsource.RowSource`. It overflows while nobody reads."""
 
     patient = False
+    dropped = 0
     format: None = None
     ended = False
 

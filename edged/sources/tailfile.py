@@ -44,6 +44,7 @@ class TailFile:
     """Follows one file; see `edged.sources.rowsource.RowSource`."""
 
     patient = True
+    dropped = 0
     format: None = None
 
     def __init__(

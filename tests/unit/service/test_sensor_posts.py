@@ -81,7 +81,7 @@ def post(*models: Model, once: bool = False, hold_rows: int | None = 8, **sectio
     made = SensorPost(
         "s",
         check_settings(given, name="test").settings.sensors["s"],
-        source=SimpleNamespace(patient=True, format=None, wake=lambda: None, close=lambda: None),
+        source=SimpleNamespace(patient=True, dropped=0, format=None, wake=lambda: None, close=lambda: None),
         hold_rows=hold_rows,
         once=once,
         publisher=SimpleNamespace(emitter=lambda *_: lambda _: 0, wait_safe=lambda _: True),
