@@ -108,6 +108,8 @@ class Connection:
         self._noted = _Noted()
         self._aliases: dict[str, int] = {}
         self._trouble = _Trouble()
+        self._poll = select.poll()
+        self._poll.register(waker, select.POLLIN)
         patience = Patience(time.monotonic() + CONNECT_TIMEOUT_S, cancelled)
         context, secret = options.tls(), options.secret()
         sock = dial(options.address, context=context, patience=patience)
@@ -214,10 +216,8 @@ class Connection:
         # TLS may hold bytes that the socket no longer shows.
         pending = reading and isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
         wanted = (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0)
-        poll = select.poll()
-        poll.register(sock, wanted)
-        poll.register(self._waker, select.POLLIN)
-        ready = dict(poll.poll(0 if pending else timeout_s * 1000))
+        self._poll.register(sock, wanted)
+        ready = dict(self._poll.poll(0 if pending else timeout_s * 1000))
         if self._waker.fileno() in ready:
             self._waker.clear()
         event = ready.get(sock.fileno(), 0)
@@ -228,6 +228,14 @@ class Connection:
         self._client.loop_misc()
         if self._client.socket() is None:
             raise self._ended()
+
+    def rest(self, timeout_s: float) -> None:
+        """Wait for the waker, whatever comes from the broker meanwhile; its hanging up ends it too."""
+        sock = self._client.socket()
+        if sock is None or self._client.want_write():
+            return
+        self._poll.register(sock, 0)
+        self._poll.poll(timeout_s * 1000)
 
     def close(self) -> None:
         """Say goodbye, so that the broker does not publish the last will, and close."""

@@ -37,6 +37,7 @@ class Waker:
         self._read, self._write = socket.socketpair()
         self._read.setblocking(False)
         self._write.setblocking(False)
+        self._pending = False
 
     def fileno(self) -> int:
         """What to poll for reading."""
@@ -44,14 +45,18 @@ class Waker:
 
     def wake(self) -> None:
         """End the present or the next wait."""
+        if self._pending:
+            return  # what it is woken for is seen after the `clear` that is to come
+        self._pending = True
         with suppress(OSError):  # full: a wake-up is pending already; closed: nobody waits any more
             self._write.send(b"\0")
 
     def clear(self) -> None:
-        """Take the pending wake-ups; the waiting thread calls it."""
+        """Take the pending wake-ups; the waiting thread calls it, before it looks at what it is woken for."""
         with suppress(OSError):
             while len(self._read.recv(4096)) == 4096:
                 pass
+        self._pending = False
 
     def close(self) -> None:
         """Give the two descriptors back."""

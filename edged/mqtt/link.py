@@ -50,6 +50,10 @@ ANSWER_EXPIRY_S = 3600
 GAPS_EVERY_S = 1.0
 """While connected: how often subscribers are told of what was dropped."""
 
+READ_LATER_S = 0.1
+"""Acknowledgements of results may wait so long at the socket: then they are read with the next message that goes out,
+and a result wakes the thread once instead of twice. So may commands, while results are on their way."""
+
 _MARGIN_S = 0.4  # before the time to stop is over: to notice that, and to close
 _FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
 
@@ -118,6 +122,7 @@ class Link:
         self._gaps_at_s = 0.0
         self._set_aside = 0
         self._moved = threading.Condition()
+        self._drains = 0  # who wait for it to be idle
         self._deadline_s = self._farewell_s = float("inf")
         self._final = b""
         self._said_all = False
@@ -205,7 +210,12 @@ class Link:
             return self._idle or self._state.refused or not self._thread.is_alive()
 
         with self._moved:
-            self._moved.wait_for(over, timeout_s)
+            self._drains += 1
+            self._waker.wake()
+            try:
+                self._moved.wait_for(over, timeout_s)
+            finally:
+                self._drains -= 1
         return self._idle
 
     def stop(self, timeout_s: float, *, final: str = "stopped") -> bool:
@@ -297,7 +307,12 @@ class Link:
             # A message of QoS 0 is settled by being written, which makes room for the next ones at once.
             written = self._settle(connection)
             try:
-                connection.step(0.0 if written else self._next_look_s())
+                now_s = time.monotonic()
+                if not written and (later_s := self._may_read_in_s(now_s)) > 0:
+                    connection.rest(later_s)
+                    connection.step(0.0)
+                else:
+                    connection.step(0.0 if written else self._next_look_s(now_s))
             finally:
                 self._hearing.receive(connection)  # also at its end: the broker was told that we have it
             self._settle(connection)
@@ -427,8 +442,14 @@ class Link:
         self._set_aside += 1
         _log.warning("mqtt message set aside", topic=topic, why=why, set_aside=self._set_aside)
 
-    def _next_look_s(self) -> float:
-        now_s = time.monotonic()
+    def _may_read_in_s(self, now_s: float) -> float:
+        """Seconds for which nothing that the broker says is waited for; 0 where it is to be heard at once."""
+        others = len(self._retained) or len(self._answers) or self._drains or self._stopping.is_set()
+        if others or not self._proven or self._window.is_crowded:
+            return 0.0
+        return min(self._window.oldest_s + READ_LATER_S - now_s, READ_LATER_S)
+
+    def _next_look_s(self, now_s: float) -> float:
         look_s = self._window.next_look_s(now_s)
         if self._stopping.is_set():
             look_s = min(look_s, max((self._farewell_s if self._final else self._deadline_s) - now_s, 0.01))

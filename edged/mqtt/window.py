@@ -87,6 +87,16 @@ class Window:
         """In flight, entries and states."""
         return len(self._flight)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more than half of what may be in flight is."""
+        return self.room * 2 < self._size
+
+    @property
+    def oldest_s(self) -> float:
+        """When what is in flight longest was sent; minus infinity where nothing is."""
+        return next((parcel.sent_s for parcel in self._flight.values()), float("-inf"))
+
     def begin(self, size: int, now_s: float) -> None:
         """A new connection: nothing in flight, everything undelivered goes again."""
         self._size = size
