@@ -78,12 +78,13 @@ def daemon(source: Path, config: Path, port: int) -> tuple[float, float]:
     return cpu_s, time.perf_counter() - wall
 
 
-def broker(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """A mosquitto on a free loopback port."""
+def broker(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A mosquitto on a free loopback port, with more lines of configuration."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (folder / "mosquitto.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    lines = (f"listener {port} 127.0.0.1", "allow_anonymous true", *more)
+    (folder / "mosquitto.conf").write_text("".join(f"{line}\n" for line in lines))
     program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     process = subprocess.Popen([program, "-c", str(folder / "mosquitto.conf")], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 5

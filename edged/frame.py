@@ -48,6 +48,7 @@ class Frame:
         planes: Arrays of uint8; rows may be strided, pixels are contiguous.
         matrix: Luma coefficients, meaningful for YUV and NV12.
         full_range: True where Y spans 0–255, False where it spans 16–235; meaningful for YUV, NV12 and GRAY.
+        regions: Where something moves, x1, y1, x2, y2 in pixels; empty where nobody asked for it.
     """
 
     source: str
@@ -60,3 +61,4 @@ class Frame:
     planes: tuple[Plane, ...]
     matrix: ColorMatrix = ColorMatrix.BT601
     full_range: bool = True
+    regions: tuple[tuple[float, float, float, float], ...] = ()

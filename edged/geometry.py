@@ -7,6 +7,7 @@ one letterbox disagree by a pixel.
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,27 @@ class Fit(Enum):
     """Keep the shape, cut the longer side at both ends."""
 
 
+class Region(NamedTuple):
+    """A rectangle of a frame in whole pixels.
+
+    Attributes:
+        x: Of the left edge.
+        y: Of the upper edge.
+        width: Pixels.
+        height: Pixels.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def xyxy(self) -> tuple[int, int, int, int]:
+        """Its corners: x1, y1, x2, y2."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
+
 @dataclass(frozen=True, slots=True)
 class Transform:
     """Where a frame lies in a model's input: ``model = frame * scale + offset``, per axis, in pixels.
@@ -36,6 +58,7 @@ class Transform:
         offset_y: Input y of the frame's upper edge; negative where the frame is cropped.
         frame_width: Pixels.
         frame_height: Pixels.
+        region: The part of the frame that was laid into the input; None = all of it.
     """
 
     scale_x: float
@@ -44,20 +67,24 @@ class Transform:
     offset_y: float
     frame_width: int
     frame_height: int
+    region: Region | None = None
 
     def to_frame(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Boxes of model space in frame space, clipped to the frame.
+        """Boxes of model space in frame space, clipped to the frame, or to the region of it.
 
         Args:
             xyxy: float32 (N, 4) in input pixels.
 
         Returns:
-            float32 (N, 4) in frame pixels; a box wholly outside the frame comes back with no area.
+            float32 (N, 4) in frame pixels; a box wholly outside comes back with no area.
         """
         offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        limit = np.array([self.frame_width, self.frame_height] * 2, np.float32)
-        boxes: NDArray[np.float32] = np.clip((xyxy - offset) / scale, np.float32(0), limit)
+        left, top, right, bottom = (
+            self.region.xyxy if self.region else (0, 0, self.frame_width, self.frame_height)
+        )
+        low, high = np.array([left, top] * 2, np.float32), np.array([right, bottom] * 2, np.float32)
+        boxes: NDArray[np.float32] = np.clip((xyxy - offset) / scale, low, high)
         return boxes
 
     def to_model(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,24 +112,32 @@ class Placement:
     transform: Transform
 
 
-def place(frame_width: int, frame_height: int, width: int, height: int, fit: Fit) -> Placement:
-    """Lay a frame into an input of ``width`` × ``height`` pixels.
+def place(
+    frame_width: int, frame_height: int, width: int, height: int, fit: Fit, *, region: Region | None = None
+) -> Placement:
+    """Lay a frame, or a region inside it, into an input of ``width`` × ``height`` pixels.
 
     A frame of 1920 × 1080 in 640 × 640 by `Fit.LETTERBOX` becomes 640 × 360 at (0, 140). The sizes of a letterbox are
     rounded as Ultralytics and YOLOX round them (nearest, halves to the side of more padding), never below one pixel.
     """
-    crop = (0, 0, frame_width, frame_height)
+    x, y, part_width, part_height = region or (0, 0, frame_width, frame_height)
+    crop = (x, y, part_width, part_height)
     resized, origin = (width, height), (0, 0)
     if fit is Fit.CROP:
-        ratio = max(width / frame_width, height / frame_height)
-        crop_width = min(frame_width, max(1, round(width / ratio)))
-        crop_height = min(frame_height, max(1, round(height / ratio)))
-        crop = ((frame_width - crop_width) // 2, (frame_height - crop_height) // 2, crop_width, crop_height)
+        ratio = max(width / part_width, height / part_height)
+        crop_width = min(part_width, max(1, round(width / ratio)))
+        crop_height = min(part_height, max(1, round(height / ratio)))
+        crop = (
+            x + (part_width - crop_width) // 2,
+            y + (part_height - crop_height) // 2,
+            crop_width,
+            crop_height,
+        )
     elif fit is not Fit.STRETCH:
-        ratio = min(width / frame_width, height / frame_height)
+        ratio = min(width / part_width, height / part_height)
         resized = (
-            min(width, max(1, round(frame_width * ratio))),
-            min(height, max(1, round(frame_height * ratio))),
+            min(width, max(1, round(part_width * ratio))),
+            min(height, max(1, round(part_height * ratio))),
         )
         if fit is Fit.LETTERBOX:
             origin = ((width - resized[0]) // 2, (height - resized[1]) // 2)
@@ -114,5 +149,6 @@ def place(frame_width: int, frame_height: int, width: int, height: int, fit: Fit
         offset_y=origin[1] - crop[1] * scale_y,
         frame_width=frame_width,
         frame_height=frame_height,
+        region=region,
     )
     return Placement(crop, resized, origin, transform)

@@ -55,6 +55,29 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def busy_s() -> float:
+    """Seconds since the start that the cores which this process may use were busy, whoever with; 0 where not told."""
+    ours = {f"cpu{core}" for core in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else set()
+    ticks = 0
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+            name, *fields = line.split()
+            if name in ours:
+                user, nice, system, _idle, _waiting, *rest = map(int, fields[:8])
+                ticks += user + nice + system + sum(rest)
+        return ticks / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def thread_cpu_s(native_id: int) -> float:
+    """Seconds of processor time of a thread of this process; 0 where it is no more, or the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return (
+            int(Path(f"/proc/self/task/{native_id}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+        )
+    return 0.0
+
+
 def usage(pids: Iterable[int]) -> Usage:
     """Of the processes that still are."""
     cpu_s, resident = 0.0, 0

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from edged.errors import BadInput, EdgedError
 from edged.frame import ColorMatrix, Frame, PixelLayout, Plane
-from edged.geometry import Placement, Transform, place
+from edged.geometry import Placement, Region, Transform, place
 from edged.manifest import InputRecipe
 
-MAX_KNOWN_SIZES = 64
-"""Frame sizes whose placement one preparer remembers; beyond that some are computed again."""
+MAX_KNOWN_PLACEMENTS = 256
+"""Frame sizes, and regions in them, whose placement one preparer remembers; beyond that some are computed again."""
 
 _WARP_LIMIT_PX = 32766  # cv2.warpAffine counts pixels in 16 bits
 _BGR_ROWS, _RGB_ROWS = [2, 1, 0], [0, 1, 2]
@@ -64,8 +64,8 @@ class Preparer:
         self._grey = recipe.channels == 1 or recipe.color == "GRAY"
         self._order = "BGR" if recipe.color == "BGR" else "RGB"
         self._scratch = _Scratch(recipe.height, recipe.width)
-        self._placements: dict[tuple[int, int], Placement] = {}
-        self._padded: tuple[NDArray[Any], Placement] | None = None
+        self._placements: dict[tuple[int, int, Region | None], Placement] = {}
+        self._padded: tuple[NDArray[Any], tuple[slice, slice]] | None = None
         channels = recipe.channels
         levels = np.append(np.arange(256), recipe.pad)[:, None]
         values = (levels * recipe.scale - np.array(recipe.mean[:channels])) / np.array(recipe.std[:channels])
@@ -80,16 +80,18 @@ class Preparer:
         self._plain = bool((self._factor == 1).all() and not self._shift.any()) and recipe.dtype != "float16"
         self._uniform = len(set(self._factor[:channels])) == 1 and not self._shift[:channels].any()
 
-    def prepare(self, frame: Frame, out: NDArray[Any]) -> Transform:
-        """Lay a frame into a tensor.
+    def prepare(self, frame: Frame, out: NDArray[Any], region: Region | None = None) -> Transform:
+        """Lay a frame, or a region of it, into a tensor.
 
         Args:
             frame: Any layout and size.
             out: The tensor, of the recipe's shape and dtype, C-contiguous; all of it is written. The very same array
                 passed again is taken to be untouched in between: its padding is not written a second time.
+            region: Inside the frame; None = all of it. Only its pixels are read. One that begins or ends between two
+                samples of chroma (odd pixels, 4:2:0) costs a little more.
 
         Returns:
-            Where the frame lies in the tensor; boxes come back by its inverse.
+            Where the frame lies in the tensor; boxes come back by its inverse, in pixels of the frame.
 
         Raises:
             BadInput: The planes do not fit what the frame says of itself; drop the frame and count it.
@@ -100,11 +102,12 @@ class Preparer:
                 "tensor", f"is {out.dtype} {out.shape}, the recipe says {recipe.dtype} {recipe.shape}"
             )
         check(frame)
-        placement = self._placement(frame.width, frame.height)
-        if self._padded is None or self._padded[0] is not out or self._padded[1] != placement:
+        placement = self._placement(frame.width, frame.height, region)
+        inside = _inside(placement)
+        if self._padded is None or self._padded[0] is not out or self._padded[1] != inside:
             pixels = out[0].transpose(1, 2, 0) if recipe.layout == "NCHW" else out[0]
-            self._fill_padding(placement, pixels)
-            self._padded = (out, placement)
+            self._fill_padding(inside, pixels)
+            self._padded = (out, inside)
         try:
             if recipe.layout == "NCHW":
                 self._write_planes(self._channels(frame, placement), placement, out[0])
@@ -114,13 +117,16 @@ class Preparer:
             raise BadInput(frame.source, f"frame {frame.sequence} cannot be resized ({error.err})") from error
         return placement.transform
 
-    def _placement(self, width: int, height: int) -> Placement:
-        known = self._placements.get((width, height))
+    def _placement(self, width: int, height: int, region: Region | None) -> Placement:
+        known = self._placements.get((width, height, region))
         if known is None:
-            if len(self._placements) >= MAX_KNOWN_SIZES:
+            if region is not None and not _lies_in(region, width, height):
+                raise EdgedError("region", f"{region.xyxy} is not inside the frame of {width} x {height}")
+            if len(self._placements) >= MAX_KNOWN_PLACEMENTS:
                 self._placements.clear()
-            known = place(width, height, self._recipe.width, self._recipe.height, self._recipe.fit)
-            self._placements[width, height] = known
+            recipe = self._recipe
+            known = place(width, height, recipe.width, recipe.height, recipe.fit, region=region)
+            self._placements[width, height, region] = known
         return known
 
     def _channels(self, frame: Frame, placement: Placement) -> list[Plane]:
@@ -168,9 +174,9 @@ class Preparer:
         else:
             _look_up(picture, self._table[None], target)
 
-    def _fill_padding(self, placement: Placement, pixels: NDArray[Any]) -> None:
+    def _fill_padding(self, inside: tuple[slice, slice], pixels: NDArray[Any]) -> None:
         """Write what the frame leaves free; ``pixels`` is the tensor seen as (height, width, channels)."""
-        rows, columns = _inside(placement)
+        rows, columns = inside
         for part in (
             pixels[: rows.start],
             pixels[rows.stop :],
@@ -254,6 +260,11 @@ class _Scratch:
         return self._pairs[: height * width * 2].reshape(height, width, 2)
 
 
+def _lies_in(region: Region, width: int, height: int) -> bool:
+    x1, y1, x2, y2 = region.xyxy
+    return 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height
+
+
 def _inside(placement: Placement) -> tuple[slice, slice]:
     (x, y), (width, height) = placement.origin, placement.resized
     return slice(y, y + height), slice(x, x + width)
@@ -311,19 +322,25 @@ def _resize_chroma(frame: Frame, plane: Plane, placement: Placement, target: Pla
     x, y, width, height = placement.crop
     across = 1 if plane.shape[1] == frame.width else 2
     down = 1 if plane.shape[0] == frame.height else 2
+    first, last = (x // across, y // down), (-(-(x + width) // across), -(-(y + height) // down))
     aligned = x % across == 0 and width % across == 0 and y % down == 0 and height % down == 0
-    if aligned or max(plane.shape) > _WARP_LIMIT_PX:
-        part = plane[y // down : -(-(y + height) // down), x // across : -(-(x + width) // across)]
-        return _resize(part, target)
+    left, top = max(0, first[0] - 1), max(0, first[1] - 1)  # the samples beside it weigh in
+    part = plane[top : last[1] + 1, left : last[0] + 1]
+    if aligned or max(part.shape[:2]) > _WARP_LIMIT_PX:
+        return _resize(plane[first[1] : last[1], first[0] : last[0]], target)
     rows, columns = target.shape[:2]
     step_x, step_y = width / columns / across, height / rows / down
     inverse = np.array(
-        [[step_x, 0, x / across + (step_x - 1) / 2], [0, step_y, y / down + (step_y - 1) / 2]], np.float64
+        [
+            [step_x, 0, x / across - left + (step_x - 1) / 2],
+            [0, step_y, y / down - top + (step_y - 1) / 2],
+        ],
+        np.float64,
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return _u8(
         cv2.warpAffine(
-            plane, inverse, (columns, rows), dst=target, flags=flags, borderMode=cv2.BORDER_REPLICATE
+            part, inverse, (columns, rows), dst=target, flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
     )
 

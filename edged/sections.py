@@ -60,6 +60,12 @@ def _camera(url: str) -> str:
     return url
 
 
+def _area(crop: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    if crop and not (crop[0] < crop[2] and crop[1] < crop[3]):
+        raise ValueError("left, top, right, bottom in fractions of the frame, like [0.25, 0.0, 0.75, 1.0]")
+    return crop
+
+
 def _sensor(url: str) -> str:
     scheme, _, rest = url.partition(":")
     if re.match(r"[A-Za-z][A-Za-z0-9+.]+:", url):
@@ -141,6 +147,9 @@ Figure = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, AfterValidator(_topic_part)]
 Provider = Annotated[str, AfterValidator(provider_name)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Crop = tuple[Fraction, Fraction, Fraction, Fraction]
+Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+"""Corners in fractions of the frame."""
 
 
 class Section(BaseModel):
@@ -207,6 +216,18 @@ class ModelSettings(Section):
     callers: int | None = Field(
         None, ge=1, le=16, description="Inferences at once; default: by cores and cameras."
     )
+    precision: Literal["auto", "f32", "f16", "bf16"] = Field(
+        "auto", description="Of the arithmetic, where the provider lets one choose; auto: float32."
+    )
+    optimize: Literal["auto", "latency", "throughput"] = Field(
+        "auto", description="What the session is tuned for; auto: throughput from the second source on."
+    )
+    batch: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Frames to one inference at most, where the model allows it; default: as many as pay, measured.",
+    )
     timeout: Duration | None = Field(None, description="Of one inference; default: learned while warming up.")
     max_memory: ByteSize | None = Field(
         None,
@@ -228,15 +249,31 @@ class ModelSettings(Section):
 
 
 class MotionSettings(Section):
-    """When a camera's frames are worth looking at."""
+    """When a camera's frames are worth looking at. Without this section every chosen frame is."""
 
-    gate: Literal["off", "pixels", "stream", "auto"] = "auto"
+    gate: Literal["off", "pixels", "stream", "auto"] = Field(
+        "auto",
+        description="What motion is seen by: changed pixels, or the sizes of packets before they are decoded.",
+    )
+    recheck: Duration = Field(
+        30.0, description="While nothing moves, a frame is looked at this often all the same."
+    )
+    hold: Duration = Field(2.0, description="Frames are looked at for so long after the last motion.")
+    min_area: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.0005, description="Share of the picture that must change in one place to count as motion."
+    )
+    masks: tuple[Polygon, ...] = Field(
+        (), description="Polygons, in fractions of the frame, in which motion does not count."
+    )
+    regions: bool = Field(
+        False, description="Look also at where something moves, at full resolution (gate pixels)."
+    )
 
 
 class ZoneSettings(Section):
     """A polygon in fractions of the frame."""
 
-    points: Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+    points: Polygon
     labels: tuple[str, ...] = ()
 
 
@@ -265,7 +302,23 @@ class CameraSettings(Section):
     read_timeout: Duration = Field(
         5.0, description="Without a packet for this long, a stream counts as stalled."
     )
-    motion: MotionSettings = MotionSettings()
+    weight: Annotated[float, Field(ge=0.01, le=100)] = Field(
+        1.0, description="Share of a busy model's time, beside that of the other cameras."
+    )
+    decoder: Literal["software", "auto", "vaapi", "qsv", "v4l2m2m", "cuda"] = Field(
+        "software", description="Of streams and files; auto: the hardware of this machine, where it has any."
+    )
+    crop: Annotated[Crop | None, AfterValidator(_area)] = Field(
+        None, description="Look at this part only: left, top, right, bottom, in fractions of the frame."
+    )
+    tiles: tuple[Annotated[int, Field(ge=1, le=8)], Annotated[int, Field(ge=1, le=8)]] = Field(
+        (1, 1),
+        description="Look at so many parts, across and down, each at the model's size: for small objects.",
+    )
+    tile_overlap: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.2, description="Of neighbouring tiles, as a share of a tile."
+    )
+    motion: MotionSettings = MotionSettings(gate="off")
     zones: dict[Name, ZoneSettings] = {}
 
 
@@ -325,6 +378,10 @@ class SensorSettings(Section):
         description="Windows that may wait for a model before the source is held back, or the oldest go.",
     )
     publish: Literal["every", "changed", "anomaly"] = "every"
+    per_message: Annotated[int, Field(ge=1, le=4096)] = Field(
+        1,
+        description="Results to one message at most, of rows that were scored together: for thousands a second.",
+    )
     normal: tuple[str, ...] = Field(("normal",), description="Labels of a classifier that are no anomaly.")
     above: Figure | None = Field(None, description="A value or anomaly score above this is an anomaly.")
     below: Figure | None = Field(None, description="A value or anomaly score below this is an anomaly.")

@@ -94,13 +94,13 @@ class LoadedSettings:
     path: Path | None
 
     def warnings(self) -> Iterator[str]:
-        """A line for each accepted key that this version does not act on yet."""
+        """A line for each accepted key that has no effect."""
         settings, name = self.settings, str(self.path or "command line")
         for camera, section in settings.cameras.items():
             if section.zones:
                 yield f"{name}: cameras.{camera}.zones is accepted, but this version knows no zones; it has no effect"
-            if section.motion.gate in {"pixels", "stream"}:
-                yield f"{name}: cameras.{camera}.motion.gate is accepted, but this version looks at every chosen frame"
+            if section.motion.gate == "stream" and section.motion.masks:
+                yield f'{name}: cameras.{camera}.motion.masks has no effect with gate "stream": packets know no places'
 
 
 class CommandLineSettings(Settings):

@@ -189,7 +189,10 @@ class Shadow:
                 look = (process, Look(process, process.description.picture))
             seen: Seen | str
             try:
-                seen = look[1].see(result.frame)
+                model = process.description
+                seen = look[1].see(
+                    result.frame, result.regions, iou=model.iou, max_detections=model.max_detections
+                )
             except EdgedError as error:
                 if isinstance(error, WorkerLost):
                     self.worker.discard(process)

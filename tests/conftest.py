@@ -18,6 +18,15 @@ from edged import cli
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(tmp_path_factory) -> Iterator[None]:
+    """What is measured of a model is kept for this run, and nothing of earlier ones is known."""
+    with pytest.MonkeyPatch.context() as here:
+        here.delenv("CACHE_DIRECTORY", raising=False)
+        here.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """The folder of real models, pictures and videos; ``EDGED_ASSETS`` names another."""

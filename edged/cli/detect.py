@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from edged.cli.answering import answering, providers_of
+from edged.cli.areas import OVERLAP, Areas, CropOption, OverlapOption, TilesOption
 from edged.cli.naming import model_info
 from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
@@ -19,6 +20,7 @@ from edged.worker.description import LoadRequest, ModelDescription
 
 if TYPE_CHECKING:
     from edged.worker.looking import Look, Seen
+    from edged.worker.looks import Looks
 
 HELP = """Find objects in pictures, folders, videos or camera streams.
 
@@ -26,6 +28,7 @@ Examples:
   edged detect bus.jpg -m yolox_nano.onnx
   edged detect clip.mp4 -m yolox_nano.onnx --json --every 5
   edged detect pictures/ -m yolox_nano.onnx --save seen/
+  edged detect square-4k.jpg -m yolox_nano.onnx --tiles 3x2
 """
 
 
@@ -44,9 +47,11 @@ def detect(
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Default: the model's own.")] = None,
     provider: Annotated[list[str] | None, typer.Option(help="Provider in order; may be repeated.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Look at every N-th frame of a video.")] = 1,
+    crop: CropOption = None,
+    tiles: TilesOption = None,
+    overlap: OverlapOption = OVERLAP,
 ) -> None:
-    from edged.worker.looking import Look
-
+    areas = Areas.of(crop, tiles, overlap)
     if save is not None and save.suffix and len(inputs) > 1:
         raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
     request = LoadRequest(path=str(model), providers=providers_of(provider), min_score=min_score)
@@ -60,7 +65,7 @@ def detect(
     with answering(request) as (answers, description):
         for reason in description.provider_refused:
             print(f"edged: passed over {reason}; {description.provider} is used", file=sys.stderr)
-        look = Look(answers, description.picture)
+        look = areas.look(answers, description)
         printer = JsonPrinter(description) if as_json else PagePrinter(description)
         for name in inputs:
             try:
@@ -84,7 +89,7 @@ class Printer(Protocol):
 
 def look_at(
     name: str,
-    look: "Look",
+    look: "Look | Looks",
     printer: Printer,
     *,
     save: Path | None,

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edged.cli.answering import answering, providers_of
+from edged.cli.areas import OVERLAP, Areas, CropOption, OverlapOption, TilesOption
 from edged.errors import BadInput, InputNotFound, ModelRejected
 from edged.worker.description import LoadRequest, ModelDescription
 
 if TYPE_CHECKING:
     from edged.evaluation import Accuracy, Picture
-    from edged.worker.looking import Look, Seen
+    from edged.worker.looking import Seen
+    from edged.worker.looks import Looks
 
 MIN_SCORE = 0.01
 """Low enough that precision is known at nearly every recall a model can reach. A lower one finds a little more: figures
@@ -37,6 +39,9 @@ def evaluate(
         float,
         typer.Option(min=0, max=1, help="Detections below it do not count; figures are comparable at one."),
     ] = MIN_SCORE,
+    crop: CropOption = None,
+    tiles: TilesOption = None,
+    overlap: OverlapOption = OVERLAP,
 ) -> None:
     """Say how accurate a detector is: mAP50 and mAP50:95 as pycocotools computes them, and each class.
 
@@ -44,8 +49,8 @@ def evaluate(
     """
     from edged.evaluation import evaluate as compare
     from edged.evaluation import match_categories, read_annotations
-    from edged.worker.looking import Look
 
+    areas = Areas.of(crop, tiles, overlap)
     truth = read_annotations(annotations)
     files = find_pictures(images, [picture.file_name for picture in truth.images])
     request = LoadRequest(path=str(path), providers=providers_of(provider), min_score=min_score)
@@ -61,7 +66,7 @@ def evaluate(
                 f"has none of the model's classes ({', '.join(description.labels[:5])} …)",
                 "name its categories as the model does, in labels.txt or model.toml",
             )
-        look = Look(answers, description.picture)
+        look = areas.look(answers, description)
         seen, other = _look_at_all(look, truth.images, files)
     found = {number: one.detections for number, one in seen.items()}
     accuracy = compare(truth, found, matching.category)
@@ -117,7 +122,7 @@ def _ends(path: PurePosixPath, name: PurePosixPath) -> bool:
 
 
 def _look_at_all(
-    look: "Look", pictures: "tuple[Picture, ...]", files: dict[str, Path]
+    look: "Looks", pictures: "tuple[Picture, ...]", files: dict[str, Path]
 ) -> "tuple[dict[int, Seen], list[str]]":
     """What was seen in each picture by its id, and a note on those of another size than annotated."""
     from edged.worker.looking import picture_frame

@@ -15,6 +15,7 @@ from edged.cli.answering import candidate, providers_of, resolved
 from edged.errors import EdgedError, RuntimeMissing
 from edged.manifest import model_files
 from edged.modelstore import find_at
+from edged.worker.choice import Choice
 from edged.worker.description import LoadRequest, ModelDescription
 
 _Row = tuple[str, str]
@@ -165,6 +166,11 @@ def _run(known: Mapping[str, Any]) -> Iterator[_Row]:
         yield "provider", f"{known['provider']} ({nodes}), asked for {', '.join(known['provider_asked'])}"
         for reason in known["provider_refused"]:
             yield "passed over", reason
+    if known.get("choice"):
+        choice = Choice.from_dict(known["choice"])
+        yield "chosen", choice.text
+        for line in choice.lines:
+            yield "tried", line
     if "threads" in known:
         yield "threads", f"{known['threads']} an inference"
     if "load_ms" in known:

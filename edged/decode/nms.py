@@ -44,13 +44,13 @@ def suppress(
     if len(candidates) < 2:
         return candidates if max_detections else Detections.empty()
     ordered = candidates.take(np.argsort(-candidates.score, kind="stable")[:MAX_CANDIDATES])
-    boxes = _Boxes.of(ordered, class_aware=class_aware)
+    boxes = Boxes.of(ordered, class_aware=class_aware)
     left = np.arange(len(ordered))
     kept: list[NDArray[np.intp]] = []
     room = max_detections
     while len(left) and room > 0:
         block, left = left[:BLOCK], left[BLOCK:]
-        best = block[_greedy(boxes.overlap(block, block, iou))][:room]
+        best = block[greedy(boxes.overlap(block, block, iou))][:room]
         kept.append(best)
         room -= len(best)
         if len(left):
@@ -59,37 +59,61 @@ def suppress(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Boxes:
-    """Boxes by coordinate, each float32 (N,), their areas and their classes; None where classes do not count."""
+class Boxes:
+    """N boxes made ready to be compared in pairs.
+
+    Attributes:
+        corners: x1, y1, x2, y2, each float32 (N,).
+        area: float32 (N,).
+        class_id: int32 (N,); None where classes do not count.
+    """
 
     corners: tuple[NDArray[np.float32], ...]
     area: NDArray[np.float32]
     class_id: NDArray[np.int32] | None
 
     @classmethod
-    def of(cls, found: Detections, *, class_aware: bool) -> "_Boxes":
+    def of(cls, found: Detections, *, class_aware: bool = True) -> "Boxes":
+        """Of detections."""
         x1, y1, x2, y2 = found.xyxy.T.copy()
-        several = class_aware and bool((found.class_id != found.class_id[0]).any())
+        several = class_aware and bool((found.class_id != found.class_id[:1]).any())
         return cls((x1, y1, x2, y2), (x2 - x1) * (y2 - y1), found.class_id if several else None)
 
     def overlap(self, rows: NDArray[np.intp], columns: NDArray[np.intp], iou: float) -> NDArray[np.bool_]:
         """(R, C): which pairs overlap by more than ``iou`` and are of one class."""
-        x1, y1, x2, y2 = self.corners
-        width = np.minimum(x2[rows, None], x2[columns]) - np.maximum(x1[rows, None], x1[columns])
-        shared = np.minimum(y2[rows, None], y2[columns]) - np.maximum(y1[rows, None], y1[columns])
-        np.maximum(width, 0, out=width)
-        np.maximum(shared, 0, out=shared)
-        shared *= width
+        shared = self.shared(rows, columns)
         over: NDArray[np.bool_] = shared > np.float32(iou) * (
             self.area[rows, None] + self.area[columns] - shared
         )
+        return self._of_one_class(over, rows, columns)
+
+    def inside(self, rows: NDArray[np.intp], columns: NDArray[np.intp], share: float) -> NDArray[np.bool_]:
+        """(R, C): of which of the first more than ``share`` lies in the second, one of the same class."""
+        over: NDArray[np.bool_] = self.shared(rows, columns) > np.float32(share) * self.area[rows, None]
+        return self._of_one_class(over, rows, columns)
+
+    def shared(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(R, C): the area that both boxes of a pair cover."""
+        x1, y1, x2, y2 = self.corners
+        width = np.minimum(x2[rows, None], x2[columns]) - np.maximum(x1[rows, None], x1[columns])
+        shared: NDArray[np.float32] = np.minimum(y2[rows, None], y2[columns]) - np.maximum(
+            y1[rows, None], y1[columns]
+        )
+        np.maximum(width, 0, out=width)
+        np.maximum(shared, 0, out=shared)
+        shared *= width
+        return shared
+
+    def _of_one_class(
+        self, pairs: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
         if self.class_id is not None:
-            over &= self.class_id[rows, None] == self.class_id[columns]
-        return over
+            pairs &= self.class_id[rows, None] == self.class_id[columns]
+        return pairs
 
 
-def _greedy(over: NDArray[np.bool_]) -> list[int]:
-    """Which of N boxes, best first, stay: (N, N) of pairs that overlap to positions.
+def greedy(over: NDArray[np.bool_]) -> list[int]:
+    """Which of N boxes, best first, stay: bool (N, N), whether one drops another, to positions.
 
     Each row is one Python integer, a bit a box: a hundred rows are looked through in microseconds.
     """

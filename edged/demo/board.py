@@ -18,7 +18,7 @@ from edged.mqtt.payloads import (
     Shape,
 )
 from edged.mqtt.records import Received
-from edged.mqtt.sensor_payloads import SensorMessage, SensorStateMessage
+from edged.mqtt.sensor_payloads import SensorStateMessage, WindowMessage
 from edged.mqtt.tally import RATE_OVER_S, Row, Tally
 
 MAX_RECENT = 8
@@ -32,7 +32,7 @@ _SHAPES: dict[tuple[str, str], type[Shape]] = {
     ("camera", "state"): CameraStateMessage,
     ("camera", "detections"): DetectionsMessage,
     ("sensor", "state"): SensorStateMessage,
-    ("sensor", "result"): SensorMessage,
+    ("sensor", "result"): WindowMessage,
     ("model", "state"): ModelStateMessage,
 }
 
@@ -68,13 +68,13 @@ class Board:
         self.newest: dict[str, DetectionsMessage] = {}
         self.windows = 0
         self.faults: Counter[str] = Counter()
-        self.alarms: deque[SensorMessage] = deque(maxlen=MAX_ALARMS)
+        self.alarms: deque[WindowMessage] = deque(maxlen=MAX_ALARMS)
         self.sensors: dict[str, SensorStateMessage] = {}
-        self.scored: dict[str, SensorMessage] = {}
-        self._raised: dict[str, SensorMessage] = {}
+        self.scored: dict[str, WindowMessage] = {}
+        self._raised: dict[str, WindowMessage] = {}
         self._base, self._tally = base, Tally(base)
         self._parts: set[tuple[str, str, str]] = set()
-        self._latest: deque[tuple[float, DetectionsMessage | SensorMessage]] = deque(maxlen=10_000)
+        self._latest: deque[tuple[float, DetectionsMessage | WindowMessage]] = deque(maxlen=10_000)
 
     def feed(self, message: Received, now_s: float) -> None:
         """Take a message that came at ``now_s``."""
@@ -98,7 +98,7 @@ class Board:
                 self.sensors[place.name] = content
             case DetectionsMessage():
                 self._count(place.name, content, now_s)
-            case SensorMessage():
+            case WindowMessage():
                 self._count_window(place.name, content, now_s)
 
     def rows(self, now_s: float) -> list[Row]:
@@ -115,7 +115,7 @@ class Board:
             [message.timing_ms.inference for _, message in self._latest if message.model.name == model]
         )
 
-    def alarm(self, sensor: str) -> SensorMessage | None:
+    def alarm(self, sensor: str) -> WindowMessage | None:
         """The result that raised its alarm; None while it is not up."""
         return self._raised.get(sensor)
 
@@ -137,7 +137,7 @@ class Board:
             if what.label in self.objects or len(self.objects) < MAX_LABELS:
                 self.objects[what.label] += 1
 
-    def _count_window(self, sensor: str, message: SensorMessage, now_s: float) -> None:
+    def _count_window(self, sensor: str, message: WindowMessage, now_s: float) -> None:
         self.windows += 1
         self.scored[sensor] = message
         self._remember(message, now_s)
@@ -150,7 +150,7 @@ class Board:
             if fault in self.faults or len(self.faults) < MAX_LABELS:
                 self.faults[fault] += 1
 
-    def _remember(self, message: DetectionsMessage | SensorMessage, now_s: float) -> None:
+    def _remember(self, message: DetectionsMessage | WindowMessage, now_s: float) -> None:
         """For the figures of the last ten seconds."""
         self._latest.append((now_s, message))
         while self._latest[0][0] < now_s - RATE_OVER_S:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from edged.demo.board import Board
 from edged.mqtt.payloads import DetectionsMessage
-from edged.mqtt.sensor_payloads import SensorMessage
+from edged.mqtt.sensor_payloads import WindowMessage
 from edged.mqtt.tally import Row, one_line, outcome_in_words
 
 SKETCH_COLUMNS, MAX_SKETCH_LINES = 38, 12
@@ -125,11 +125,11 @@ def _alarm(board: Board, row: Row) -> str:
     return f"alarm: {_said(raised)}" if raised else ""
 
 
-def _said(message: SensorMessage) -> str:
+def _said(message: WindowMessage) -> str:
     return outcome_in_words(message.result.model_dump(exclude_none=True))
 
 
-def _when(message: SensorMessage) -> str:
+def _when(message: WindowMessage) -> str:
     """``18:30:55 inner``."""
     return f"{message.captured_at[11:19]} {one_line(message.result.label or 'anomaly')}"
 

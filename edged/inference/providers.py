@@ -8,13 +8,14 @@ comes as a plugin beside ``onnxruntime`` (package ``onnxruntime-ep-openvino``) o
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edged.errors import RuntimeMissing
+from edged.inference.tuning import Tuning
 
 RUNTIME_PACKAGES = ("onnxruntime", "onnxruntime-openvino", "onnxruntime-gpu")
 """Each of these installs the same files; the last one installed wins."""
@@ -31,7 +32,7 @@ class Attempt:
     """One provider to try.
 
     Attributes:
-        name: As a person writes it, with the device: ``openvino:CPU``.
+        tuning: How its session is made.
         provider: ONNX Runtime's name of it.
         configure: Prepares session options; returns the ``providers`` argument of a session, None where the options
             already say it.
@@ -39,9 +40,14 @@ class Attempt:
     ``configure`` raises `RuntimeMissing` where this installation or machine does not offer the provider.
     """
 
-    name: str
+    tuning: Tuning
     provider: str
     configure: Callable[[Any], list[tuple[str, dict[str, str]]] | None]
+
+    @property
+    def name(self) -> str:
+        """As a person writes it, with the device: ``openvino:CPU``."""
+        return self.tuning.provider
 
 
 def installed_packages() -> dict[str, str]:
@@ -91,18 +97,31 @@ def runtime() -> Any:
     return module
 
 
-def attempts(requested: Sequence[str], *, callers: int) -> list[Attempt]:
-    """The providers to try, in order, ``auto`` resolved.
+def attempts(requested: Sequence[str | Tuning], *, how: Tuning) -> Iterator[Attempt]:
+    """The providers to try, in order, each once; ``auto`` resolved when its turn comes, as that may load a plugin.
 
     Args:
-        requested: Names in order, as in the configuration.
-        callers: How many inferences will run at once; OpenVINO makes as many streams.
+        requested: Names in order, as in the configuration; or exactly how to make a session.
+        how: Where a name is given.
     """
-    chosen: list[Attempt] = []
-    for name in requested:
-        names = _automatic() if name == "auto" else [name]
-        chosen += [_attempt(each, callers) for each in names]
-    return list({attempt.name: attempt for attempt in chosen}.values())
+    seen: set[str] = set()
+    for asked in requested:
+        for one in automatic() if asked == "auto" else [asked]:
+            attempt = _attempt(one.provider, one) if isinstance(one, Tuning) else _attempt(one, how)
+            if attempt.name not in seen:
+                seen.add(attempt.name)
+                yield attempt
+
+
+def automatic() -> list[str]:
+    """What ``auto`` stands for, with devices; the CPU provider last."""
+    builtin = runtime().get_available_providers()
+    names = []
+    if CUDA in builtin:
+        names.append("cuda:0")
+    if OPENVINO in builtin or _plugin_devices("CPU"):
+        names.append("openvino:CPU")
+    return [*names, "cpu"]
 
 
 def available() -> tuple[str, ...]:
@@ -112,33 +131,20 @@ def available() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*devices, *builtin]))
 
 
-def _automatic() -> list[str]:
-    builtin = runtime().get_available_providers()
-    names = []
-    if CUDA in builtin:
-        names.append("cuda")
-    if OPENVINO in builtin or _plugin_devices("CPU"):
-        names.append("openvino")
-    return [*names, "cpu"]
-
-
-def _attempt(name: str, callers: int) -> Attempt:
+def _attempt(name: str, how: Tuning) -> Attempt:
     kind, _, device = name.partition(":")
     if kind == "openvino":
         device = device or "CPU"
-        return Attempt(
-            f"openvino:{device}",
-            OPENVINO,
-            functools.partial(_configure_openvino, device=device, streams=callers),
-        )
+        tuning = replace(how, provider=f"openvino:{device}")
+        return Attempt(tuning, OPENVINO, functools.partial(_configure_openvino, device=device, tuning=tuning))
     if kind in {"cuda", "tensorrt"}:
-        provider = CUDA if kind == "cuda" else TENSORRT
+        provider, device = (CUDA if kind == "cuda" else TENSORRT), device or "0"
         return Attempt(
-            f"{kind}:{device or 0}",
+            replace(how, provider=f"{kind}:{device}"),
             provider,
-            functools.partial(_configure_builtin, provider=provider, device=device or "0"),
+            functools.partial(_configure_builtin, provider=provider, device=device),
         )
-    return Attempt("cpu", CPU, lambda _options: [(CPU, {})])
+    return Attempt(replace(how, provider="cpu"), CPU, lambda _options: [(CPU, {})])
 
 
 def _configure_builtin(_options: Any, *, provider: str, device: str) -> list[tuple[str, dict[str, str]]]:
@@ -150,15 +156,21 @@ def _configure_builtin(_options: Any, *, provider: str, device: str) -> list[tup
 
 
 def _configure_openvino(
-    options: Any, *, device: str, streams: int
+    options: Any, *, device: str, tuning: Tuning
 ) -> list[tuple[str, dict[str, str]]] | None:
-    # f32: CPUs with bfloat16 units would otherwise compute in bfloat16, which changes the third digit of scores and
-    # makes the plugin refuse QDQ models (docs/adr/0002).
-    config: dict[str, str] = {"PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY"}
+    config: dict[str, str] = {"PERFORMANCE_HINT": "THROUGHPUT" if tuning.throughput else "LATENCY"}
     if device.startswith("CPU"):
-        config["INFERENCE_PRECISION_HINT"] = "f32"
-    if streams > 1:
-        config["NUM_STREAMS"] = str(streams)
+        # f32 by default: CPUs with bfloat16 units would otherwise compute in bfloat16, which changes the third digit of
+        # scores and makes the plugin refuse QDQ models (docs/adr/0002).
+        config["INFERENCE_PRECISION_HINT"] = tuning.precision
+        if not tuning.integers:
+            config["LP_TRANSFORMS_MODE"] = "NO"
+        if tuning.threads:
+            config["INFERENCE_NUM_THREADS"] = str(tuning.threads * tuning.callers)
+    elif tuning.precision != "f32":
+        config["INFERENCE_PRECISION_HINT"] = tuning.precision
+    if tuning.callers > 1:
+        config["NUM_STREAMS"] = str(tuning.callers)
     load_config = {"load_config": json.dumps({device.partition(".")[0]: config})}
     if OPENVINO in runtime().get_available_providers():
         return [(OPENVINO, {"device_type": device, **load_config})]

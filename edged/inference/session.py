@@ -1,5 +1,6 @@
 """One ONNX Runtime session: made on the first provider that takes the model, honest about what it really runs on."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
 from edged.inference.providers import CPU, SHORT_NAMES, Attempt, attempts, runtime
+from edged.inference.tuning import Tuning
 from edged.machine import cores
 from edged.manifest import TensorSpec
 
@@ -47,26 +49,31 @@ class Session:
         outputs: Declared outputs.
         metadata: Custom metadata of the file.
         provider: What it really runs on.
+        tuning: How it was made.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        providers: Sequence[str],
+        providers: Sequence[str | Tuning],
         require: bool = False,
         threads: int = 0,
         callers: int = 1,
+        precision: str = "f32",
+        throughput: bool | None = None,
         without: Mapping[str, str] | None = None,
     ) -> None:
         """Load a model from its path (never from bytes: external data must count from the model's folder).
 
         Args:
             path: The file.
-            providers: Names in order of preference.
+            providers: In order of preference: names, or exactly how to make a session.
             require: Fail rather than run on another than the first.
-            threads: Of one inference; 0 = all cores.
+            threads: Of one inference; 0 = all cores. This and the next three are for those that are only named.
             callers: How many inferences will run at once.
+            precision: Of the arithmetic, where the provider lets one choose.
+            throughput: Whether inferences a second count, not the wait for one; None = with several callers.
             without: Providers not to try again (``openvino:CPU``), each with what is wrong with it.
 
         Raises:
@@ -75,12 +82,13 @@ class Session:
         """
         self._path = path
         refused = [f"{name}: {reason}" for name, reason in (without or {}).items()]
-        wanted = attempts(providers, callers=callers)
-        if not require:
-            wanted = list({a.name: a for a in (*wanted, *attempts(["cpu"], callers=callers))}.values())
-        for attempt in [a for a in wanted[: 1 if require else None] if a.name not in (without or {})]:
+        how = Tuning("", threads, callers, precision, callers > 1 if throughput is None else throughput)
+        wanted = attempts(providers if require else (*providers, "cpu"), how=how)
+        for attempt in itertools.islice(wanted, 1 if require else None):
+            if attempt.name in (without or {}):
+                continue
             try:
-                self._session = _create(path, attempt, threads=threads)
+                self._session = _create(path, attempt)
                 break
             except RuntimeMissing as error:
                 if require:
@@ -93,7 +101,9 @@ class Session:
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
         self.metadata: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.provider = self._report(tuple(providers), attempt, refused)
+        self.tuning = attempt.tuning
+        asked = tuple(each.provider if isinstance(each, Tuning) else each for each in providers)
+        self.provider = self._report(asked, attempt, refused)
         if require and self.provider.in_use != attempt.name:
             self._refuse(self.provider.refused, require=True)
         self._output_names = [output.name for output in self.outputs]
@@ -145,10 +155,11 @@ class Session:
         return ProviderReport(asked, attempt.name, in_use, dict(nodes), tuple(refused))
 
 
-def _create(path: Path, attempt: Attempt, *, threads: int) -> Any:
+def _create(path: Path, attempt: Attempt) -> Any:
     options = runtime().SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = threads or cores()
+    # Of another provider's session these threads run only what that provider left over.
+    options.intra_op_num_threads = attempt.tuning.threads or (cores() if attempt.provider == CPU else 1)
     options.inter_op_num_threads = 1
     # Threads that spin between frames burn a core on an idle box.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

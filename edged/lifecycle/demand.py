@@ -1,5 +1,6 @@
 """What is wanted of a model by those that name it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,11 +15,17 @@ class Demand:
         feeds: How many cameras or sensors.
         serves: What they show it.
         rows: The sensors, where it is rows.
+        tensors: That one frame of each camera makes, tiles among them.
+        max_age_s: Of the camera whose frames may be least old; infinite of rows.
+        eager: How many cameras want every frame looked at.
     """
 
     feeds: int = 1
     serves: Literal["pictures", "rows"] = "pictures"
     rows: tuple[RowUse, ...] = ()
+    tensors: int = 1
+    max_age_s: float = math.inf
+    eager: int = 0
 
     def fits(self, served: "Demand") -> bool:
         """Whether a model that serves another demand serves this one: of rows, none that it was not tried with."""

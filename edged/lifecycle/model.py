@@ -17,11 +17,12 @@ from edged.lifecycle.choice import choose
 from edged.lifecycle.demand import Demand
 from edged.lifecycle.ledger import Ledger, Version
 from edged.lifecycle.retries import Retries
+from edged.lifecycle.running import Running
 from edged.lifecycle.seat import Seat
 from edged.lifecycle.telling import Telling, model_state
 from edged.lifecycle.trial import Trial, slower
 from edged.lifecycle.wishes import Reply, Wishes
-from edged.machine import available_bytes, cores, memory_bytes
+from edged.machine import available_bytes, memory_bytes
 from edged.modelstore.home import Home
 from edged.modelstore.survey import Standing
 from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RunningShape
@@ -42,7 +43,6 @@ LOOK_SLOWLY_S = 1.0
 ENDED = "edged does not serve this model any more"
 MIN_MEMORY_BYTES = 1024**3
 """Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
-ROW_CALLERS = 2
 VANISHED_S = 10.0
 """So long must the serving version be gone from the store before an older one replaces it."""
 
@@ -86,7 +86,7 @@ class ServedModel:
         self._settled, self._stopping = threading.Event(), threading.Event()
         home = Home(store, name, section.path, keep=not once)
         self._ledger = Ledger(name, home, keep_versions=keep_versions)
-        callers = _callers(section, demand)
+        callers = Running.of(section, demand).callers
         self._seat = Seat(name, section, callers=callers, wake=self._wake.set, once=once)
         self._trial: Trial | None = None
         self._retries = Retries()
@@ -145,9 +145,12 @@ class ServedModel:
 
     def suits(self, section: ModelSettings, demand: Demand) -> bool:
         """Whether this is what a configuration asks for."""
-        same = self.section == section and self.error is None
-        return (
-            same and demand.fits(self.demand) and _callers(section, demand) == _callers(section, self.demand)
+        if self.section != section or self.error or not demand.fits(self.demand):
+            return False
+        known = self.description
+        batches = known is not None and known.takes_batches
+        return Running.of(section, demand, batches=batches) == Running.of(
+            section, self.demand, batches=batches
         )
 
     def want(self, demand: Demand) -> None:
@@ -185,6 +188,9 @@ class ServedModel:
             family=description.family,
             provider=description.provider,
             provider_asked=description.provider_asked,
+            choice=description.choice.text if description.choice else "",
+            callers=self.pipeline.count if self.pipeline else 1,
+            batch=description.batch,
         )
 
     def state(self, device: str) -> ModelStateMessage:
@@ -575,10 +581,13 @@ class ServedModel:
             provider=description.provider,
             nodes=dict(description.provider_nodes),
             latency_ms=description.latency_ms,
+            batch=description.batch,
             labels=len(description.labels),
             gate_ms=dict(gate_ms),
             pid=process.pid if process else 0,
         )
+        if description.choice:
+            log.info("provider chosen", model=self.name, choice=description.choice.text)
         for note in description.notes:
             log.info("model note", model=self.name, note=note)
 
@@ -608,8 +617,9 @@ class ServedModel:
         self._look_now.set()
 
     def _request(self, path: Path) -> LoadRequest:
-        """What to load and how: as many callers as there are sources for, and cores."""
+        """What to load and how."""
         section, available = self.section, available_bytes()
+        running = Running.of(section, self.demand)
         bound = int(section.max_memory or 0)
         if not bound and available:
             bound = min(memory_bytes() * 3 // 4, max(available * 4 // 5, MIN_MEMORY_BYTES))
@@ -620,14 +630,13 @@ class ServedModel:
             min_score=section.min_score,
             labels=section.labels,
             threads=section.threads or 0,
-            callers=_callers(section, self.demand),
+            callers=running.callers,
+            precision=section.precision,
+            optimize=section.optimize,
+            batch=running.batch,
+            max_batch_ms=running.max_batch_ms,
             max_memory_bytes=bound,
             serves=self.demand.serves,
             rows=self.demand.rows,
+            beside=self._seat.active is not None,
         )
-
-
-def _callers(section: ModelSettings, demand: Demand) -> int:
-    """As many as there are cameras for, and cores; of rows always two, so that one more sensor changes nothing."""
-    feeds = ROW_CALLERS if demand.serves == "rows" else demand.feeds
-    return section.callers or max(1, min(feeds, cores()))

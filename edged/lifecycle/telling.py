@@ -82,6 +82,7 @@ def model_state(telling: Telling) -> ModelStateMessage:
         labels=description.labels[:MAX_LABELS] if description else (),
         provider_asked=telling.section.providers,
         provider=description.provider if description else "",
+        choice=description.choice.text if description and description.choice else "",
         why=_why(telling, worker),
         since=timestamp(telling.since_s),
     )

@@ -196,6 +196,11 @@ class Connection:
             return None
         return [code < 0x80 for code in self._noted.subscribed]
 
+    @property
+    def granted_qos(self) -> int:
+        """The least that the broker grants to what it was asked for; 1 before it has answered."""
+        return min((code for code in self._noted.subscribed if code < 0x80), default=1)
+
     def acknowledge(self, packet: int) -> None:
         """Have the broker forget a message of a session; in the order in which they came."""
         self._client.ack(packet, 1)

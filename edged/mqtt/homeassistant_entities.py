@@ -244,9 +244,9 @@ def of_sensor(topics: Topics, sensor: str, says: tuple[str, ...], *, alarms: boo
         number = {"state_class": "measurement", "icon": "mdi:chart-line"}
         options: Config = {"icon": "mdi:label-outline"} if key == "label" else number
         shortened = f"[:{LONGEST_STATE}]" if key == "label" else ""
-        said = (
-            f"{{{{ (value_json.result.{key} | default('')){shortened} }}}}"  # nothing: another model says it
-        )
+        newest = f"value_json.results.get('{key}', []) | last"  # of many in one message
+        one = f"(value_json.result.{key} if value_json.result is defined else ({newest}))"
+        said = f"{{{{ ({one} | default('')){shortened} }}}}"  # nothing: another model says it
         yield Entity(
             "sensor",
             ("sensor", sensor, key),

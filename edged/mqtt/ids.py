@@ -12,6 +12,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _REST = (1 << 50) - 1
 _MAX = (1 << 128) - 1
+AHEAD_BYTES = 1000
 
 
 class MessageIds:
@@ -44,6 +45,27 @@ class MessageIds:
             if number >> 50 != self._beginning[0]:
                 self._beginning = (number >> 50, _text(number >> 50, 70))
             return self._beginning[1] + _text(number & _REST, 40)
+
+
+class ReadAhead:
+    """Random bytes for a hundred ids at once: asking the system for each would let other threads run before it is made.
+
+    For one thread at a time, as within `MessageIds`.
+
+    Args:
+        randomness: Gives that many random bytes, as ``os.urandom`` does.
+    """
+
+    def __init__(self, randomness: Callable[[int], bytes]) -> None:
+        self._randomness = randomness
+        self._bytes, self._used = b"", 0
+
+    def __call__(self, count: int) -> bytes:
+        """So many that were never given before; at most `AHEAD_BYTES`."""
+        if self._used + count > len(self._bytes):
+            self._bytes, self._used = self._randomness(AHEAD_BYTES), 0
+        self._used += count
+        return self._bytes[self._used - count : self._used]
 
 
 def _text(number: int, top: int) -> str:

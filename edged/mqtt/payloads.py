@@ -21,7 +21,7 @@ from edged.mqtt.topics import CAMERA_STATE, DETECTIONS, GAP, HEALTH, INFO, MODEL
 
 SourceState = Literal["online", "offline", "disabled"]
 
-_LAST_SECOND = 253402300799.0  # 9999-12-31T23:59:59Z, the last that ISO 8601 writes with four digits
+LAST_SECOND = 253402300799.0  # 9999-12-31T23:59:59Z, the last that ISO 8601 writes with four digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def timestamp(seconds: float) -> str:
     >>> timestamp(1795359600.123456)
     '2026-11-22T15:00:00.123456Z'
     """
-    moment = datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
+    moment = datetime.fromtimestamp(min(max(seconds, 0.0), LAST_SECOND), UTC)
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
@@ -221,8 +221,10 @@ class TimingShape(Shape):
 
     queue: Milliseconds = Field(description="Waiting for its turn.")
     preprocess: Milliseconds = Field(description="From the frame to the model's input.")
-    inference: Milliseconds = Field(description="In the runtime.")
-    decode: Milliseconds = Field(description="From the model's output to boxes.")
+    inference: Milliseconds = Field(
+        description="In the runtime: of all its parts; of an inference shared with other frames, its share."
+    )
+    decode: Milliseconds = Field(description="From the model's output to boxes; likewise.")
     age: Milliseconds = Field(description="From capture to publishing.")
 
 
@@ -280,6 +282,11 @@ class RunningShape(Shape):
     family: str = Field(description="How its outputs are read, such as `yolox`.")
     provider: str = Field(description="What really runs most of it, such as `openvino:CPU`.")
     provider_asked: tuple[str, ...] = Field(description="As configured, in order.")
+    choice: str = Field(
+        "", description="What `auto` chose, measured against what; empty where nothing was chosen."
+    )
+    callers: Annotated[int, Field(ge=1)] = Field(1, description="Inferences at once.")
+    batch: Annotated[int, Field(ge=1)] = Field(1, description="Pictures to one inference at most.")
 
 
 class InfoMessage(Shape):
@@ -312,6 +319,14 @@ class CameraStateMessage(Shape):
     enabled: bool | None = Field(None, description="False where it was switched off by command.")
     min_score: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="In force: detections of a lower score are left out; absent where all are kept."
+    )
+    decoder: str | None = Field(
+        None,
+        description="What decodes it, and why not what was asked for; absent for pictures and before the first frame.",
+    )
+    gate: str | None = Field(
+        None,
+        description="What motion is seen by, and why not by what was asked for; absent without a motion gate.",
     )
     since: Moment = Field(description=f"When it came into this state: {_UTC}")
 
@@ -359,6 +374,9 @@ class ModelStateMessage(Shape):
     labels: tuple[str, ...] = Field((), description="Of the serving version.")
     provider_asked: tuple[str, ...] = Field(description="As configured, in order.")
     provider: str = Field("", description="In use; empty while nothing is served.")
+    choice: str = Field(
+        "", description="What `auto` chose, measured against what; empty where nothing was chosen."
+    )
     why: str = Field(
         "",
         description="Why nothing is served, or not on the provider or in the version that was asked for, or that a "
@@ -380,6 +398,47 @@ class SourceHealthShape(Shape):
     dropped: dict[str, Count] = Field(
         description="Frames or windows that were not looked at since the start, by reason; later versions may add "
         "reasons."
+    )
+    still_per_s: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Frames a second that the motion gate passed over; absent without one."
+    )
+    late_per_s: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="Frames a second that were dropped because a model had no time for them; of cameras.",
+    )
+    decode_cpu_percent: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Reading, decoding and the motion gate: 100 is one core; of cameras."
+    )
+    prepare_cpu_percent: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="From frames to the inputs of models: 100 is one core; of cameras."
+    )
+    inference_percent: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="Share of the time that its frames were in the runtime, 100 is one caller; of cameras.",
+    )
+    queue_ms: Milliseconds | None = Field(
+        None,
+        description="That its frames waited for their turns, on average; absent where none was looked at.",
+    )
+
+
+class ModelHealthShape(Shape):
+    """One model since the last message."""
+
+    name: str = Field(description="As configured.")
+    utilisation_percent: Annotated[float, Field(ge=0)] = Field(
+        description="Share of the time that its callers were in the runtime; 100 is all of them, always."
+    )
+    callers: Annotated[int, Field(ge=1)] = Field(description="Inferences at once.")
+    inferences_per_s: Annotated[float, Field(ge=0)] = Field(
+        description="Pictures, or windows of rows, a second that it was shown."
+    )
+    inference_ms: Milliseconds | None = Field(
+        None, description="Of one of them, on average; absent where there was none."
+    )
+    cpu_percent: Annotated[float, Field(ge=0)] = Field(description="Of its processes; 100 is one core.")
+    late_per_s: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Frames a second that were dropped because it had no time for them."
     )
 
 
@@ -422,6 +481,12 @@ class HealthMessage(Shape):
     cpu_percent: Annotated[float, Field(ge=0)] = Field(description="100 is one core; the workers included.")
     memory_bytes: Count = Field(description="Resident memory, the workers included.")
     sources: tuple[SourceHealthShape, ...] = Field(description="The cameras, then the sensors.")
+    models: tuple[ModelHealthShape, ...] = Field((), description="Those that are served.")
+    bottleneck: str = Field(
+        "none",
+        description="What keeps it from looking at more frames: `none`, `inference:MODEL`, `decode`, `decode:CAMERA`, "
+        "`cpu` or `broker`; later versions may add others.",
+    )
     spool: SpoolShape
     errors: tuple[str, ...] = Field((), description="The last ones in words, newest first.")
     replayed: bool | None = Field(None, description=_REPLAYED)

@@ -98,6 +98,7 @@ class MqttRows:
         self._thread: threading.Thread | None = None
         self._had_session = False
         self._odd_topic = ""
+        self._told_of_qos = False
 
     @property
     def dropped(self) -> int:
@@ -188,6 +189,14 @@ class MqttRows:
                 "the broker kept no mqtt session: rows that waited there are lost", sensor=self._name
             )
         self._had_session = True
+        if connection.granted_qos == 0 and not self._told_of_qos:
+            self._told_of_qos = True
+            _log.warning(
+                "the broker grants QoS 0 only: rows are lost while edged is away, or is killed",
+                sensor=self._name,
+                topic=self._filter,
+                remedy="have the broker allow QoS 1 for this topic",
+            )
         return connection
 
     # The connection's thread

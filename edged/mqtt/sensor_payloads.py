@@ -1,7 +1,8 @@
 """What is said about windows of rows: ``edged.sensor/1`` and the state of a sensor.
 
-As in `edged.mqtt.payloads`: the shapes are pydantic models, the message made for every window is built from plain
-dicts, and tests hold the two together.
+A message is about one window (``result``), or about many in columns (``results``, see `edged.mqtt.sensor_columns`). As
+in `edged.mqtt.payloads`: the shapes are pydantic models, the messages are built from plain dicts, and tests hold the
+two together.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from pydantic_core import PydanticSerializationError, to_json
 
 from edged.detection import label_of
@@ -24,6 +25,7 @@ from edged.mqtt.payloads import (
     SourceState,
     timestamp,
 )
+from edged.mqtt.sensor_columns import ResultsShape, figure
 from edged.mqtt.topics import SENSOR, SENSOR_STATE
 from edged.rows import Scores
 
@@ -77,11 +79,6 @@ def _of_class(scores: Scores, n: int, labels: Sequence[str]) -> dict[str, Any]:
     return says
 
 
-def figure(value: float) -> float:
-    """A number as a message shows it: with seven digits, as many as float32 has."""
-    return float(f"{value:.7g}")
-
-
 class SensorMessages:
     """The messages about some windows that were scored at once: what they share is written once."""
 
@@ -128,14 +125,39 @@ class SensorMessages:
             echo: Fields of its last row to be repeated.
             result: As `outcome` gives it.
         """
+        head = self._beginning(message_id, sequence, first_at_s, captured_at_s)
+        echoed = b'"echo":' + _json(echo) + b"," if echo else b""
+        return head + echoed + b'"result":' + _json(result) + b"}"
+
+    def many(
+        self,
+        message_id: str,
+        *,
+        sequence: int,
+        first_at_s: float,
+        captured_at_s: float,
+        results: Mapping[str, Any],
+    ) -> bytes:
+        """One message about several windows.
+
+        Args:
+            message_id: Unique for ever.
+            sequence: Of the first of them in its sensor.
+            first_at_s: Of the first row of the first, in seconds since 1970.
+            captured_at_s: Of the last row of the last.
+            results: As `Columns.part` gives them.
+        """
+        head = self._beginning(message_id, sequence, first_at_s, captured_at_s)
+        return head + b'"results":' + _json(results) + b"}"
+
+    def _beginning(self, message_id: str, sequence: int, first_at_s: float, captured_at_s: float) -> bytes:
         last = timestamp(captured_at_s)
         first = last if first_at_s == captured_at_s else timestamp(first_at_s)
         head = (
             f'{self._head}{message_id}{self._named},"sequence":{sequence},"first_at":"{first}",'
             f'"captured_at":"{last}",{self._about},'
         )
-        echoed = b'"echo":' + _json(echo) + b"," if echo else b""
-        return head.encode(errors="replace") + echoed + b'"result":' + _json(result) + b"}"
+        return head.encode(errors="replace")
 
 
 def _json(table: Mapping[str, Any]) -> bytes:
@@ -185,8 +207,17 @@ class OutcomeShape(Shape):
     )
 
 
+def _one_of_two(schema: dict[str, Any]) -> None:
+    """There is ``result`` or ``results``, as an object."""
+    schema["oneOf"] = [
+        {"required": [name], "properties": {name: {"type": "object"}}} for name in ("result", "results")
+    ]
+
+
 class SensorMessage(Shape):
-    """What a model said about a window of rows of a sensor."""
+    """What a model said about a window of rows of a sensor, or about several windows."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_two)
 
     schema_: Literal["edged.sensor/1"] = Field(
         SENSOR, alias="schema", description="Name and version of this shape."
@@ -200,8 +231,8 @@ class SensorMessage(Shape):
         "absent.",
     )
     sequence: Count = Field(
-        description="Number of the window since the start. A gap is a window that was not scored, or not worth a "
-        "message."
+        description="Number of the window since the start, of several that of the first. A gap is a window that was "
+        "not scored, or not worth a message."
     )
     first_at: Moment = Field(description=f"When its first row was measured: {_UTC}")
     captured_at: Moment = Field(
@@ -211,12 +242,22 @@ class SensorMessage(Shape):
     model: ModelShape
     timing_ms: RowTimingShape
     echo: dict[str, str | float | bool] | None = Field(
-        None, description="Fields of its last row, as `echo` of the sensor asks for."
+        None,
+        description="Fields of its last row, as `echo` of the sensor asks for; of several windows see `results`.",
     )
-    result: OutcomeShape
+    result: OutcomeShape | None = Field(None, description="Of one window; there is either this or `results`.")
+    results: ResultsShape | None = Field(
+        None, description="Of several windows, where the sensor has `per_message` greater than 1."
+    )
     replayed: bool | None = Field(
         None, description="`true` where the message waited for the broker; otherwise absent."
     )
+
+
+class WindowMessage(SensorMessage):
+    """What a model said about one window: as long as no sensor has ``per_message``, all messages are such."""
+
+    result: OutcomeShape
 
 
 class RejectedRowShape(Shape):

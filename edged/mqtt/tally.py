@@ -5,6 +5,7 @@ Pure: messages and times in, rows out. Nothing of a payload is trusted: it may c
 
 import json
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ MAX_NUMBER = 2**53
 """Of what is counted; a greater one is no number of ours."""
 
 MAX_TEXT = 200
+MAX_TOGETHER = 10_000
+"""Results in one message that are counted."""
 
 _RESULTS = {("camera", "detections"), ("sensor", "result")}
 
@@ -39,10 +42,10 @@ class Row:
         source: ``camera/front``, ``sensor/pump``, ``model/vehicles``; empty for the device itself.
         state: As it says.
         why: As it says.
-        messages: Results, duplicates left out.
+        messages: Results, duplicates left out; a message may hold many of them.
         gaps: Sequence numbers that never came, between the first and the last that did; for each model, if there are
             several. Those that a backlog has not reached yet are not among them while it comes.
-        duplicates: Results with an id that was seen before.
+        duplicates: Messages with an id that was seen before.
         replayed: Results that had waited for the broker.
         dropped: Results that will never come, as the device says; of the device itself where it does not know of
             which source they were.
@@ -71,7 +74,7 @@ class Row:
 class _Seen:
     row: Row
     ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
+    arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=10_000))  # and how many
     sequences: dict[str, Sequences] = field(default_factory=dict)
     replayed_at_s: float = -RATE_OVER_S
     is_live: bool = False
@@ -114,11 +117,11 @@ class Tally:
     def rows(self, now_s: float) -> list[Row]:
         """All sources by device; the device itself first."""
         for seen in self._seen.values():
-            while seen.arrivals and seen.arrivals[0] < now_s - RATE_OVER_S:
+            while seen.arrivals and seen.arrivals[0][0] < now_s - RATE_OVER_S:
                 seen.arrivals.popleft()
             # Until ten seconds have passed, over the time since the first arrival.
-            span_s = min(now_s - seen.arrivals[0], RATE_OVER_S) if seen.arrivals else 0.0
-            seen.row.rate = len(seen.arrivals) / max(span_s, 1.0)
+            span_s = min(now_s - seen.arrivals[0][0], RATE_OVER_S) if seen.arrivals else 0.0
+            seen.row.rate = sum(count for _, count in seen.arrivals) / max(span_s, 1.0)
             seen.row.gaps = seen.gaps(now_s)
         return [self._seen[key].row for key in sorted(self._seen)]
 
@@ -203,14 +206,18 @@ def _count(seen: _Seen, payload: dict[str, Any], now_s: float, *, connected: boo
     if _is_known(seen, payload.get("id")):
         row.duplicates += 1
         return
-    row.messages += 1
-    row.replayed += replayed
-    seen.arrivals.append(now_s)
+    numbers = _numbers(payload)
+    count = max(1, len(numbers))
+    row.messages += count
+    row.replayed += count if replayed else 0
+    seen.arrivals.append((now_s, count))
     if replayed:
         seen.replayed_at_s = now_s
-    lanes, number = _lanes(seen, payload.get("model"), connected), _number(payload.get("sequence"))
-    if lanes and number is not None:
-        (lanes.replayed if replayed else lanes.live)(number)
+    lanes = _lanes(seen, payload.get("model"), connected)
+    if lanes:
+        take = lanes.replayed if replayed else lanes.live
+        for number in numbers:
+            take(number)
     seen.is_live = seen.is_live or not replayed
     if not (replayed and seen.is_live):  # else something newer is shown
         row.latest = _latest(payload)
@@ -224,6 +231,19 @@ def _lanes(seen: _Seen, model: object, connected: bool) -> Sequences | None:
             return None
         seen.sequences[name] = Sequences(connected=connected)
     return seen.sequences[name]
+
+
+def _numbers(payload: dict[str, Any]) -> Sequence[int]:
+    """Of the results in a message; empty where it does not say."""
+    number, results = _number(payload.get("sequence")), payload.get("results")
+    if number is None:
+        return ()
+    if not isinstance(results, dict):
+        return (number,)
+    listed = results.get("sequence")
+    if isinstance(listed, list):
+        return [one for one in map(_number, listed[:MAX_TOGETHER]) if one is not None]
+    return range(number, number + min(_number(results.get("count")) or 1, MAX_TOGETHER))
 
 
 def _number(value: object) -> int | None:
@@ -270,7 +290,8 @@ def _latest(payload: dict[str, Any]) -> str:
     """``2 person, 1 dog``; ``nothing`` where nothing was found; ``inner 0.96`` of a sensor."""
     found = payload.get("detections")
     if not isinstance(found, list):
-        said = outcome_in_words(payload.get("result", {}))
+        many = payload.get("results")
+        said = outcome_in_words(_last(many) if isinstance(many, dict) else payload.get("result", {}))
         origin = one_line(payload.get("origin", ""))
         return f"{origin}: {said}" if origin else said
     labels: dict[str, int] = {}
@@ -278,6 +299,13 @@ def _latest(payload: dict[str, Any]) -> str:
         label = str(detection.get("label", "?")) if isinstance(detection, dict) else "?"
         labels[label] = labels.get(label, 0) + 1
     return one_line(", ".join(f"{count} {label}" for label, count in labels.items()) or "nothing")
+
+
+def _last(results: dict[str, Any]) -> dict[str, Any]:
+    """``result`` of the last window of several."""
+    last = {name: column[-1] for name, column in results.items() if isinstance(column, list) and column}
+    scores = results.get("scores")
+    return last | ({"scores": _last(scores)} if isinstance(scores, dict) else {})
 
 
 def _object(payload: bytes) -> dict[str, Any]:

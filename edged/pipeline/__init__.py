@@ -4,8 +4,11 @@ A pipeline belongs to a model. It has an inbox for each source, serves them in t
 version serves now: a swap happens between two frames, or two batches of windows.
 """
 
+from edged.pipeline.batch import Result
 from edged.pipeline.callers import Callers, Observer
-from edged.pipeline.frames import Feed, Pipeline, Result
-from edged.pipeline.rows import RowFeed, RowPipeline, RowResult
+from edged.pipeline.frames import Pipeline
+from edged.pipeline.rowfeed import RowFeed, RowResult
+from edged.pipeline.rows import RowPipeline
+from edged.pipeline.turns import Feed
 
 __all__ = ["Callers", "Feed", "Observer", "Pipeline", "Result", "RowFeed", "RowPipeline", "RowResult"]

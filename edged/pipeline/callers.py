@@ -60,6 +60,8 @@ class Callers(ABC, Generic[T]):
     Attributes:
         name: Of the model.
         worker: The version that serves; None while there is none.
+        inferences: Answered since the start; of a batch, as many as were in it.
+        inference_s: In the runtime since the start, of all callers together.
     """
 
     def __init__(self, name: str, callers: int, observer: Observer | None = None) -> None:
@@ -72,7 +74,9 @@ class Callers(ABC, Generic[T]):
         """
         self.name = name
         self.worker: Worker | None = None
+        self.inferences, self.inference_s = 0, 0.0
         self._observer = observer
+        self._resting = 0  # callers that wait for a turn
         self._in_use: dict[int, Worker] = {}
         lock = threading.Lock()
         self._work = threading.Condition(lock)  # callers wait for a turn …
@@ -83,6 +87,16 @@ class Callers(ABC, Generic[T]):
             threading.Thread(target=self._call, args=(lane,), name=f"caller-{name}-{lane}", daemon=True)
             for lane in range(callers)
         ]
+
+    @property
+    def count(self) -> int:
+        """How many callers there are."""
+        return len(self._callers)
+
+    @property
+    def late(self) -> int:
+        """What was dropped because the model had no time for it, since the start."""
+        return 0
 
     def start(self) -> None:
         """Begin to serve feeds."""
@@ -162,6 +176,11 @@ class Callers(ABC, Generic[T]):
             WorkerLost: The process died over it.
         """
 
+    def _ran(self, inferences: int, inference_ms: float) -> None:
+        """So many were answered in so long; called with the lock held."""
+        self.inferences += inferences
+        self.inference_s += inference_ms / 1000
+
     def _patience_s(self) -> float:
         """How long to wait for a turn before another look; called with the lock held."""
         return WAIT_S
@@ -212,7 +231,9 @@ class Callers(ABC, Generic[T]):
         with self._work:
             turn = self._take(process)
             if turn is None and not self._stopping:
+                self._resting += 1
                 self._work.wait(self._patience_s())
+                self._resting -= 1
                 turn = None if self._stopping else self._take(process)
             if turn is not None:
                 self._room.notify_all()

@@ -1,12 +1,13 @@
 """Scores of sensors to messages in the outbox, as often as each sensor's ``publish`` says.
 
+A message is about one window, or about many that were scored together.
 A row whose source can give it again is told to be safe when its message is: see `edged.rows.Receipt`.
 """
 
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.detection import label_of
-from edged.mqtt.ids import MessageIds
+from edged.mqtt.ids import MessageIds, ReadAhead
 from edged.mqtt.payloads import ModelInfo
-from edged.mqtt.sensor_payloads import RowTiming, SensorMessages, figure, outcome
+from edged.mqtt.sensor_columns import Columns, figure
+from edged.mqtt.sensor_payloads import RowTiming, SensorMessages, outcome
 from edged.outbox import Outbox, Rank
 from edged.pipeline import RowResult
 from edged.publisher.alarm import Alarm
@@ -26,8 +28,11 @@ from edged.sections import SensorSettings
 
 MAX_ORIGINS = 1000
 """Devices behind one sensor whose alarms are known; of more, those that were silent longest are forgotten."""
+MAX_MESSAGE_BYTES = 128_000
+"""Of a message about several windows: brokers of clouds refuse larger ones (AWS IoT Core above 128 KiB)."""
 
 Emit = Callable[[RowResult], int]
+"""Takes a result; says how many of its windows a message was made of."""
 
 
 class RowPublisher:
@@ -48,7 +53,7 @@ class RowPublisher:
                 whether it is up.
         """
         self._sender, self._outbox, self._on_alarm = sender, outbox, on_alarm
-        self._ids = MessageIds(clock=time.time, randomness=os.urandom)
+        self._ids = MessageIds(clock=time.time, randomness=ReadAhead(os.urandom))
 
     def redirect(self, sender: Sender) -> None:
         """Use other names from now on."""
@@ -59,7 +64,7 @@ class RowPublisher:
         return self._outbox.wait_saved(timeout_s)
 
     def emitter(self, sensor: str, section: SensorSettings, info: Callable[[RowResult], ModelInfo]) -> Emit:
-        """What a feed of this sensor calls with each result; it says how many messages were made of it.
+        """What a feed of this sensor calls with each result.
 
         Args:
             sensor: Its name.
@@ -77,22 +82,33 @@ class RowPublisher:
                 silent, forgotten = judges.popitem(last=False)
                 if forgotten.is_up and self._on_alarm:  # or nobody would ever clear it
                     self._on_alarm(sensor, model.name, silent, False)
-            return self._publish(sensor, model, result, judge.judge(result))
+            return self._publish(sensor, model, result, judge)
 
         return emit
 
-    def _publish(self, sensor: str, model: ModelInfo, result: RowResult, verdict: "_Verdict") -> int:
-        windows, sender = result.windows, self._sender
-        topic, age_ms = sender.topics.sensor_result(sensor), _age_ms(result)
+    def _publish(self, sensor: str, model: ModelInfo, result: RowResult, judge: "_Judge") -> int:
+        verdict, windows, sender = judge.judge(result), result.windows, self._sender
         messages = SensorMessages(
             device=sender.topics.device,
             source=sensor,
             origin=windows.origin,
             rows=windows.numbers.shape[1],
             model=model,
-            timing=RowTiming(result.queue_ms, result.batch_ms, age_ms),
+            timing=RowTiming(result.queue_ms, result.batch_ms, _age_ms(result)),
         )
-        labels, count = result.model.labels, 0
+        topic, made = sender.topics.sensor_result(sensor), self._together if judge.joins else self._apart
+        for payload, is_turn in made(messages, result, verdict, judge):
+            rank = Rank.EVENT if is_turn else Rank.RESULT
+            self._outbox.append(topic, payload, qos=sender.qos, rank=rank, settled=_holding(windows.receipts))
+        if self._on_alarm and verdict.alarms and (verdict.turns or verdict.first):
+            self._on_alarm(sensor, model.name, windows.origin, verdict.alarms[-1])
+        return len(verdict.chosen)
+
+    def _apart(
+        self, messages: SensorMessages, result: RowResult, verdict: "_Verdict", _judge: "_Judge"
+    ) -> Iterator[tuple[bytes, bool]]:
+        """A message of each chosen window, and whether an alarm turns with it."""
+        windows, labels = result.windows, result.model.labels
         for n in verdict.chosen:
             says = outcome(result.scores, n, labels)
             if verdict.alarms is not None:
@@ -105,12 +121,29 @@ class RowPublisher:
                 echo=windows.echoes[n] if windows.echoes else {},
                 result=says,
             )
-            rank = Rank.EVENT if n in verdict.turns else Rank.RESULT
-            self._outbox.append(topic, payload, qos=sender.qos, rank=rank, settled=_holding(windows.receipts))
-            count += 1
-        if self._on_alarm and verdict.alarms and (verdict.turns or verdict.first):
-            self._on_alarm(sensor, model.name, windows.origin, verdict.alarms[-1])
-        return count
+            yield payload, n in verdict.turns
+
+    def _together(
+        self, messages: SensorMessages, result: RowResult, verdict: "_Verdict", judge: "_Judge"
+    ) -> Iterator[tuple[bytes, bool]]:
+        """Messages of as many chosen windows each as go into one, and whether an alarm turns with one of these."""
+        windows, chosen = result.windows, verdict.positions
+        columns = Columns(windows, result.scores, chosen, result.model.labels, verdict.alarms)
+        start = 0
+        while start < len(chosen):
+            stop = min(start + judge.at_once, len(chosen))
+            first, last = int(chosen[start]), int(chosen[stop - 1])
+            payload = messages.many(
+                self._ids(),
+                sequence=windows.sequence + first,
+                first_at_s=windows.first_at_s[first],
+                captured_at_s=windows.last_at_s[last],
+                results=columns.part(start, stop),
+            )
+            if judge.fits(len(payload), stop - start):
+                turns = bool(verdict.turns) and not verdict.turns.isdisjoint(verdict.chosen[start:stop])
+                yield payload, turns
+                start = stop
 
 
 def _age_ms(result: RowResult) -> float:
@@ -150,6 +183,14 @@ class _Verdict:
     turns: set[int] = field(default_factory=set)
     first: bool = False
 
+    @property
+    def positions(self) -> NDArray[np.intp]:
+        """Of those chosen."""
+        chosen = self.chosen
+        if isinstance(chosen, range):
+            return np.arange(chosen.start, chosen.stop, dtype=np.intp)
+        return np.array(chosen, np.intp)
+
 
 class _Judge:
     """Of one sensor, model and origin: what was said last, and its alarm."""
@@ -159,11 +200,27 @@ class _Judge:
         self._alarm = Alarm(section.raise_after, section.clear_after)
         self._last: object = None
         self._knows = False
+        self.at_once = section.per_message
+        """Windows that go into one message."""
 
     @property
     def is_up(self) -> bool:
         """Whether the alarm is up."""
         return self._alarm.up
+
+    @property
+    def joins(self) -> bool:
+        """Whether several windows may share a message."""
+        return self._section.per_message > 1
+
+    def fits(self, size_bytes: int, windows: int) -> bool:
+        """Whether a message of so many windows is short enough; if not, fewer go into the next."""
+        if size_bytes > MAX_MESSAGE_BYTES and windows > 1:
+            self.at_once = windows // 2
+            return False
+        if windows == self.at_once and 2 * size_bytes <= MAX_MESSAGE_BYTES:
+            self.at_once = min(self._section.per_message, 2 * self.at_once)
+        return True
 
     def judge(self, result: RowResult) -> _Verdict:
         """Choose among the windows of a result."""

@@ -10,6 +10,7 @@ from edged.lifecycle import Demand, ServedModel
 from edged.modelstore.watching import StoreWatcher
 from edged.sections import SensorSettings
 from edged.service.endings import in_parallel, join
+from edged.service.looking import tensors_of
 from edged.settings import Settings
 from edged.worker.description import RowUse
 
@@ -152,8 +153,19 @@ def uses(settings: Settings) -> dict[str, Demand]:
             raise ConfigurationError(
                 f"models.{name}", "is named by a camera and by a sensor", "a model takes pictures, or rows"
             )
-    demands = {name: Demand(feeds) for name, feeds in cameras.items()}
+    demands = {name: _of_cameras(name, settings, feeds) for name, feeds in cameras.items()}
     return demands | {name: Demand(len(users), "rows", tuple(users)) for name, users in rows.items()}
+
+
+def _of_cameras(name: str, settings: Settings, feeds: int) -> Demand:
+    users = [camera for camera in settings.cameras.values() if name in camera.models]
+    tensors = sum(tensors_of(camera) for camera in users)
+    return Demand(
+        feeds,
+        tensors=tensors,
+        max_age_s=min(camera.max_age for camera in users),
+        eager=sum(camera.fps == 0 or camera.realtime is False for camera in users),
+    )
 
 
 def _row_use(sensor: str, section: SensorSettings) -> RowUse:

@@ -1,14 +1,19 @@
 """A camera of the configuration at work: its thread, and a feed to each of its models."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 
+from edged import machine
 from edged.frame import Frame
 from edged.lifecycle import ServedModel
 from edged.mqtt.payloads import CameraStateMessage, SourceHealthShape, timestamp
 from edged.pipeline import Feed, Pipeline
+from edged.pipeline.turns import Spent
 from edged.publisher import Publisher
 from edged.sections import CameraSettings
+from edged.service.looking import regions_for
 from edged.service.overrides import NOTHING, CameraOverride
 from edged.sources.camera import Camera, SourceState
 
@@ -47,8 +52,10 @@ class CameraPost:
         self._publisher, self._on_state = publisher, on_state
         self._lossless = once or section.realtime is False
         self._feeds: tuple[tuple[Pipeline, Feed], ...] = ()
-        self._reported = (0, 0)
+        self._reported = _Totals()
+        self._thread_id = 0
         self._past: Counter[str] = Counter()
+        self._spent = Spent()  # by feeds that are no more
         self.camera = Camera(
             name,
             section,
@@ -80,6 +87,8 @@ class CameraPost:
                 source=self.name,
                 emit=self._publisher.emitter(self.name, self.section, model.info, lambda: self.min_score),
                 lossless=self._lossless,
+                weight=self.section.weight,
+                regions=regions_for(self.section),
             )
             if not self._lossless:
                 feed.max_age_s = self.section.max_age
@@ -98,12 +107,14 @@ class CameraPost:
         for pipeline, feed in feeds:
             pipeline.detach(feed)
             self._past.update(feed.counts)
+            self._spent.add(feed.spent)
 
     def _deliver(self, frame: Frame) -> None:
         for pipeline, feed in self._feeds:
             pipeline.offer(feed, frame)
 
     def _state_changed(self, _state: SourceState) -> None:
+        self._thread_id = threading.get_native_id()
         self._on_state(self)
 
     def state(self, device: str) -> CameraStateMessage:
@@ -119,22 +130,61 @@ class CameraPost:
             fps=round(state.fps, 3) if state.fps else None,
             enabled=self.override.enabled,
             min_score=self.min_score,
+            decoder=state.decoder or None,
+            gate=state.gate or None,
             since=timestamp(state.since_s),
         )
 
     def health(self, seconds: float) -> SourceHealthShape:
-        """Rates since the last call, which was ``seconds`` ago, and drops since the start."""
-        counts = Counter(self._past)
+        """Rates and shares since the last call, which was ``seconds`` ago, and drops since the start."""
+        counts, statistics = Counter(self._past), self.camera.statistics
         for _, feed in self._feeds:
             counts.update(feed.counts)
-        published = counts.pop("published", 0)
+        published, late = counts.pop("published", 0), counts["full"] + counts["stale"]
         counts.pop("withheld", None)
-        statistics = self.camera.statistics
         counts["unreadable"] += statistics.unreadable
-        before, self._reported = self._reported, (statistics.captured, published)
+        spent = [feed.spent for _, feed in self._feeds]
+        now = _Totals(
+            captured=statistics.captured,
+            still=statistics.still,
+            published=published,
+            late=late,
+            frames=self._spent.frames + sum(one.frames for one in spent),
+            queue_s=self._spent.queue_s + sum(one.queue_s for one in spent),
+            decode_cpu_s=machine.thread_cpu_s(self._thread_id),
+            prepare_cpu_s=self._spent.prepare_cpu_s + sum(one.prepare_cpu_s for one in spent),
+            inference_s=self._spent.inference_s + sum(one.inference_s for one in spent),
+        )
+        since, self._reported = now.since(self._reported), now
         return SourceHealthShape(
             name=self.name,
-            captured_per_s=round(max(0, statistics.captured - before[0]) / seconds, 2),
-            published_per_s=round(max(0, published - before[1]) / seconds, 2),
+            captured_per_s=round(since.captured / seconds, 2),
+            published_per_s=round(since.published / seconds, 2),
             dropped={reason: count for reason, count in sorted(counts.items()) if count},
+            still_per_s=round(since.still / seconds, 2) if self.camera.state.gate else None,
+            late_per_s=round(since.late / seconds, 2),
+            decode_cpu_percent=round(100 * since.decode_cpu_s / seconds, 1),
+            prepare_cpu_percent=round(100 * since.prepare_cpu_s / seconds, 1),
+            inference_percent=round(100 * since.inference_s / seconds, 1),
+            queue_ms=round(1000 * since.queue_s / since.frames, 3) if since.frames else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """Of a camera since the start."""
+
+    captured: float = 0
+    still: float = 0
+    published: float = 0
+    late: float = 0
+    frames: float = 0
+    queue_s: float = 0.0
+    decode_cpu_s: float = 0.0
+    prepare_cpu_s: float = 0.0
+    inference_s: float = 0.0
+
+    def since(self, before: "_Totals") -> "_Totals":
+        """What was added; where a thread or a feed is another one by now, nothing."""
+        pairs = ((getattr(self, one.name), getattr(before, one.name)) for one in fields(self))
+        return _Totals(*(max(0, now - then) for now, then in pairs))

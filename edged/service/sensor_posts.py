@@ -213,6 +213,7 @@ class SensorPost:
             limit=self.section.queue,
             patient=self._source.patient,
             max_wait_s=self.section.max_wait,
+            joins=self.section.per_message > 1,
         )
         pipeline.attach(feed)
         return _Line(model, pipeline, feed)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
@@ -23,9 +24,10 @@ from edged.frame import Frame
 from edged.sections import CameraSettings, is_path
 from edged.sources.backoff import Backoff
 from edged.sources.capture import Capture, Source, SourceStatistics
-from edged.sources.chooser import FrameChooser
 from edged.sources.clock import Pace, StreamClock
+from edged.sources.motion.gate import Gate
 from edged.sources.pixels import Pixels
+from edged.sources.selection import Selection
 from edged.sources.stream import framed, open_source
 from edged.sources.switch import CONNECTING, SWITCHED_OFF, SourceStatus, Switch
 
@@ -50,6 +52,8 @@ class SourceState:
         height: Pixels.
         fps: As the source declares it; None where it does not.
         since_s: When the status began, in seconds since 1970.
+        decoder: What decodes it, and why not what was asked for; empty for pictures, and before the first frame.
+        gate: What motion is seen by, and why not by what was asked for; empty without a motion gate.
     """
 
     status: SourceStatus
@@ -58,6 +62,8 @@ class SourceState:
     height: int | None
     fps: float | None
     since_s: float
+    decoder: str = ""
+    gate: str = ""
 
 
 class Camera:
@@ -105,12 +111,13 @@ class Camera:
         self._asked: deque[Future[Frame | None]] = deque()
         self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
         status, why = (SourceStatus.OFFLINE, CONNECTING) if enabled else (SourceStatus.DISABLED, SWITCHED_OFF)
-        self._state = SourceState(status, why, None, None, None, time.time())
+        self._gate = Gate(name, settings.motion)
+        self._selection = Selection(settings.fps, self._gate, asked=lambda: bool(self._asked))
+        self._state = SourceState(status, why, None, None, None, time.time(), gate=self._gate.text)
         self._sequence = 0
         self._was_online = False
         self._warned = ""
         self._backoff = Backoff()
-        self._chooser = FrameChooser(settings.fps)
         self._pace = Pace()
         self._clock = StreamClock()
 
@@ -118,6 +125,11 @@ class Camera:
     def state(self) -> SourceState:
         """The state now."""
         return self._state
+
+    @property
+    def motion(self) -> bool:
+        """Whether something moves, as far as the motion gate knows; False without one."""
+        return self._gate.moving
 
     @property
     def stopped(self) -> bool:
@@ -202,7 +214,7 @@ class Camera:
         return None
 
     def _read_through(self) -> None:
-        with self._open() as source, closing(source.captures()) as captures:
+        with self._open() as source, closing(source.captures(self._selection.treatment)) as captures:
             self._begin(source)
             for capture in captures:
                 self._take(source, capture)
@@ -222,14 +234,12 @@ class Camera:
             transport=settings.transport,
             read_timeout_s=settings.read_timeout,
             period_s=1 / settings.fps if settings.fps else 1.0,
+            decoder=settings.decoder,
         )
 
     def _begin(self, source: Source) -> None:
         self._clock = StreamClock()
-        if source.live:
-            self._chooser = FrameChooser(self._settings.fps)  # the first frame says that it is back
-        else:
-            self._chooser.restart()
+        self._selection.begin(source.traits, again=not source.live)
         self._pace.restart(1 / source.fps if source.fps else DEFAULT_STEP_S)
 
     def _take(self, source: Source, capture: Capture) -> None:
@@ -239,16 +249,17 @@ class Camera:
         captured_s = self._captured_s(source, capture)
         if captured_s is None:
             return
-        chosen = self._is_chosen(source, capture)
-        if not (chosen or self._asked):
+        pixels = cache(partial(self._pixels, source, capture.pixels)) if capture.pixels else None
+        time_s = capture.arrival_s if capture.pts_s is None else capture.pts_s
+        asked = bool(self._asked) and pixels is not None
+        look = self._selection.deliver(time_s, pixels)
+        self.statistics.still += look.still
+        self._tell()
+        if not (look.opens or asked) or pixels is None or (made := pixels()) is None:
             return
-        pixels = self._pixels(source, capture)
-        if pixels is None:
-            return
-        self._online(source, pixels)
-        frame = framed(pixels, self.name, sequence, captured_s)
+        frame = framed(made, self.name, sequence, captured_s, look.regions)
         self._hand_out(frame)
-        if chosen:
+        if look.opens:
             self.statistics.chosen += 1
             self._deliver(frame)
 
@@ -270,19 +281,15 @@ class Camera:
         realtime = self._settings.realtime
         return not self._once if realtime is None else realtime
 
-    def _is_chosen(self, source: Source, capture: Capture) -> bool:
-        """By the stream's clock, or by that of its arrival; pictures already come at the rate that is wanted."""
-        if source.stills:
-            return True
-        return self._chooser.choose(capture.arrival_s if capture.pts_s is None else capture.pts_s)
-
-    def _pixels(self, source: Source, capture: Capture) -> Pixels | None:
+    def _pixels(self, source: Source, make: Callable[[], Pixels]) -> Pixels | None:
         try:
-            return capture.pixels()
+            pixels = make()
         except EdgedError as error:
             self.statistics.unreadable += 1
             self._warn(str(error))
             return None
+        self._online(source, pixels)
+        return pixels
 
     def _warn(self, warning: str) -> None:
         """Say it once, not in each round of a recording."""
@@ -292,8 +299,8 @@ class Camera:
 
     def _online(self, source: Source, pixels: Pixels) -> None:
         state = self._state
-        same_size = (state.width, state.height) == (pixels.width, pixels.height)
-        if state.status is SourceStatus.ONLINE and (same_size or source.stills):
+        same_size = (state.width, state.height) == (pixels.width, pixels.height) or source.stills
+        if state.status is SourceStatus.ONLINE and same_size and state.decoder == source.decoder:
             return
         self._backoff.worked()
         since_s = state.since_s if state.status is SourceStatus.ONLINE else time.time()
@@ -301,9 +308,31 @@ class Camera:
             self.statistics.reconnects += 1
         self._was_online = True
         self.error = None
-        self._state = SourceState(SourceStatus.ONLINE, "", pixels.width, pixels.height, source.fps, since_s)
-        log.info("camera online", camera=self.name, width=pixels.width, height=pixels.height, fps=source.fps)
+        self._state = SourceState(
+            SourceStatus.ONLINE,
+            "",
+            pixels.width,
+            pixels.height,
+            source.fps,
+            since_s,
+            source.decoder,
+            self._gate.text,
+        )
+        log.info(
+            "camera online",
+            camera=self.name,
+            width=pixels.width,
+            height=pixels.height,
+            fps=source.fps,
+            decoder=source.decoder,
+        )
         self._on_state(self._state)
+
+    def _tell(self) -> None:
+        """What the gate goes by has changed."""
+        if self._state.status is SourceStatus.ONLINE and self._state.gate != self._gate.text:
+            self._state = replace(self._state, gate=self._gate.text)
+            self._on_state(self._state)
 
     def _offline(self, error: EdgedError) -> None:
         why = error.problem

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from edged.sources.packets import PacketFacts, StreamTraits, Treatment
 from edged.sources.pixels import Pixels
 
 
@@ -15,6 +16,7 @@ class SourceStatistics:
     Attributes:
         captured: Frames that came.
         chosen: Frames that were delivered.
+        still: Frames that ``fps`` chose, or would have, and the motion gate passed over.
         unreadable: Packets and pictures that could not be decoded.
         reconnects: Times it came back after it was away.
         stalls: Times it fell silent, or sent nothing that could be decoded.
@@ -22,6 +24,7 @@ class SourceStatistics:
 
     captured: int = 0
     chosen: int = 0
+    still: int = 0
     unreadable: int = 0
     reconnects: int = 0
     stalls: int = 0
@@ -35,13 +38,13 @@ class Capture:
         pts_s: Its time stamp on the stream's own clock; None where the stream has no clock.
         arrival_s: When it was read, on the monotonic clock.
         pixels: Makes the upright planes; costly, so only for chosen frames. Raises an `EdgedError` for a
-            picture that cannot be read.
+            picture that cannot be read. None where the frame was counted and not decoded.
         path: Of the picture; empty for frames of a video.
     """
 
     pts_s: float | None
     arrival_s: float
-    pixels: Callable[[], Pixels]
+    pixels: Callable[[], Pixels] | None
     path: str = ""
 
 
@@ -52,16 +55,28 @@ class Source(Protocol):
         fps: As the source declares it; None where it does not.
         live: Whether it goes on by itself: its frames are news, and its end is a loss.
         stills: Whether it is made of pictures that have nothing to do with one another, at the rate asked for.
+        traits: What can be foreseen of its frames.
         warning: What was wrong though it could be read; known at the end of `captures`.
     """
 
     fps: float | None
     live: bool
     stills: bool
+    traits: StreamTraits
     warning: str
 
-    def captures(self) -> Generator[Capture, None, None]:
+    @property
+    def decoder(self) -> str:
+        """For people: what decodes it, and why not what was asked for; empty for pictures."""
+
+    def captures(
+        self, treatment: Callable[[PacketFacts], Treatment] | None = None, /
+    ) -> Generator[Capture, None, None]:
         """Each frame, in order, once. Ends with the source, or when the stop event given at opening is set.
+
+        Args:
+            treatment: Asked for each packet of a stream, in the order they are read, what it is worth; None = all
+                are decoded.
 
         Raises:
             SourceLost: A live source fell silent or broke off.

@@ -4,7 +4,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from edged.errors import BadInput, EdgedError, InputNotFound, NotAllowed
 from edged.frame import Plane
 from edged.sources.address import PICTURE_SUFFIXES, Address, Kind
 from edged.sources.capture import Capture
+from edged.sources.packets import PacketFacts, StreamTraits, Treatment
 from edged.sources.pixels import Pixels, of_picture
 
 MAX_PICTURE_BYTES = 256 * 1024**2
@@ -95,6 +96,8 @@ class PictureSource:
 
     live = False
     stills = True
+    decoder = ""
+    traits = StreamTraits(codec="", pixels=1, has_clock=True, intra_only=False)
     warning = ""
 
     def __init__(self, address: Address, *, period_s: float, stop: threading.Event) -> None:
@@ -109,7 +112,9 @@ class PictureSource:
         path = Path(address.target)
         self._paths = pictures_in(path) if address.kind is Kind.FOLDER else [path]
 
-    def captures(self) -> Generator[Capture, None, None]:
+    def captures(
+        self, _treatment: Callable[[PacketFacts], Treatment] | None = None, /
+    ) -> Generator[Capture, None, None]:
         """Each picture; one that is broken says so when its pixels are asked for.
 
         Raises:

@@ -8,6 +8,7 @@ from edged.errors import EdgedError
 from edged.frame import Frame
 from edged.sources.address import Kind, resolve
 from edged.sources.capture import Source, SourceStatistics
+from edged.sources.hardware import DecoderChoice, FFmpegHardware
 from edged.sources.pictures import PictureSource
 from edged.sources.pixels import Pixels
 from edged.sources.video import VideoSource
@@ -24,6 +25,7 @@ def open_source(
     transport: str = "auto",
     read_timeout_s: float = READ_TIMEOUT_S,
     period_s: float = 1.0,
+    decoder: str = "software",
 ) -> Source:
     """Open what ``url`` names. The caller's thread owns it, and closes it by leaving its ``with``.
 
@@ -35,6 +37,7 @@ def open_source(
         transport: Of RTSP: ``auto``, ``tcp`` or ``udp``.
         read_timeout_s: Longest silence of a stream.
         period_s: Between two pictures.
+        decoder: As ``cameras.<name>.decoder``.
 
     Raises:
         EdgedError: It cannot be opened; see `edged.sources.faults`.
@@ -43,7 +46,12 @@ def open_source(
     if address.kind in {Kind.PICTURE, Kind.FOLDER}:
         return PictureSource(address, period_s=period_s, stop=stop)
     return VideoSource(
-        address, transport=transport, read_timeout_s=read_timeout_s, stop=stop, statistics=statistics
+        address,
+        transport=transport,
+        read_timeout_s=read_timeout_s,
+        stop=stop,
+        statistics=statistics,
+        choice=DecoderChoice(decoder, FFmpegHardware()),
     )
 
 
@@ -72,7 +80,7 @@ def read_frames(
     """
     with open_source(url, name=name, stop=threading.Event(), statistics=SourceStatistics()) as source:
         for sequence, capture in enumerate(source.captures()):
-            if sequence % every:
+            if sequence % every or capture.pixels is None:
                 continue
             try:
                 pixels = capture.pixels()
@@ -84,7 +92,13 @@ def read_frames(
             yield framed(pixels, capture.path or name, sequence, capture.arrival_s)
 
 
-def framed(pixels: Pixels, source: str, sequence: int, captured_monotonic_s: float) -> Frame:
+def framed(
+    pixels: Pixels,
+    source: str,
+    sequence: int,
+    captured_monotonic_s: float,
+    regions: tuple[tuple[float, float, float, float], ...] = (),
+) -> Frame:
     """The frame of these pixels; its wall clock time is computed from the monotonic one."""
     return Frame(
         source=source,
@@ -97,4 +111,5 @@ def framed(pixels: Pixels, source: str, sequence: int, captured_monotonic_s: flo
         planes=pixels.planes,
         matrix=pixels.matrix,
         full_range=pixels.full_range,
+        regions=regions,
     )

@@ -8,24 +8,29 @@ decode.
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from functools import partial
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 import av
 from av.container import InputContainer
-from av.stream import Stream
 
 from edged.errors import EdgedError
 from edged.sources import MAX_PIXELS, faults
 from edged.sources.address import Address, Kind
 from edged.sources.capture import Capture, SourceStatistics
+from edged.sources.decoder import Packet
+from edged.sources.hardware import DecoderChoice
 from edged.sources.interrupt import interruptible
-from edged.sources.pixels import of_video
-
-_Packet: TypeAlias = "av.Packet[Stream]"
+from edged.sources.packets import (
+    SINGLE_PICTURE_CODECS,
+    Disposability,
+    PacketFacts,
+    StreamTraits,
+    Treatment,
+)
+from edged.sources.unpacking import Unpacker
 
 KEY_FRAME_WAIT_S = 5.0
 KEY_FRAME_WAIT_PACKETS = 300
@@ -54,6 +59,7 @@ class VideoSource:
         read_timeout_s: float,
         stop: threading.Event,
         statistics: SourceStatistics,
+        choice: DecoderChoice,
     ) -> None:
         """Connect, and look at the stream until its format is known.
 
@@ -63,6 +69,7 @@ class VideoSource:
             read_timeout_s: Longest silence; opening may take as long.
             stop: Ends every wait and every iteration.
             statistics: Where unreadable packets and stalls are counted.
+            choice: Of the decoder.
 
         Raises:
             EdgedError: It cannot be opened; the leaf says who can change that.
@@ -72,7 +79,7 @@ class VideoSource:
         self._timeout_s = read_timeout_s
         self._stop = stop
         self._statistics = statistics
-        self._container = self._opened(_options(address, transport))
+        self._container = self._opened(_options(address, transport), choice)
         if not self._container.streams.video:
             self._container.close()
             raise faults.nothing_decodable(address, "it has no video in it")
@@ -82,15 +89,36 @@ class VideoSource:
         self.fps: float | None = float(rate) if rate and 0 < rate <= PLAUSIBLE_FPS else None
         self.live = address.live and not (address.kind is Kind.HTTP and self._container.duration)
         self._has_clock = self._container.format.name not in _CLOCKLESS_FORMATS
+        self._decoder = choice.decoder(self._stream, live=self.live)
+        context = self._stream.codec_context
+        self.traits = StreamTraits(
+            codec=context.name,
+            pixels=max(1, context.width * context.height),
+            has_clock=self._has_clock,
+            intra_only=context.codec.intra_only,
+        )
 
-    def captures(self) -> Generator[Capture, None, None]:
-        """Each decoded frame. See `Source`."""
+    @property
+    def decoder(self) -> str:
+        """See `Source`."""
+        return self._decoder.text
+
+    def captures(
+        self, treatment: Callable[[PacketFacts], Treatment] | None = None, /
+    ) -> Generator[Capture, None, None]:
+        """Each frame. See `Source`."""
         self._captured, self._progress_s, self._pts_s = 0, time.monotonic(), -1 / (self.fps or 25.0)
+        unpacker = self._unpacker(treatment)
         for packet, arrival_s in self._from_key_frame(self._packets()):
-            for frame in self._decoded(packet):
-                self._captured, self._progress_s = self._captured + 1, time.monotonic()
-                yield Capture(self._time_of(frame), arrival_s, partial(of_video, frame))
-                self._progress_s = time.monotonic()
+            unreadable = self._decoder.unreadable
+            for capture in unpacker.unpack(packet, arrival_s):
+                self._captured += 1
+                if not unpacker.failing:
+                    self._progress_s = time.monotonic()
+                yield capture
+                if not unpacker.failing:
+                    self._progress_s = time.monotonic()
+            self._statistics.unreadable += self._decoder.unreadable - unreadable
             self._check_progress()
         if self._stop.is_set():
             return
@@ -99,7 +127,7 @@ class VideoSource:
         elif not self._captured:
             raise faults.stalled(self._address, self._timeout_s, "picture before its end")
 
-    def _opened(self, options: dict[str, str]) -> InputContainer:
+    def _opened(self, options: dict[str, str], choice: DecoderChoice) -> InputContainer:
         form = "v4l2" if self._address.kind is Kind.DEVICE else None
         began_s = time.monotonic()
         try:
@@ -111,6 +139,7 @@ class VideoSource:
                     options=options,
                     timeout=(self._timeout_s, self._timeout_s),
                     metadata_errors="replace",
+                    hwaccel=choice.accelerator,
                 )
         except (av.FFmpegError, ValueError, OSError) as error:
             waited_s = time.monotonic() - began_s
@@ -123,7 +152,7 @@ class VideoSource:
         self._stream.thread_type = "SLICE"
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
 
-    def _packets(self) -> Iterator[tuple[_Packet, float]]:
+    def _packets(self) -> Iterator[tuple[Packet, float]]:
         """Packets of the video with their arrival; the last one is empty and flushes the decoder."""
         last_s = time.monotonic()
         while not self._stop.is_set():
@@ -159,7 +188,7 @@ class VideoSource:
             raise faults.cannot_read(self._address, error) from error
         self.warning = f"is damaged after frame {self._captured}"
 
-    def _from_key_frame(self, packets: Iterator[tuple[_Packet, float]]) -> Iterator[tuple[_Packet, float]]:
+    def _from_key_frame(self, packets: Iterator[tuple[Packet, float]]) -> Iterator[tuple[Packet, float]]:
         """All but what a decoder that begins in the middle would make grey pictures of."""
         began_s, skipped, waiting = time.monotonic(), 0, True
         for packet, arrival_s in packets:
@@ -171,19 +200,25 @@ class VideoSource:
             waiting = False
             yield packet, arrival_s
 
-    def _decoded(self, packet: _Packet) -> list[av.VideoFrame]:
-        try:
-            return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-        except (av.FFmpegError, ValueError):
-            self._statistics.unreadable += 1
-            return []
+    def _unpacker(self, treatment: Callable[[PacketFacts], Treatment] | None) -> Unpacker:
+        """Where packets are not one frame each, or say too little of it, every one is decoded."""
+        context, codec = self._stream.codec_context, self.traits.codec
+        foreseen = treatment is not None and (codec in SINGLE_PICTURE_CODECS or self.traits.intra_only)
+        return Unpacker(
+            self._decoder,
+            reorders=context.has_b_frames,
+            disposability=Disposability(codec, context.extradata) if foreseen else None,
+            treatment=treatment or _decode,
+            time_of=self._time_of,
+            stop=self._stop,
+        )
 
-    def _time_of(self, frame: av.VideoFrame) -> float | None:
-        """The time stamp; where a recording has none, the one after the last by its rate."""
+    def _time_of(self, pts: int | None) -> float | None:
+        """Seconds of a time stamp; where a frame of a recording has none, the one after the last by its rate."""
         if not self._has_clock and self.live:
             return None
-        if frame.pts is not None and frame.time_base:
-            self._pts_s = float(frame.pts * frame.time_base)
+        if pts is not None and self._stream.time_base:
+            self._pts_s = float(pts * self._stream.time_base)
         elif self.live:
             return None
         else:
@@ -221,6 +256,10 @@ class VideoSource:
         """Close the connection; called by the thread that opened it."""
         with suppress(av.FFmpegError, OSError), interruptible(self._stop):
             self._container.close()
+
+
+def _decode(_packet: PacketFacts) -> Treatment:
+    return Treatment.DECODE
 
 
 def _options(address: Address, transport: str) -> dict[str, str]:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from edged import errors
 from edged.errors import EdgedError, InferenceFailed, KilledWhileLoading, ModelRejected, WorkerLost
+from edged.manifest import RowRecipe
 from edged.worker import limits
 from edged.worker.answer import Answer, Scored
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.journal import Progress
 from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_exactly, send_control
 from edged.worker.ring import Ring
-from edged.worker.wire import Reply, Texts, pack_request, unpack_detections, unpack_scores
+from edged.worker.wire import Reply, Texts, pack_pictures, pack_request, unpack_answers, unpack_scores
 
 LOAD_TIMEOUT_S = 60.0
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
@@ -63,7 +64,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._hung = self._end = ""
         self._closed = False
-        self._tensors: list[NDArray[Any]] = []
+        self._tensors: list[tuple[NDArray[Any], ...]] = []
         self._numbers = [0] * request.callers
         self.timeout_s = MAX_TIMEOUT_S
         self._start(request)
@@ -79,10 +80,11 @@ class WorkerProcess:
             WorkerLost: This machine has no shared memory left for its tensors.
         """
         description = self._await_description()
-        learned = TIMEOUT_FACTOR * self._request.callers * description.latency_ms / 1000
+        slowest_ms = max(description.latency_ms, *description.batch_ms.values(), 0.0)
+        learned = TIMEOUT_FACTOR * self._request.callers * slowest_ms / 1000
         self.timeout_s = timeout_s or min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, learned))
         try:
-            ring = Ring.create(self._request.callers, description.input.shape, description.input.dtype)
+            ring = Ring.create(self._request.callers, description.slot_shape, description.input.dtype)
         except OSError as error:
             raise self._not_started(error) from error
         try:
@@ -91,7 +93,7 @@ class WorkerProcess:
             raise self._died_loading() from error
         finally:
             ring.close()
-        self._tensors = [ring.slot(lane) for lane in range(self._request.callers)]
+        self._tensors = [_parts(ring.slot(lane), description) for lane in range(self._request.callers)]
         self.description = description
         return description
 
@@ -187,7 +189,15 @@ class WorkerProcess:
         return self._process.pid
 
     def tensor(self, lane: int) -> NDArray[Any]:
-        """The lane's input tensor in shared memory, the same array each time; write it, then call `answer`.
+        """The lane's first input tensor in shared memory, the same array each time; write it, then call `answer`.
+
+        Raises:
+            WorkerLost: The process was ended.
+        """
+        return self.tensors(lane)[0]
+
+    def tensors(self, lane: int) -> tuple[NDArray[Any], ...]:
+        """All of the lane's: as many as the model takes at once; write some, then call `answers`.
 
         Raises:
             WorkerLost: The process was ended.
@@ -198,14 +208,27 @@ class WorkerProcess:
         return tensors[lane]
 
     def answer(self, lane: int) -> Answer:
-        """Infer what stands in the lane's tensor.
+        """Infer what stands in the lane's first tensor; see `answers`."""
+        return self.answers(lane, 1)[0]
+
+    def answers(self, lane: int, count: int, *, first: int = 0) -> list[Answer]:
+        """Infer what stands in some of the lane's tensors, together.
+
+        Args:
+            lane: The caller's.
+            count: How many tensors.
+            first: The position of the first of them.
+
+        Returns:
+            An answer a tensor; milliseconds are a tensor's share.
 
         Raises:
-            InferenceFailed: The model gave no answer to this tensor.
-            WorkerLost: The process died or hung; it is ended, and its successor may be given the frame.
+            InferenceFailed: The model gave no answer to these tensors together.
+            WorkerLost: The process died or hung; it is ended, and its successor may be given the frames.
         """
-        reply = self._exchange(lane, b"")
-        return Answer(unpack_detections(reply.body), reply.inference_ms, reply.decode_ms)
+        reply = self._exchange(lane, pack_pictures(first, count))
+        shares = reply.inference_ms / count, reply.decode_ms / count
+        return [Answer(found, *shares) for found in unpack_answers(reply.body, count)]
 
     def score(self, lane: int, numbers: NDArray[Any], texts: Texts = ()) -> Scored:
         """Score windows of rows.
@@ -307,6 +330,13 @@ class WorkerProcess:
             for connection in (self._control, *self._lanes):
                 connection.close()
             os.close(self._stderr)
+
+
+def _parts(slot: NDArray[Any], description: ModelDescription) -> tuple[NDArray[Any], ...]:
+    """A lane's tensors, each for one picture; of rows, all in one."""
+    if isinstance(description.input, RowRecipe):
+        return (slot,)
+    return tuple(slot[index : index + 1] for index in range(len(slot)))
 
 
 def _is_stopped(pid: int) -> bool:

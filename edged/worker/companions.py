@@ -34,6 +34,16 @@ def fill_companions(specs: Sequence[TensorSpec], recipe: InputRecipe, path: Path
     return {spec.name: _filled(spec, recipe, path) for spec in specs}
 
 
+def beside(companions: dict[str, NDArray[Any]], count: int) -> dict[str, NDArray[Any]]:
+    """The same for a batch of pictures: a row for each, where a companion has one for its picture."""
+    if count == 1:
+        return companions
+    return {
+        name: np.repeat(values, count, axis=0) if values.ndim > 1 else values
+        for name, values in companions.items()
+    }
+
+
 def _filled(spec: TensorSpec, recipe: InputRecipe, path: Path) -> NDArray[Any]:
     if spec.name == "pixel_mask" and len(spec.shape) == 3:  # DETR of Hugging Face: all of the picture counts
         sides = zip(spec.shape[1:], (recipe.height, recipe.width), strict=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from edged.errors import ModelRejected
 from edged.geometry import Fit
 from edged.manifest import InputRecipe, RowRecipe, TensorSpec
+from edged.worker.choice import Choice, Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,18 @@ class LoadRequest:
         require_provider: Refuse the model rather than run it on another than the first.
         min_score: Overrides the model's own.
         labels: Keep only these; empty = all.
-        threads: Of one inference; 0 = one, or this caller's share of the cores where the model is slow.
+        threads: Of one inference; 0 = measured with the provider ``auto``, else one, or this caller's share of the
+            cores where the model is slow.
         callers: How many inferences may run at once.
+        precision: ``f32``, ``f16`` or ``bf16``, where the provider lets one choose; ``auto`` is ``f32``.
+        optimize: ``latency``, ``throughput``, or ``auto``: throughput with several callers.
+        batch: Pictures that may be given to one inference at most, where the model takes several and it pays.
+        max_batch_ms: An inference of several pictures must not take longer.
         max_memory_bytes: Of the process.
         digest: ``sha256:…`` that the file must have; empty = any.
         serves: What it is to be shown: ``pictures``, ``rows``, or ``any`` of them.
         rows: The sensors that want it.
+        beside: Another version serves meanwhile: measure with pauses.
     """
 
     path: str
@@ -52,10 +59,25 @@ class LoadRequest:
     labels: tuple[str, ...] = ()
     threads: int = 0
     callers: int = 1
+    precision: str = "auto"
+    optimize: str = "auto"
+    batch: int = 1
+    max_batch_ms: float = 250.0
     max_memory_bytes: int = 0
     digest: str = ""
     serves: Literal["any", "pictures", "rows"] = "any"
     rows: tuple[RowUse, ...] = ()
+    beside: bool = False
+
+    @property
+    def throughput(self) -> bool:
+        """Whether inferences a second count more than the wait for one."""
+        return self.callers > 1 if self.optimize == "auto" else self.optimize == "throughput"
+
+    @property
+    def arithmetic(self) -> str:
+        """The precision to ask a provider for."""
+        return "f32" if self.precision == "auto" else self.precision
 
     def to_json(self) -> bytes:
         """For the other process."""
@@ -74,7 +96,7 @@ def plain(value: Any) -> Any:
     """A value as JSON has it, dataclasses and all."""
     if isinstance(value, Fit):
         return value.value
-    if isinstance(value, TensorSpec | InputRecipe | RowRecipe):
+    if isinstance(value, TensorSpec | InputRecipe | RowRecipe | Choice | Tried):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
@@ -121,6 +143,9 @@ class ModelDescription:
         step_ms: How long each step of the gate took that the worker goes through.
         load_ms: To make the session.
         latency_ms: Of one inference, warm.
+        choice: What ``auto`` among the providers came to, and by how much; None where there was nothing to choose.
+        batch: Pictures to one inference at most: as many as pay; 1 where the model takes no more.
+        batch_ms: Of inferences of so many pictures, as measured while warming up; empty where there was no choice.
     """
 
     path: str
@@ -156,6 +181,9 @@ class ModelDescription:
     step_ms: Mapping[str, float]
     load_ms: float
     latency_ms: float
+    batch: int
+    batch_ms: Mapping[str, float]
+    choice: Choice | None
 
     @property
     def picture(self) -> InputRecipe:
@@ -171,6 +199,21 @@ class ModelDescription:
                 "use `edged score`, or name it at a sensor",
             )
         return self.input
+
+    @property
+    def slot_shape(self) -> tuple[int, ...]:
+        """Of a lane's memory: all the tensors that are given to one inference."""
+        if isinstance(self.input, RowRecipe):
+            return self.input.shape
+        return (self.batch, *self.input.shape[1:])
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether the batch of the pictures it takes is open."""
+        return any(
+            spec.name == self.input_name and len(spec.shape) == 4 and not isinstance(spec.shape[0], int)
+            for spec in self.inputs
+        )
 
     @property
     def rows(self) -> RowRecipe:
@@ -209,7 +252,8 @@ class ModelDescription:
                 "external_data",
             )
         }
-        return cls(**{**values, **specs, **tuples, "input": _recipe(values["input"])})
+        choice = values.get("choice") and Choice.from_dict(values["choice"])
+        return cls(**{**values, **specs, **tuples, "input": _recipe(values["input"]), "choice": choice})
 
 
 def _recipe(values: Mapping[str, Any]) -> InputRecipe | RowRecipe:

@@ -23,6 +23,7 @@ from edged.errors import EdgedError, ModelRejected
 from edged.manifest import ExpectedObject, Golden, ModelFiles, RowRecipe, model_files, read_manifest
 from edged.modelstore.digests import sha256_of
 from edged.worker.answer import Candidate
+from edged.worker.choice import Choice
 from edged.worker.description import ModelDescription
 from edged.worker.goldenrows import prove_rows
 from edged.worker.looking import Look, picture_frame
@@ -186,7 +187,8 @@ def _note(step: str, known: dict[str, Any]) -> str:
         return f"{known['task']}, {known['family']}, {recipe['width']} × {recipe['height']}"
     if step == "provider":
         over = "".join(f"; passed over {reason}" for reason in known["provider_refused"])
-        return f"{known['provider']}{over}"
+        chosen = f"; chosen {Choice.from_dict(known['choice']).text}" if known.get("choice") else ""
+        return f"{known['provider']}{chosen}{over}"
     threads = known["threads"]
     return f"{known['latency_ms']:.1f} ms an inference on {threads} thread{'' if threads == 1 else 's'}"
 

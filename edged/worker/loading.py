@@ -1,5 +1,7 @@
 """From a request to the model that runs in a worker: one of pictures, or one of rows."""
 
+from typing import TYPE_CHECKING
+
 from edged.decode.tabular import FAMILIES
 from edged.manifest import Manifest, TensorSpec
 from edged.worker.description import LoadRequest
@@ -7,11 +9,13 @@ from edged.worker.journal import Journal
 from edged.worker.model import LoadedModel
 from edged.worker.opening import Opened
 from edged.worker.picture import is_picture
-from edged.worker.rowmodel import RowModel
 from edged.worker.tabular import tabular_evidence
 
+if TYPE_CHECKING:
+    from edged.worker.rowmodel import RowModel
 
-def load_model(request: LoadRequest, journal: Journal | None = None) -> LoadedModel | RowModel:
+
+def load_model(request: LoadRequest, journal: Journal | None = None) -> "LoadedModel | RowModel":
     """Load, try and understand a model.
 
     Args:
@@ -36,7 +40,11 @@ def load_model(request: LoadRequest, journal: Journal | None = None) -> LoadedMo
                 f"is for pictures, not for rows of a sensor ({_shown(opened.session.inputs)})",
                 'name it at a camera, or say task = "tabular" in model.toml',
             )
-    return RowModel(opened, why) if why else LoadedModel(request, opened=opened)
+    if not why:
+        return LoadedModel(request, opened=opened)
+    from edged.worker.rowmodel import RowModel  # noqa: PLC0415  # it takes a tenth of a start, and pictures need none
+
+    return RowModel(opened, why)
 
 
 def _why_rows(opened: Opened) -> str | None:

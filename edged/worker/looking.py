@@ -1,12 +1,14 @@
 """One frame through one loaded model: prepared, answered, and brought back to pixels of the frame."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edged.decode.seams import merge
 from edged.detection import Detections
 from edged.frame import Frame
-from edged.geometry import Transform
+from edged.geometry import Region, Transform
 from edged.manifest import InputRecipe
 from edged.preprocess import Preparer
 from edged.sources.pictures import read_picture
@@ -32,18 +34,33 @@ class Look:
     def __init__(self, answers: Answering, recipe: InputRecipe) -> None:
         self._answers, self._preparer = answers, Preparer(recipe)
 
-    def see(self, frame: Frame) -> Seen:
-        """What the model finds in a frame.
+    def see(
+        self, frame: Frame, regions: Sequence[Region] = (), *, iou: float = 0.45, max_detections: int = 300
+    ) -> Seen:
+        """What the model finds in a frame, or in regions of it one after the other.
+
+        Args:
+            frame: Any.
+            regions: Inside it; empty = the whole frame.
+            iou: Up to which two boxes are two objects, where regions overlap.
+            max_detections: Of all regions together.
 
         Raises:
             BadInput: The frame is broken, or the model gave no answer to it.
             WorkerLost: The process of the model died or hung.
         """
-        started = time.perf_counter()
-        transform = self._preparer.prepare(frame, self._answers.tensor(0))
-        prepare_ms = (time.perf_counter() - started) * 1000
-        answer = self._answers.answer(0)
-        return Seen(frame, in_frame(answer, transform), prepare_ms, answer.inference_ms, answer.decode_ms)
+        prepare_s = inference_ms = decode_ms = 0.0
+        found = []
+        for region in regions or (None,):
+            started = time.perf_counter()
+            transform = self._preparer.prepare(frame, self._answers.tensor(0), region)
+            prepare_s += time.perf_counter() - started
+            answer = self._answers.answer(0)
+            inference_ms, decode_ms = inference_ms + answer.inference_ms, decode_ms + answer.decode_ms
+            found.append(in_frame(answer, transform))
+        one = len(found) == 1
+        detections = found[0] if one else merge(found, regions, iou=iou, max_detections=max_detections)
+        return Seen(frame, detections, prepare_s * 1000, inference_ms, decode_ms)
 
 
 def in_frame(answer: Answer, transform: Transform) -> Detections:

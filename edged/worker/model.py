@@ -23,12 +23,14 @@ from edged.machine import cores
 from edged.manifest import InputRecipe, TensorSpec
 from edged.worker.agreement import MAX_DIFFERENCE, difference
 from edged.worker.answer import Answer
-from edged.worker.companions import fill_companions
+from edged.worker.batching import choose, measure, split
+from edged.worker.choosing import choose_session
+from edged.worker.companions import beside, fill_companions
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal
 from edged.worker.opening import Opened
 from edged.worker.picture import filled, picture_input, recipes, texture
-from edged.worker.wire import Reply, pack_detections
+from edged.worker.wire import Reply, pack_answers, unpack_pictures
 
 MIN_SCORE, IOU, MAX_DETECTIONS = 0.25, 0.45, 300
 WARM_UP_RUNS = 3
@@ -80,15 +82,19 @@ class LoadedModel:
             )
         with opened.journal.step("provider"):
             self._agree(recipe, trial, reference)
+            choose_session(opened, lambda: self._feeds(texture(recipe)), reference)
         with opened.journal.step("warm-up"):
             latency_ms = self._warm_up(recipe)
-            opened.know(threads=opened.threads, latency_ms=round(latency_ms, 3))
+            threads = opened.session.tuning.threads or opened.threads
+            opened.know(threads=threads, latency_ms=round(latency_ms, 3))
+            self._settle_batch(recipe)
         self.description = opened.described()
 
-    def serve(self, tensor: NDArray[Any], _body: bytes) -> Reply:
-        """One request of the daemon's."""
-        answer = self.answer(tensor)
-        return Reply(answer.inference_ms, answer.decode_ms, pack_detections(answer.detections))
+    def serve(self, tensor: NDArray[Any], body: bytes) -> Reply:
+        """One request of the daemon's: some of the pictures in a lane's memory."""
+        first, count = unpack_pictures(body)
+        found, inference_ms, decode_ms = self._infer(tensor[first : first + count])
+        return Reply(inference_ms, decode_ms, pack_answers(found))
 
     def answer(self, tensor: NDArray[Any]) -> Answer:
         """What the model finds.
@@ -99,16 +105,25 @@ class LoadedModel:
         Raises:
             InferenceFailed: The runtime raised an error, or the outputs are not finite.
         """
+        (found,), inference_ms, decode_ms = self._infer(tensor)
+        return Answer(found, inference_ms, decode_ms)
+
+    def _infer(self, tensor: NDArray[Any]) -> tuple[list[Detections], float, float]:
+        """What is found in each picture of a tensor (N, …), and milliseconds of inference and of decoding."""
         started = time.perf_counter()
         outputs = self._opened.session.run(self._feeds(tensor))
         inferred = time.perf_counter()
-        detections = self._decoded(outputs)
+        parts = [outputs] if len(tensor) == 1 else split(outputs, len(tensor))
+        if parts is None:
+            raise InferenceFailed(str(self._opened.path), "outputs do not have a row for each picture", "")
+        found = [self._decoded(part) for part in parts]
         decoded = time.perf_counter()
-        return Answer(detections, (inferred - started) * 1000, (decoded - inferred) * 1000)
+        return found, (inferred - started) * 1000, (decoded - inferred) * 1000
 
     def _feeds(self, tensor: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """The picture, uint8 or float (1, …), and what stands beside it."""
-        return {self._picture.name: tensor if len(self._picture.shape) == 4 else tensor[0]} | self._companions
+        """The pictures, uint8 or float (N, …), and what stands beside them."""
+        pictures = tensor if len(self._picture.shape) == 4 else tensor[0]
+        return {self._picture.name: pictures} | beside(self._companions, len(tensor))
 
     def _decoded(self, outputs: Sequence[NDArray[Any]]) -> Detections:
         candidates = self._recognition.decoder(outputs, self._min_score)
@@ -140,9 +155,12 @@ class LoadedModel:
     ) -> None:
         """Pass over providers until one gives the right answer."""
         while (wrong := difference(reference, trial)) > MAX_DIFFERENCE:
+            if self._opened.forget():
+                _, trial = self._try([recipe])
+                continue
             chosen = self._opened.session.provider.chosen
             fault = f"answers otherwise than the CPU provider (deviation {wrong:.0%})"
-            if self._opened.request.require_provider:
+            if self._opened.requires:
                 raise self._opened.rejected(
                     f"{chosen} {fault}", "export it in float32, or let another provider run it"
                 )
@@ -152,7 +170,7 @@ class LoadedModel:
 
     def _reference(self, recipe: InputRecipe, trial: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """What the CPU provider answers to the same picture; the answer itself where it cannot be asked."""
-        if self._opened.session.provider.chosen == "cpu":
+        if self._opened.session.provider.chosen == "cpu" or self._opened.recalls(trial):
             return trial
         try:
             return Session(self._opened.path, providers=["cpu"]).run(self._feeds(texture(recipe)))
@@ -176,6 +194,8 @@ class LoadedModel:
                 trial=tuple(TensorSpec(o.name, tuple(a.shape), str(a.dtype)) for o, a in outputs)
             )
             return recipe, trial
+        if self._opened.forget():
+            return self._try(candidates)
         raise self._opened.rejected(
             f"does not run on a picture ({problem})", "say [input] size = [height, width] in model.toml"
         )
@@ -212,6 +232,25 @@ class LoadedModel:
         )
         return recognition, names
 
+    def _settle_batch(self, recipe: InputRecipe) -> None:
+        """How many pictures go into one inference."""
+        request, shape = self._opened.request, self._picture.shape
+        measured: dict[int, float] = {}
+        if request.batch > 1 and len(shape) == 4 and not isinstance(shape[0], int):
+            try:
+                measured.update(
+                    measure(
+                        lambda tensor: self._opened.session.run(self._feeds(tensor)),
+                        recipe,
+                        most=request.batch,
+                        max_ms=request.max_batch_ms,
+                    )
+                )
+            except InferenceFailed:
+                self._opened.open_again()  # a failed run can spoil the session for the next
+        batch = choose(measured, max_ms=request.max_batch_ms)
+        self._opened.know(batch=batch, batch_ms={str(size): ms for size, ms in measured.items()})
+
     def _warm_up(self, recipe: InputRecipe) -> float:
         """Milliseconds of one inference, the least of a few; settles how many threads it gets."""
         tensor = texture(recipe)
@@ -221,6 +260,7 @@ class LoadedModel:
             slow_ms > SLOW_MS
             and share > 1
             and not self._opened.request.threads
+            and not self._opened.known.get("choice")
             and self._opened.session.provider.in_use == "cpu"
         ):
             self._opened.threads = share

@@ -5,16 +5,20 @@ What only pictures need is in `edged.worker.model`, what only rows need in `edge
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from edged.decode.labels import metadata_labels
 from edged.errors import ModelRejected, NotAsConfigured
 from edged.inference.precheck import ModelSummary, precheck
 from edged.inference.providers import available, installed_packages
 from edged.inference.session import Session
+from edged.inference.tuning import Tuning
 from edged.manifest import Manifest, model_files, read_labels, read_manifest
+from edged.worker.auto import Auto
 from edged.worker.description import LoadRequest, ModelDescription, plain
 from edged.worker.journal import Journal
 from edged.worker.tabular import ML_DOMAIN
@@ -36,6 +40,7 @@ class Opened:
         session: The newest; see `open_again`.
         threads: Of one inference; for sessions from the next one on.
         without: Providers that are passed over from the next session on, each with the reason.
+        auto: What ``auto`` among the providers comes to; None where it was not asked for, or trees leave no choice.
     """
 
     def __init__(self, request: LoadRequest, journal: Journal | None = None) -> None:
@@ -52,6 +57,7 @@ class Opened:
         self.without: dict[str, str] = {}
         with self.journal.step("readable"):
             self._read()
+            self.auto = Auto(request, self.summary) if self._is_left_to_us else None
         with self.journal.step("provider" if request.require_provider else "readable"):
             self._load()
 
@@ -70,18 +76,54 @@ class Opened:
 
     def open_again(self) -> Session:
         """Another session, with the threads and without the providers that stand here now."""
-        self.session = Session(
-            self.path,
-            providers=self._providers(),
-            require=self.request.require_provider,
-            threads=self.threads,
-            callers=self.request.callers,
-            without=self.without,
+        request = self.request
+        self.adopt(
+            Session(
+                self.path,
+                providers=self._providers(),
+                require=self.requires,
+                threads=request.threads,
+                callers=request.callers,
+                precision=request.arithmetic,
+                throughput=request.throughput,
+                without=self.without,
+            )
         )
-        report = self.session.provider
-        refused = (*self._unasked(), *report.refused)
-        self.know(provider=report.in_use, provider_nodes=report.nodes, provider_refused=refused)
+        if self.auto and self.auto.is_recalled and self.session.tuning != self.auto.tuning:
+            self.auto.forget()  # what was remembered does not load any more
         return self.session
+
+    def adopt(self, session: Session) -> None:
+        """Go on with this session."""
+        self.session = session
+        report = session.provider
+        self.know(provider=report.in_use, provider_nodes=report.nodes)
+        self.know_refused(report.refused)
+
+    def know_refused(self, reasons: Sequence[str]) -> None:
+        """Why providers were passed over, beside those that were not even tried."""
+        self.know(provider_refused=tuple(dict.fromkeys((*self._unasked(), *reasons))))
+
+    def note(self, text: str) -> None:
+        """What a user should know, beside what is noted already."""
+        self.know(notes=(*self.known.get("notes", ()), text))
+
+    def recalls(self, outputs: Sequence[NDArray[Any]]) -> bool:
+        """Whether the session is one that was chosen at an earlier start, and these are the answers it gave then."""
+        return self.auto is not None and self.session.tuning == self.auto.tuning and self.auto.agrees(outputs)
+
+    def forget(self) -> bool:
+        """Whether there was something remembered that is no good; then the session is a new one."""
+        if self.auto is None or not self.auto.is_recalled:
+            return False
+        self.auto.forget()
+        self.open_again()
+        return True
+
+    @property
+    def requires(self) -> bool:
+        """Whether another than the first provider is out of the question; ``auto`` is none of them."""
+        return self.request.require_provider and self.request.providers[0] != "auto"
 
     def described(self) -> ModelDescription:
         """All that became known."""
@@ -136,24 +178,37 @@ class Opened:
             inputs=session.inputs,
             outputs=session.outputs,
             load_ms=round(load_ms, 1),
-            providers_available=available(),
+            providers_available=available() if self.auto is None else self.auto.available,
         )
 
-    def _providers(self) -> tuple[str, ...]:
+    def _providers(self) -> tuple[str | Tuning, ...]:
         """Those to try; trees and their like run on the CPU provider only, and others would load them for seconds."""
-        if self._is_traditional and not self.request.require_provider:
-            return ("cpu",)
-        return self.request.providers
+        request = self.request
+        cpu = Tuning("cpu", self.threads, request.callers, throughput=request.throughput)
+        if self._is_traditional and not self.requires:
+            return (cpu,)
+        found: list[str | Tuning] = []
+        for name in request.providers:
+            if name == "auto" and self.auto:
+                found += [self.auto.tuning, self.auto.plain]
+            found.append(cpu if name == "cpu" else name)
+        return (*found, cpu)
 
     def _unasked(self) -> tuple[str, ...]:
         """Why providers that were asked for by name were not even tried."""
-        if self.request.require_provider or not self._is_traditional:
+        if self.requires or not self._is_traditional:
             return ()
         return tuple(
             f"{name}: operators of {ML_DOMAIN} run on the CPU provider"
             for name in self.request.providers
             if name not in {"auto", "cpu"}
         )
+
+    @property
+    def _is_left_to_us(self) -> bool:
+        """Whether ``auto`` counts: not behind a provider that takes everything."""
+        names = self.request.providers
+        return "auto" in names and "cpu" not in names[: names.index("auto")] and not self._is_traditional
 
     @property
     def _is_traditional(self) -> bool:

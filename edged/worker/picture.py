@@ -189,10 +189,12 @@ def _triple(given: PerChannel | None, usual: tuple[float, float, float]) -> tupl
 
 def texture(recipe: InputRecipe) -> NDArray[Any]:
     """A picture with edges, gradients and grain, the same every time: values 0–1, or 0–255 for uint8."""
-    y, x = np.mgrid[0 : recipe.height, 0 : recipe.width].astype(np.float32)
+    y, x = np.ogrid[0 : recipe.height, 0 : recipe.width]
+    squares = (x // 32 + y // 32) % 2
+    y, x = y.astype(np.float32), x.astype(np.float32)
     waves = np.stack([np.sin(x / (5 + 3 * c)) * np.cos(y / (7 + 2 * c)) for c in range(recipe.channels)])
     grain = np.random.default_rng(2025).random(waves.shape, np.float32)
-    picture = np.clip(0.5 + 0.3 * waves + 0.2 * (grain - 0.5) + 0.2 * ((x // 32 + y // 32) % 2), 0, 1)
+    picture = np.clip(0.5 + 0.3 * waves + 0.2 * (grain - 0.5) + 0.2 * squares.astype(np.float32), 0, 1)
     if recipe.dtype == "uint8":
         picture = picture * 255
     if recipe.layout == "NHWC":

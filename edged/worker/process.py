@@ -99,8 +99,8 @@ def _serve(model: Any, control: socket.socket, lanes: list[socket.socket]) -> No
     _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
     if not descriptors:
         return
-    recipe = model.description.input
-    ring = Ring(descriptors[0], len(lanes), recipe.shape, recipe.dtype)
+    description = model.description
+    ring = Ring(descriptors[0], len(lanes), description.slot_shape, description.input.dtype)
     for index, lane in enumerate(lanes):
         threading.Thread(
             target=_answer_lane, args=(model, lane, ring.slot(index)), name=f"lane-{index}", daemon=True

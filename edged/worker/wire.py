@@ -19,6 +19,8 @@ from edged.rows import ScoreKind, Scores
 Texts = Sequence[tuple[tuple[str, ...], ...]]
 """For each window its rows' texts."""
 
+_BOX_BYTES = 24
+_PICTURES = struct.Struct("<II")
 _ROWS = struct.Struct("<II")
 """Windows, and rows of each; their texts follow as JSON, where there are any."""
 _SCORES = struct.Struct("<B3xIII")
@@ -53,6 +55,31 @@ def unpack_detections(body: bytes) -> Detections:
     """What `pack_detections` packed."""
     rows = np.frombuffer(body, np.float32).reshape(-1, 6)
     return Detections(rows[:, :4], rows[:, 4], np.ascontiguousarray(rows[:, 5]).view(np.int32))
+
+
+def pack_pictures(first: int, count: int) -> bytes:
+    """What is asked about the pictures in shared memory: which is the first of them, and how many."""
+    return _PICTURES.pack(first, count)
+
+
+def unpack_pictures(body: bytes) -> tuple[int, int]:
+    """What `pack_pictures` packed: first, count."""
+    first, count = _PICTURES.unpack(body)
+    return first, count
+
+
+def pack_answers(found: Sequence[Detections]) -> bytes:
+    """How many boxes each picture has, then their boxes as `pack_detections` packs them."""
+    counts = np.array([len(one) for one in found], np.uint32)
+    return counts.tobytes() + b"".join(map(pack_detections, found))
+
+
+def unpack_answers(body: bytes, count: int) -> list[Detections]:
+    """What `pack_answers` packed of ``count`` pictures."""
+    counts = np.frombuffer(body, np.uint32, count)
+    ends = counts.nbytes + np.cumsum(counts, dtype=np.int64) * _BOX_BYTES
+    starts = ends - counts.astype(np.int64) * _BOX_BYTES
+    return [unpack_detections(body[start:end]) for start, end in zip(starts, ends, strict=True)]
 
 
 def pack_request(windows: int, rows: int, texts: Texts = ()) -> bytes:

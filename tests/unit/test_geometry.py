@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.geometry import Fit, place
+from edged.geometry import Fit, Region, place
 
 side = st.integers(1, 5000)
 input_side = st.integers(8, 1280)
@@ -97,6 +97,24 @@ def test_boxes_come_back_to_where_they_were(
         abs(transform.offset_x) / transform.scale_x + abs(transform.offset_y) / transform.scale_y
     )
     np.testing.assert_allclose(back, there, rtol=1e-5, atol=precise_px)
+
+
+@given(side, side, fits, st.tuples(*[st.floats(0, 1)] * 4), st.tuples(*[st.floats(0, 1)] * 4))
+def test_boxes_of_a_region_come_back_to_where_they_were(
+    frame_width: int, frame_height: int, fit: Fit, part: tuple[float, ...], at: tuple[float, ...]
+) -> None:
+    x, y = int(part[0] * (frame_width - 1)), int(part[1] * (frame_height - 1))
+    region = Region(x, y, 1 + int(part[2] * (frame_width - x - 1)), 1 + int(part[3] * (frame_height - y - 1)))
+    placement = place(frame_width, frame_height, 640, 384, fit, region=region)
+    left, top, wide, high = placement.crop
+    assert x <= left <= left + wide <= x + region.width
+    assert y <= top <= top + high <= y + region.height
+    (x1, x2), (y1, y2) = sorted(at[:2]), sorted(at[2:])
+    there = boxes(
+        (x + x1 * region.width, y + y1 * region.height, x + x2 * region.width, y + y2 * region.height)
+    )
+    back = placement.transform.to_frame(placement.transform.to_model(there))
+    np.testing.assert_allclose(back, there, rtol=1e-4, atol=1e-2)
 
 
 @given(side, side, fits, st.lists(st.tuples(*[st.floats(-1e4, 1e4, width=32)] * 4), max_size=5))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from edged.errors import BadInput, EdgedError
 from edged.frame import ColorMatrix, Frame, PixelLayout
-from edged.geometry import Fit, place
+from edged.geometry import Fit, Region, place
 from edged.manifest import InputRecipe
-from edged.preprocess import Preparer, to_bgr, yuv_to_rgb
+from edged.preprocess import MAX_KNOWN_PLACEMENTS, Preparer, to_bgr, yuv_to_rgb
 
 SIZES = [(1, 1), (2, 3), (7, 5), (64, 48), (65, 47), (640, 3), (2, 500), (333, 129), (1280, 720), (101, 1001)]
 MATRICES = [(matrix, full) for matrix in ColorMatrix for full in (True, False)]
@@ -81,9 +81,9 @@ def whole_rgb(frame: Frame) -> np.ndarray:
     )
 
 
-def reference(frame: Frame, recipe: InputRecipe) -> np.ndarray:
+def reference(frame: Frame, recipe: InputRecipe, region: Region | None = None) -> np.ndarray:
     """Levels of the small picture, float64 (H, W, 3), red first; padding included."""
-    placement = place(frame.width, frame.height, recipe.width, recipe.height, recipe.fit)
+    placement = place(frame.width, frame.height, recipe.width, recipe.height, recipe.fit, region=region)
     left, top, cut_wide, cut_high = placement.crop
     (x, y), (wide, high) = placement.origin, placement.resized
     picture = whole_rgb(frame)[top : top + cut_high, left : left + cut_wide]
@@ -95,10 +95,12 @@ def reference(frame: Frame, recipe: InputRecipe) -> np.ndarray:
     return levels
 
 
-def prepared(frame: Frame, recipe: InputRecipe, preparer: Preparer | None = None) -> np.ndarray:
+def prepared(
+    frame: Frame, recipe: InputRecipe, preparer: Preparer | None = None, region: Region | None = None
+) -> np.ndarray:
     """The tensor, over memory that held something else."""
     out = np.full(recipe.shape, 77, recipe.dtype)
-    (preparer or Preparer(recipe)).prepare(frame, out)
+    (preparer or Preparer(recipe)).prepare(frame, out, region)
     return out
 
 
@@ -239,7 +241,7 @@ def test_a_preparer_leaves_nothing_of_the_last_frame_behind() -> None:
 def test_more_sizes_than_are_remembered_are_all_right() -> None:
     recipe = InputRecipe(16, 16)
     preparer = Preparer(recipe)
-    for width in range(1, 150):
+    for width in range(1, MAX_KNOWN_PLACEMENTS + 30):
         frame = bgr_frame(width, 9)
         np.testing.assert_array_equal(prepared(frame, recipe, preparer), plain(frame, recipe))
 
@@ -371,3 +373,87 @@ def test_padding_follows_the_frame_when_its_shape_or_the_tensor_changes():
         fresh = np.zeros_like(out)
         Preparer(recipe).prepare(frame, fresh)
         np.testing.assert_array_equal(tensor, fresh)
+
+
+regions = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+
+
+def region_in(width: int, height: int, at: tuple[float, ...]) -> Region:
+    """Any pixels of the frame, odd ones too."""
+    x, y = int(at[0] * (width - 1)), int(at[1] * (height - 1))
+    return Region(x, y, 1 + int(at[2] * (width - x - 1)), 1 + int(at[3] * (height - y - 1)))
+
+
+def cut_out(frame: Frame, region: Region) -> Frame:
+    x1, y1, x2, y2 = region.xyxy
+    return frame_of(frame.layout, region.width, region.height, frame.planes[0][y1:y2, x1:x2])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 300), st.integers(1, 300), regions, st.sampled_from(list(Fit)), st.booleans())
+def test_a_region_of_a_picture_is_the_picture_of_the_region(
+    width: int, height: int, at: tuple[float, ...], fit: Fit, planes_first: bool
+) -> None:
+    frame, region = bgr_frame(width, height), region_in(width, height, at)
+    recipe = InputRecipe(48, 64, fit=fit, layout="NCHW" if planes_first else "NHWC", scale=1 / 255)
+    expected = prepared(cut_out(frame, region), recipe)
+    np.testing.assert_array_equal(prepared(frame, recipe, region=region), expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(8, 400), st.integers(8, 400), regions, st.sampled_from(list(Fit)), st.sampled_from(MATRICES),
+    st.sampled_from([(2, 2), (2, 1), (1, 1)]),
+)  # fmt: skip
+def test_a_region_of_planes_equals_converting_the_whole_frame_first(
+    width: int, height: int, at: tuple[float, ...], fit: Fit, colours: Any, chroma: tuple[int, int]
+) -> None:
+    frame = yuv_frame(width, height, *chroma, matrix=colours[0], full_range=colours[1])
+    region = region_in(width, height, at)
+    recipe = InputRecipe(72, 96, layout="NHWC", dtype="uint8", fit=fit)
+    difference = np.abs(prepared(frame, recipe, region=region)[0] - reference(frame, recipe, region))
+    assert difference.max() <= MAX_DIFFERENCE
+    assert difference.mean() <= 1
+
+
+@pytest.mark.parametrize(
+    "region", [Region(1, 1, 61, 33), Region(11, 6, 40, 30), Region(12, 7, 40, 30), Region(12, 6, 41, 31)]
+)
+def test_chroma_with_sharp_edges_is_cut_where_the_luma_is(region: Region) -> None:
+    random = np.random.default_rng(5)
+    planes = [random.integers(60, 190, shape, np.uint8) for shape in ((60, 80), (30, 40), (30, 40))]
+    frame = frame_of(PixelLayout.YUV, 80, 60, *planes)
+    recipe = InputRecipe(region.height, region.width, layout="NHWC", dtype="uint8")
+    x1, y1, x2, y2 = region.xyxy
+    expected = whole_rgb(frame)[y1:y2, x1:x2]
+    for one in (frame, as_nv12(frame)):
+        assert np.abs(prepared(one, recipe, region=region)[0] - expected).max() <= MAX_DIFFERENCE
+
+
+def test_a_region_of_all_is_the_frame() -> None:
+    recipe = InputRecipe(72, 96)
+    for frame in (yuv_frame(333, 129), bgr_frame(101, 55), as_nv12(yuv_frame(64, 48))):
+        whole = Region(0, 0, frame.width, frame.height)
+        np.testing.assert_array_equal(prepared(frame, recipe, region=whole), prepared(frame, recipe))
+
+
+def test_regions_in_turn_leave_nothing_of_the_last_behind() -> None:
+    recipe = InputRecipe(64, 96, scale=1 / 255)
+    preparer, out = Preparer(recipe), np.zeros(recipe.shape, np.float32)
+    frame = yuv_frame(320, 200)
+    for region in [None, Region(0, 0, 96, 64), Region(10, 20, 20, 100), Region(11, 21, 201, 50)] * 2:
+        preparer.prepare(frame, out, region)
+        np.testing.assert_array_equal(out, prepared(frame, recipe, region=region))
+
+
+def test_boxes_of_a_region_come_back_in_pixels_of_the_frame() -> None:
+    recipe, region = InputRecipe(100, 100), Region(600, 400, 200, 200)
+    transform = Preparer(recipe).prepare(yuv_frame(1920, 1080), np.empty(recipe.shape, np.float32), region)
+    found = transform.to_frame(np.array([[10, 20, 50, 60], [-5, 90, 30, 140]], np.float32))
+    np.testing.assert_allclose(found, [[620, 440, 700, 520], [600, 580, 660, 600]], atol=1e-3)
+
+
+@pytest.mark.parametrize("region", [Region(0, 0, 65, 48), Region(-2, 0, 10, 10), Region(4, 4, 0, 9)])
+def test_a_region_that_is_not_in_the_frame_is_refused(region: Region) -> None:
+    with pytest.raises(EdgedError, match="is not inside the frame of 64 x 48"):
+        prepared(yuv_frame(64, 48), InputRecipe(16, 16), region=region)

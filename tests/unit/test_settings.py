@@ -115,7 +115,7 @@ def test_without_a_key_the_defaults_of_the_contract_hold():
     assert settings.store.path == Path("/var/lib/edged/models")
     assert settings.models["vehicles"].providers == ("auto",)
     assert settings.models["vehicles"].require_provider is False
-    assert (camera.fps, camera.max_age, camera.publish, camera.motion.gate) == (0, 1.0, "every", "auto")
+    assert (camera.fps, camera.max_age, camera.publish, camera.motion.gate) == (0, 1.0, "every", "off")
     assert (sensor.format, sensor.window, sensor.stride) == ("json", None, None)
     assert (sensor.publish, sensor.missing, sensor.normal) == ("every", "error", ("normal",))
     assert (sensor.raise_after, sensor.clear_after, sensor.max_wait) == (1, 1, 0)
@@ -439,14 +439,16 @@ def test_a_model_that_a_camera_names_needs_no_section_of_its_own():
     assert list(settings.models) == ["vehicles"]
 
 
-def test_keys_that_have_no_effect_yet_are_told_each_in_a_line(written):
+def test_keys_that_have_no_effect_are_told_each_in_a_line(written):
     (line,) = load_settings(written(CONTRACT)).warnings()
     assert "cameras.front.zones is accepted" in line
-    noisy = CONTRACT.replace("homeassistant = false", "homeassistant = true").replace(
-        'gate = "auto"', 'gate = "pixels"'
-    )
-    more = "\n".join(load_settings(written(noisy)).warnings())
-    assert "cameras.front.motion.gate" in more
+    masked = 'gate = "{}"\nmasks = [[[0, 0], [1, 0], [1, 1]]]'
+    for gate, count in (("stream", 1), ("pixels", 0), ("auto", 0)):
+        text = CONTRACT.replace('gate = "auto"', masked.format(gate))
+        found = [
+            line for line in load_settings(written(text)).warnings() if "cameras.front.motion.masks" in line
+        ]
+        assert len(found) == count
 
 
 def test_settings_without_such_keys_warn_of_nothing():

@@ -241,6 +241,7 @@ def test_one_without_an_answer_to_three_frames_is_objected_to_with_the_last_reas
 class Description:
     input = picture = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
     labels = ("bird",)
+    iou, max_detections = 0.45, 300
 
 
 class FakeProcess:

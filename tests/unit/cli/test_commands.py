@@ -111,6 +111,7 @@ def test_a_wrong_command_line_ends_with_2_and_says_what_is_wrong(edged_in, argum
         (["run", "--mqtt", "mqtt://b"], "--mqtt"),
         (["run", "-c", "a.toml", "--camera", "a.mp4", "--model", "m.onnx"], "-c"),
         (["detect", "a.jpg", "b.jpg", "-m", "m.onnx", "--save", "seen.jpg"], "--save"),
+        (["detect", "a.jpg", "-m", "m.onnx", "--tiles", "9x9"], "--tiles"),
     ],
     ids=" ".join,
 )
@@ -152,11 +153,13 @@ def test_a_configuration_that_is_fine_is_said_to_be(edged_in, tmp_path):
 
 
 def test_keys_without_effect_are_told_on_standard_error(edged_in, tmp_path):
-    (tmp_path / "edged.toml").write_text(TOML + '[cameras.front.motion]\ngate = "pixels"\n')
+    (tmp_path / "edged.toml").write_text(
+        TOML + "[cameras.front.zones.yard]\npoints = [[0, 0], [1, 0], [1, 1]]\n"
+    )
     done = edged_in("config", "check")
     assert done.returncode == 0
-    assert "cameras.front.motion.gate" in done.stderr
-    assert "cameras.front.motion.gate" not in done.stdout
+    assert "cameras.front.zones" in done.stderr
+    assert "cameras.front.zones" not in done.stdout
 
 
 def test_settings_are_shown_masked_and_each_with_where_it_came_from(edged_in, tmp_path):
@@ -276,6 +279,18 @@ def test_with_json_standard_output_holds_messages_of_the_contract_and_nothing_el
     assert bright["device"] == "gate-7"
     assert bright["model"]["name"] == "toy"
     assert dark["detections"] == []
+
+
+def test_parts_of_a_picture_are_looked_at_and_boxes_are_those_of_the_picture(edged_in, tmp_path, model):
+    write_picture(tmp_path / "a.png", (255, 255, 255), width=128, height=128)
+    done = edged_in("detect", "a.png", "-m", model, "--json", "--crop", "0.5,0.25,1,0.75")
+    message = json.loads(done.stdout)
+    jsonschema.validate(message, SCHEMA)
+    assert [found["box"] for found in message["detections"]] == [pytest.approx([72, 40, 88, 56])]
+    done = edged_in("detect", "a.png", "-m", model, "--json", "--tiles", "2x2", "--overlap", "0")
+    found = [tuple(map(round, one["box"])) for one in json.loads(done.stdout)["detections"]]
+    corners = [(x + 8, y + 8, x + 24, y + 24) for x in (0, 64) for y in (0, 64)]
+    assert sorted(found) == sorted([(16, 16, 48, 48), *corners])
 
 
 def test_a_bundled_model_is_meant_by_its_name(edged_in, tmp_path, model, monkeypatch):

@@ -1,3 +1,4 @@
+import json
 import re
 from importlib.metadata import PackageNotFoundError
 
@@ -9,6 +10,7 @@ from edged.errors import ModelRejected, RuntimeMissing
 from edged.inference import providers, session
 from edged.inference.providers import CPU, CUDA, OPENVINO, TENSORRT, attempts, package_clash
 from edged.inference.session import Session
+from edged.inference.tuning import Tuning
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def runtime(monkeypatch):
 
 
 def names(*requested: str) -> list[str]:
-    return [attempt.name for attempt in attempts(requested, callers=1)]
+    return [attempt.name for attempt in attempts(requested, how=Tuning())]
 
 
 def test_one_runtime_package_is_no_clash(packages):
@@ -102,19 +104,58 @@ def test_providers_are_tried_in_the_order_asked_for_and_each_once(runtime):
 def test_a_provider_that_is_not_here_says_why_and_what_to_do(runtime, packages, name, installed, said):
     runtime(CPU)
     packages(*installed)
-    (attempt,) = attempts([name], callers=1)
+    (attempt,) = attempts([name], how=Tuning())
     with pytest.raises(RuntimeMissing, match=said):
         attempt.configure(None)
 
 
-def test_the_wheel_is_told_the_device_and_computes_in_full_precision(runtime):
-    runtime(OPENVINO, CPU)
-    (attempt,) = attempts(["openvino"], callers=2)
+def told(name: str, how: Tuning) -> dict[str, str]:
+    """What OpenVINO is told of a device."""
+    (attempt,) = attempts([name], how=how)
     ((provider, options),) = attempt.configure(None) or []
     assert provider == OPENVINO
-    assert options["device_type"] == "CPU"
-    assert '"INFERENCE_PRECISION_HINT": "f32"' in options["load_config"]
-    assert '"NUM_STREAMS": "2"' in options["load_config"]
+    assert options["device_type"] == attempt.name.partition(":")[2]
+    (config,) = json.loads(options["load_config"]).values()
+    return dict(config)
+
+
+def test_the_wheel_is_told_the_device_and_computes_in_full_precision(runtime):
+    runtime(OPENVINO, CPU)
+    assert told("openvino", Tuning(callers=2, throughput=True)) == {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "NUM_STREAMS": "2",
+    }
+
+
+def test_openvino_is_told_threads_for_all_callers_the_precision_and_whether_it_may_use_integers(runtime):
+    runtime(OPENVINO, CPU)
+    assert told("openvino", Tuning(threads=2, callers=3, precision="bf16", integers=False)) == {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "bf16",
+        "LP_TRANSFORMS_MODE": "NO",
+        "INFERENCE_NUM_THREADS": "6",
+        "NUM_STREAMS": "3",
+    }
+    assert told("openvino:GPU", Tuning(threads=2)) == {
+        "PERFORMANCE_HINT": "LATENCY"
+    }  # it has no threads of ours
+    assert told("openvino:GPU", Tuning(precision="f16"))["INFERENCE_PRECISION_HINT"] == "f16"
+
+
+def test_a_plugin_is_not_loaded_where_an_earlier_way_works(model, monkeypatch):
+    def load_plugin(_kind: str) -> list[object]:
+        raise AssertionError("the plugin was loaded")
+
+    monkeypatch.setattr(providers, "_plugin_devices", load_plugin)
+    assert Session(model, providers=[Tuning("cpu", threads=1), "auto"]).provider.in_use == "cpu"
+
+
+def test_an_exact_way_goes_before_the_same_provider_by_name(runtime):
+    runtime(OPENVINO, CPU)
+    exact = Tuning("cpu", threads=2)
+    found = attempts([exact, "auto", "cpu"], how=Tuning(threads=7))
+    assert [attempt.tuning for attempt in found] == [exact, Tuning("openvino:CPU", threads=7)]
 
 
 @pytest.fixture
@@ -157,14 +198,12 @@ def test_a_required_provider_that_is_not_here_is_an_error_instead(model):
 
 def test_a_provider_that_takes_none_of_the_nodes_is_named_as_passed_over(model, monkeypatch):
     """As a plugin does with operators that it does not know: the session is made, and runs elsewhere."""
-    idle = providers.Attempt("openvino:CPU", OPENVINO, lambda _options: [(CPU, {})])
+    idle = providers.Attempt(Tuning("openvino:CPU"), OPENVINO, lambda _options: [(CPU, {})])
     real = attempts
     monkeypatch.setattr(
         session,
         "attempts",
-        lambda requested, callers: (
-            [idle] if list(requested) == ["openvino"] else real(requested, callers=callers)
-        ),
+        lambda requested, how: ([idle, *(real(["cpu"], how=how) if "cpu" in requested else [])]),
     )
     made = Session(model, providers=["openvino"])
     assert made.provider.in_use == "cpu"
@@ -185,6 +224,13 @@ def test_a_model_that_no_provider_takes_is_rejected_in_one_line_that_names_it(tm
     assert str(path) in str(rejected.value)
     assert "NoSuchOperator" in str(rejected.value)
     assert "\n" not in str(rejected.value)
+
+
+def test_a_session_says_how_it_was_made(model):
+    assert Session(model, providers=["cpu"], threads=2).tuning == Tuning("cpu", threads=2)
+    assert Session(model, providers=["cpu"], callers=2).tuning.throughput
+    exact = Tuning("cpu", threads=1, callers=2)
+    assert Session(model, providers=[exact, "cpu"], threads=4).tuning == exact
 
 
 def test_the_answer_is_that_of_the_model(model):

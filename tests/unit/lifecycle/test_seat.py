@@ -49,10 +49,17 @@ class FakeProcess:
     def tensor(self, lane: int) -> np.ndarray:
         return self._tensors[lane]
 
-    def answer(self, _lane: int) -> Answer:
+    def tensors(self, lane: int) -> tuple[np.ndarray, ...]:
+        return (self._tensors[lane],)
+
+    def answer(self, lane: int) -> Answer:
+        return self.answers(lane, 1)[0]
+
+    def answers(self, _lane: int, count: int) -> list[Answer]:
+        assert count == 1
         self._worker.begun.release()
         assert self._worker.gate.acquire(timeout=LONG_S)
-        return Answer(some(self._worker.finds), 1.0, 0.0)
+        return [Answer(some(self._worker.finds), 1.0, 0.0)]
 
 
 class FakeWorker:
@@ -63,7 +70,9 @@ class FakeWorker:
     def __init__(self, version: int, *, labels: tuple[str, ...] = ("cat",), finds: int = 1) -> None:
         self.version, self.finds, self.failing = version, finds, 0
         recipe = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
-        self.description: Any = SimpleNamespace(input=recipe, picture=recipe, labels=labels, latency_ms=7.0)
+        self.description: Any = SimpleNamespace(
+            input=recipe, picture=recipe, labels=labels, latency_ms=7.0, batch=1, iou=0.45, max_detections=300
+        )
         self.request = SimpleNamespace(path=f"m/{version}")
         self.process: FakeProcess | None = FakeProcess(self)
         self.gate, self.begun = threading.Semaphore(100_000), threading.Semaphore(0)

@@ -31,13 +31,14 @@ class FakeWorker:
 
     def __init__(self, number: int = 1, **changes: Any) -> None:
         self.description: Any = SimpleNamespace(
+            choice=None,
             **{
                 "digest": digest(number),
                 "labels": ("cat", "dog"),
                 "provider": "openvino:CPU",
                 "provider_refused": (),
             }
-            | changes
+            | changes,
         )
         self.last_end = ""
         self.process: object = object()

@@ -297,6 +297,22 @@ def test_the_newest_result_is_shown(key: str, said: dict[str, Any], expected: st
     assert state_of(f"sensor--pump--{key}", scored(said)) == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "expected"),
+    [
+        ("label", {"count": 2, "label": ["normal", "inner"], "class_id": [0, 1]}, "inner"),
+        ("value", {"count": 2, "value": [1.5, 0.0]}, "0.0"),
+        ("score", {"count": 1, "anomaly": [True], "score": [-0.25]}, "-0.25"),
+        ("score", {"count": 1, "value": [1.5]}, ""),
+    ],
+)
+def test_of_many_results_in_a_message_the_newest_is_shown(
+    key: str, said: dict[str, Any], expected: str
+) -> None:
+    payload = json.dumps({"schema": "edged.sensor/1", "source": "pump", "results": said}).encode()
+    assert state_of(f"sensor--pump--{key}", payload) == expected
+
+
 def test_a_result_of_another_model_or_from_before_changes_nothing() -> None:
     for key in ("label", "value", "score"):
         assert state_of(f"sensor--pump--{key}", scored({"outputs": {"y": [1]}})) == ""

@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.mqtt.ids import MessageIds
+from edged.mqtt.ids import AHEAD_BYTES, MessageIds, ReadAhead
 
 ALPHABET = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
@@ -42,3 +42,21 @@ def test_threads_never_get_the_same_id():
     for thread in threads:
         thread.join()
     assert len(set(made)) == 8000
+
+
+@given(st.lists(st.integers(1, AHEAD_BYTES), max_size=20))
+def test_random_bytes_that_are_read_ahead_are_given_once(counts):
+    asked: list[int] = []
+
+    def numbered(count: int) -> bytes:
+        asked.append(count)
+        return bytes(count - 1) + bytes([len(asked)])
+
+    ahead, given_bytes = ReadAhead(numbered), b""
+    for count in counts:
+        found = ahead(count)
+        assert len(found) == count
+        given_bytes += found
+    assert [byte for byte in given_bytes if byte] == sorted({byte for byte in given_bytes if byte})
+    assert set(asked) <= {AHEAD_BYTES}
+    assert len(asked) <= 1 + 2 * sum(counts) // AHEAD_BYTES

@@ -25,8 +25,10 @@ OPTIONS = LinkOptions(broker_address("mqtt://localhost"), client_id="edged-gate-
 class Line:
     """A connection: brings what `bring` is given, notes what is acknowledged."""
 
-    def __init__(self, *, resumed: bool = False, refusal: EdgedError | None = None) -> None:
-        self.resumed, self._refusal = resumed, refusal
+    def __init__(
+        self, *, resumed: bool = False, refusal: EdgedError | None = None, granted_qos: int = 1
+    ) -> None:
+        self.resumed, self._refusal, self.granted_qos = resumed, refusal, granted_qos
         self.received: deque[Received] = deque()
         self.acknowledged: list[int] = []
         self.unread: deque[Received] = deque()
@@ -321,3 +323,14 @@ def test_a_session_that_another_client_took_over_is_said_as_it_is(rows_over):
     line.ends = ConnectionEnded("b", "session taken over", "rename it", ending=Ending.TAKEN_OVER)
     with pytest.raises(BrokerUnreachable, match="b: session taken over; rename it"):
         rows.read(5.0)
+
+
+def test_a_broker_that_grants_qos_0_is_warned_of_once(rows_over):
+    rows = rows_over(Line(granted_qos=0), Line(granted_qos=0, resumed=True))
+    with capture_logs() as logs:
+        for _ in range(2):
+            rows.open()
+            rows.close()
+    assert [(line["log_level"], line["sensor"], line["topic"]) for line in logs] == [
+        ("warning", "pump", "factory/+/x")
+    ]

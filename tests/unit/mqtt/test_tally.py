@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,34 @@ def test_gaps_duplicates_and_replays_are_counted_apart():
         tally.feed(message, 0.0)
     row = only(tally)
     assert (row.messages, row.gaps, row.duplicates, row.replayed) == (3, 3, 2, 1)
+
+
+def batch(identity: str, first: int, /, **results: Any) -> Received:
+    return told("sensor/pump/result", {"id": identity, "sequence": first, "results": results})
+
+
+def test_each_result_of_a_message_of_many_counts():
+    tally = Tally("edged")
+    for now_s, message in enumerate(
+        [
+            batch("a", 0, count=100, label=["normal"] * 100),
+            batch("b", 100, count=50, label=["normal"] * 50),
+            batch("b", 100, count=50, label=["normal"] * 50),
+            batch("c", 152, count=3, sequence=[152, 155, 156], value=[1, 2, 3.5]),
+        ]
+    ):
+        tally.feed(message, float(now_s))
+    row = only(tally, 3.0)
+    assert (row.messages, row.gaps, row.duplicates) == (153, 4, 1)
+    assert row.latest == "3.5"
+    assert row.rate == 51.0
+
+
+def test_of_many_results_in_a_message_the_last_is_shown():
+    said = batch(
+        "a", 7, count=2, label=["inner", "outer"], scores={"inner": [0.9, 0.1], "outer": [0.1, 0.87]}
+    )
+    assert only(fed(said)).latest == "outer 0.87"
 
 
 def test_a_source_that_begins_anew_is_no_gap():
@@ -235,6 +264,7 @@ def test_fields_of_the_wrong_type_break_nothing(value):
         "topic": value,
         "count": value,
         "reason": value,
+        "results": {"count": value, "sequence": value, "scores": value, "label": value},
     }
     leaves = ("camera/a/detections", "camera/a/state", "model/a/state", "sensor/a/result", "info", "gap")
     for topic in leaves:

@@ -1,30 +1,26 @@
 import math
+import random
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 
 import numpy as np
 import pytest
+from frame_doubles import LOST, Description, FakeProcess, FakeWorker, attached, frame
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edged.detection import Detections
-from edged.errors import BadInput, InferenceFailed, WorkerLost
+from edged.errors import BadInput, InferenceFailed
 from edged.frame import Frame, PixelLayout
 from edged.geometry import Fit, place
 from edged.manifest import InputRecipe
 from edged.pipeline import Feed, Pipeline
 from edged.pipeline.callers import MAX_ATTEMPTS
-from edged.pipeline.frames import Turn, Turns
+from edged.pipeline.turns import AT_ONCE, Turn, Turns
 from edged.worker.answer import Answer
 from edged.worker.looking import in_frame
-
-
-def frame(sequence: int = 0, *, at_s: float | None = None, value: int = 0) -> Frame:
-    at_s = time.monotonic() if at_s is None else at_s
-    planes = (np.full((4, 4, 3), value, np.uint8),)
-    return Frame("front", sequence, 0.0, at_s, 4, 4, PixelLayout.BGR, planes)
 
 
 def a_feed(turns: Turns | None = None, **changes: object) -> Feed:
@@ -32,6 +28,16 @@ def a_feed(turns: Turns | None = None, **changes: object) -> Feed:
     if turns is not None:
         turns.feeds.append(made)
     return made
+
+
+def finished(turns: Turns, turn: Turn) -> list[int]:
+    """Sequences of the frames whose results are handed on once this one is there."""
+    turns.settle(turn, "a result")
+    sequences = []
+    while due := turns.due():
+        sequences.append(due.frame.sequence)
+        turns.done(due, "published")
+    return sequences
 
 
 class TestTurns:
@@ -61,19 +67,65 @@ class TestTurns:
             turn = turns.take(now_s)
             assert turn is not None
             order.append(feeds.index(turn.feed))
-            turns.done(turn.feed)
+            finished(turns, turn)
         assert order == [0, 1, 2, 0, 1, 2]
 
-    def test_a_feed_with_a_frame_in_work_waits_until_that_is_done(self):
+    def test_results_of_a_feed_are_handed_on_in_the_order_of_its_frames(self):
         turns = Turns()
         feed = a_feed(turns)
-        turns.put(feed, frame(1), 0)
-        assert turns.take(0) is not None
-        turns.put(feed, frame(2), 0)
+        taken = []
+        for sequence in (1, 2, 3):
+            turns.put(feed, frame(sequence), 0)
+            taken.append(turns.take(0))
+        first, second, third = taken
+        assert finished(turns, second) == []
+        assert finished(turns, first) == [1, 2]
+        assert finished(turns, third) == [3]
+        assert turns.idle
+
+    def test_while_one_caller_hands_on_a_result_no_other_does_for_the_same_feed(self):
+        turns = Turns()
+        feed = a_feed(turns)
+        taken = []
+        for sequence in (1, 2):
+            turns.put(feed, frame(sequence), 0)
+            taken.append(turns.take(0))
+            turns.settle(taken[-1], "a result")
+        first = turns.due()
+        assert first is taken[0]
+        assert turns.due() is None
+        turns.done(first, "published")
+        assert turns.due() is taken[1]
+
+    def test_no_more_frames_of_a_feed_than_a_few_wait_for_the_first_to_end(self):
+        turns = Turns()
+        feed = a_feed(turns, lossless=True)
+        taken = []
+        for sequence in range(AT_ONCE):
+            turns.put(feed, frame(sequence), 0)
+            taken.append(turns.take(0))
+        for turn in taken[1:]:
+            turns.settle(turn, "a result")
+        turns.put(feed, frame(AT_ONCE), 0)
         assert turns.take(0) is None
-        assert not turns.idle
-        turns.done(feed)
+        assert finished(turns, taken[0]) == list(range(AT_ONCE))
         assert turns.take(0) is not None
+
+    def test_a_frame_that_is_tried_again_keeps_its_place_and_goes_alone(self):
+        turns = Turns()
+        feed = a_feed(turns, lossless=True)
+        taken = []
+        for sequence in (1, 2):
+            turns.put(feed, frame(sequence), 0)
+            taken.append(turns.take(0))
+        turns.put(feed, frame(3), 0)
+        assert turns.give_back(taken[0])
+        assert turns.take(0) is None, "another is in the process in which it would be tried"
+        assert finished(turns, taken[1]) == []
+        again = turns.take(0)
+        assert again is taken[0]
+        assert turns.take(0) is None
+        assert finished(turns, again) == [1, 2]
 
     def test_a_frame_older_than_allowed_is_dropped_counted_and_keeps_no_other_waiting(self):
         turns = Turns()
@@ -91,7 +143,7 @@ class TestTurns:
         turns.put(feed, frame(1, at_s=0), 0)
         turn = turns.take(0)
         assert turn is not None
-        assert turns.give_back(feed, turn.frame)
+        assert turns.give_back(turn)
         turns.put(feed, frame(2, at_s=2), 2)
         turn = turns.take(2)
         assert turn is not None
@@ -104,7 +156,7 @@ class TestTurns:
         turns.put(feed, frame(1), 0)
         outcomes = []
         while turn := turns.take(0):
-            outcomes.append(turns.give_back(turn.feed, turn.frame))
+            outcomes.append(turns.give_back(turn))
         assert outcomes == [True, True, False]
         assert feed.counts == Counter(lost=1)
         assert turns.idle
@@ -117,7 +169,7 @@ class TestTurns:
             tries = 0
             while turn := turns.take(0):
                 tries += 1
-                turns.give_back(turn.feed, turn.frame)
+                turns.give_back(turn)
             assert tries == MAX_ATTEMPTS
 
     def test_a_live_camera_gives_its_newer_frame_to_the_next_worker(self):
@@ -127,7 +179,7 @@ class TestTurns:
         turn = turns.take(0)
         assert turn is not None
         turns.put(feed, frame(2), 0)
-        assert turns.give_back(feed, turn.frame)
+        assert turns.give_back(turn)
         turn = turns.take(0)
         assert turn is not None
         assert turn.frame.sequence == 2
@@ -148,9 +200,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.now_s = 0.0
         self.put = [0, 0, 0]
         self.done: list[list[int]] = [[], [], []]
-        self.work: dict[int, Frame] = {}
-        self.taken: dict[int, Frame] = {}
+        self.work: list[Turn] = []
         self.passed_over = [0, 0, 0]
+        self.deaths = [0, 0, 0]  # each costs a turn, which a swap does not
+        self.swaps = 0
 
     @rule(seconds=st.floats(0.001, 2))
     def time_passes(self, seconds):
@@ -167,46 +220,67 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def a_caller_takes_a_turn(self):
         self.now_s += 0.001
-        waiting = {i for i, feed in enumerate(self.feeds) if i not in self.work and self._fresh(feed)}
+        waiting = {i for i, feed in enumerate(self.feeds) if self._has_a_turn(feed)}
         turn = self.turns.take(self.now_s)
         assert (turn is None) == (not waiting), "a fresh frame waits and nobody takes it"
         if turn is None:
             return
         index = self.feeds.index(turn.feed)
-        assert index not in self.work, "two frames of one feed at once"
         assert self.now_s - turn.frame.captured_monotonic_s <= turn.feed.max_age_s
-        self.work[index] = self.taken[index] = turn.frame
+        suspects = [one for one in self.work if one.feed is turn.feed and one.attempts]
+        assert not suspects, "what may have killed a process is not alone"
+        assert not (turn.attempts and any(one.feed is turn.feed for one in self.work))
+        self.work.append(turn)
         for i in range(3):
             self.passed_over[i] = self.passed_over[i] + 1 if i in waiting - {index} else 0
-        assert max(self.passed_over) <= 2, "a feed that waits is passed over more often than there are others"
+            assert self.passed_over[i] <= 2 * AT_ONCE * (1 + self.deaths[i]) + self.swaps, (
+                "a feed that waits is passed over"
+            )
 
-    def _fresh(self, feed: Feed) -> bool:
-        return any(
-            self.now_s - waits.captured_monotonic_s <= feed.max_age_s
-            for waits in (feed._again, feed._frame)
-            if waits is not None
-        )
+    def _has_a_turn(self, feed: Feed) -> bool:
+        """Whether one of its frames may be taken now; those that are too old on the way there are dropped."""
+        running = [turn for turn in self.work if turn.feed is feed]
+        if any(turn.attempts for turn in running):
+            return False
+        for turn in feed._again:
+            if turn.attempts and running:
+                return False
+            if self._fresh(feed, turn.frame):
+                return True
+        room = len(feed._turns) - sum(not self._fresh(feed, turn.frame) for turn in feed._again) < AT_ONCE
+        return room and feed._frame is not None and self._fresh(feed, feed._frame)
+
+    def _fresh(self, feed: Feed, waits: Frame) -> bool:
+        return self.now_s - waits.captured_monotonic_s <= feed.max_age_s
+
+    def _out_of_work(self, data) -> Turn:
+        return self.work.pop(data.draw(st.integers(0, len(self.work) - 1)))
+
+    def _hand_on(self) -> None:
+        while due := self.turns.due():
+            self.done[self.feeds.index(due.feed)].append(due.frame.sequence)
+            self.turns.done(due, "published")
 
     @precondition(lambda self: self.work)
     @rule(data=st.data())
     def a_frame_is_answered(self, data):
-        index = data.draw(st.sampled_from(sorted(self.work)))
-        self.done[index].append(self.work.pop(index).sequence)
-        self.turns.done(self.feeds[index])
+        self.turns.settle(self._out_of_work(data), "a result")
+        self._hand_on()
 
     @precondition(lambda self: self.work)
     @rule(data=st.data())
     def a_worker_dies(self, data):
-        index = data.draw(st.sampled_from(sorted(self.work)))
-        self.turns.give_back(self.feeds[index], self.work.pop(index))
+        turn = self._out_of_work(data)
+        self.turns.give_back(turn)
+        self.deaths[self.feeds.index(turn.feed)] += 1
+        self._hand_on()
 
     @precondition(lambda self: self.work)
     @rule(data=st.data())
     def a_swap_comes_first(self, data):
-        index = data.draw(st.sampled_from(sorted(self.work)))
-        del self.work[index]
-        turn = Turn(self.feeds[index], self.taken[index], self.now_s)
-        self.turns.hand_back(turn)
+        self.swaps += 1
+        self.turns.hand_back(self._out_of_work(data))
+        self._hand_on()
 
     @invariant()
     def results_of_a_feed_are_in_order_and_none_comes_twice(self):
@@ -216,77 +290,23 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def every_frame_was_answered_or_dropped_for_a_reason_or_is_still_here(self):
         for index, feed in enumerate(self.feeds):
-            here = (feed._frame is not None) + (feed._again is not None) + (index in self.work)
-            assert len(self.done[index]) + feed.counts.total() + here == self.put[index]
+            here = (feed._frame is not None) + len(feed._turns)
+            assert len(feed._turns) <= AT_ONCE
+            assert feed.counts.total() + here == self.put[index]
+            assert feed.counts["published"] == len(self.done[index])
 
     @invariant()
     def a_lossless_feed_loses_a_frame_only_after_its_tries(self):
-        assert set(self.feeds[2].counts) <= {"lost"}
+        assert set(self.feeds[2].counts) <= {"lost", "published"}
 
     @invariant()
     def it_is_idle_when_nothing_is_here(self):
-        here = any(feed._frame or feed._again for feed in self.feeds) or bool(self.work)
+        here = any(feed._frame or feed._turns for feed in self.feeds)
         assert self.turns.idle == (not here)
 
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-
-
-class Description:
-    """Of a model that takes 4 × 4 pixels."""
-
-    picture = InputRecipe(4, 4, layout="NHWC", dtype="uint8", fit=Fit.STRETCH)
-    labels = ("cat", "dog")
-
-
-class FakeProcess:
-    """Answers with one box whose score is the value of the pixels; dies or fails where it is told to."""
-
-    def __init__(self, worker: "FakeWorker", description: object = None) -> None:
-        self.description = description or Description()
-        self._worker = worker
-        self._tensors = [np.zeros(self.description.picture.shape, np.uint8) for _ in range(8)]
-
-    def tensor(self, lane: int) -> np.ndarray:
-        return self._tensors[lane]
-
-    def answer(self, lane: int) -> Answer:
-        value = int(self._tensors[lane].flat[0])
-        self._worker.seen.append(value)
-        self._worker.gate.acquire()
-        fault = self._worker.faults.popleft() if self._worker.faults else None
-        if fault is not None:
-            raise fault
-        box = np.array([[0, 0, 2, 2]], np.float32)
-        found = Detections(box, np.array([value / 255], np.float32), np.array([0], np.int32))
-        return Answer(found, 1.0, 0.1)
-
-
-class FakeWorker:
-    """What the pipeline needs of a worker, without a process."""
-
-    name = "toy"
-
-    def __init__(self, version: int = 1) -> None:
-        self.version = version
-        self.faults: deque[Exception | None] = deque()
-        self.gate = threading.Semaphore(1000)
-        self.seen: list[int] = []
-        self.discarded = 0
-        self.process: FakeProcess | None = FakeProcess(self)
-        self.successor: FakeProcess | None = None
-
-    def current(self, _timeout_s: float) -> FakeProcess | None:
-        return self.process
-
-    def discard(self, process: FakeProcess) -> None:
-        assert process is self.process
-        self.discarded += 1
-        self.process = self.successor or FakeProcess(self)
-
-
-LOST = WorkerLost("model toy", "its process 7 died (SIGSEGV)", "")
 
 
 @pytest.fixture
@@ -301,18 +321,6 @@ def pipeline(worker):
         yield running
         worker.gate.release(1000)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("caller-")]
-
-
-def attached(pipeline: Pipeline, **changes: object) -> tuple[Feed, list[int]]:
-    """A lossless feed, and the sequences of its results as they come."""
-    sequences: list[int] = []
-    feed = Feed(
-        source="front",
-        emit=lambda result: sequences.append(result.frame.sequence) is None,
-        **({"lossless": True} | changes),  # type: ignore[arg-type]
-    )
-    pipeline.attach(feed)
-    return feed, sequences
 
 
 def test_a_lossless_camera_waits_for_the_model_and_every_frame_comes_out_in_order(pipeline):
@@ -332,6 +340,32 @@ def test_frames_whose_workers_die_are_given_to_their_successors_in_order(pipelin
     assert pipeline.wait_idle(5)
     assert sequences == list(range(20))
     assert worker.discarded == 3
+
+
+def test_with_several_callers_frames_of_one_camera_are_in_work_at_once_and_come_out_in_order(monkeypatch):
+    worker, dice, at_once, most = FakeWorker(), random.Random(7), [0], [0]
+    answers = FakeProcess.answers
+
+    def unsteady(self, lane, count, *, first=0):
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(dice.choice([0.0, 0.001, 0.005]))
+        at_once[0] -= 1
+        if dice.random() < 0.05:
+            raise LOST
+        return answers(self, lane, count, first=first)
+
+    monkeypatch.setattr(FakeProcess, "answers", unsteady)
+    with Pipeline("toy", 3) as running:
+        running.serve(worker)
+        feed, sequences = attached(running)
+        for number in range(200):
+            running.offer(feed, frame(number))
+        assert running.wait_idle(20)
+    assert most[0] > 1
+    assert sequences == sorted(set(sequences))
+    assert len(sequences) + feed.counts["lost"] == 200
+    assert worker.discarded > 0
 
 
 def test_a_frame_that_kills_three_workers_is_given_up_and_the_next_is_served(pipeline, worker):

@@ -16,8 +16,7 @@ from structlog.testing import capture_logs
 
 from edged.errors import InferenceFailed, WorkerLost
 from edged.manifest import RowRecipe
-from edged.pipeline import RowFeed, RowPipeline, RowResult
-from edged.pipeline import rows as pipeline_rows
+from edged.pipeline import RowFeed, RowPipeline, RowResult, rowfeed
 from edged.pipeline.callers import MAX_ATTEMPTS
 from edged.rows import Receipt, Scores, Windows
 from edged.worker.answer import Scored
@@ -59,6 +58,7 @@ class FakeProcess:
 
     def __init__(self, worker: "FakeWorker") -> None:
         self.description = SimpleNamespace(rows=worker.recipe, labels=())
+        self.is_dead = False
         self._worker = worker
 
     def score(self, lane: int, numbers: np.ndarray, texts: tuple[Any, ...]) -> Scored:
@@ -68,6 +68,11 @@ class FakeProcess:
         worker.texts.append(texts)
         worker.asked.set()
         worker.gate.acquire()
+        for number in asked:
+            if number in worker.held:
+                assert worker.held[number].wait(5)
+        if self.is_dead:
+            raise LOST
         fault = worker.faults.popleft() if worker.faults else None
         fault = fault or next((worker.bad[number] for number in asked if number in worker.bad), None)
         if fault is not None:
@@ -87,6 +92,7 @@ class FakeWorker:
         self.bad: dict[int, Exception] = {}
         self.gate = threading.Semaphore(100_000)
         self.asked = threading.Event()
+        self.held: dict[int, threading.Event] = {}
         self.seen: list[list[int]] = []
         self.texts: list[tuple[Any, ...]] = []
         self.discarded = 0
@@ -96,9 +102,10 @@ class FakeWorker:
         return self.process
 
     def discard(self, process: FakeProcess) -> None:
-        assert process is self.process
-        self.discarded += 1
-        self.process = FakeProcess(self)
+        process.is_dead = True
+        if process is self.process:
+            self.discarded += 1
+            self.process = FakeProcess(self)
 
 
 class Hearing:
@@ -132,6 +139,13 @@ def pipeline(worker, hearing):
         yield running
         worker.gate.release(1000)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("caller-")]
+
+
+@pytest.fixture
+def lone(hearing):
+    """The same with one caller."""
+    with RowPipeline("toy", 1, hearing) as running:
+        yield running
 
 
 def attached(pipeline: RowPipeline, **changes: Any) -> tuple[RowFeed, list[RowResult]]:
@@ -273,6 +287,122 @@ def test_feeds_are_served_in_turn(worker):
     assert [asked[0] for asked in worker.seen] == [0, 100, 200, 4, 104, 204]
 
 
+# Two batches at once
+
+
+def until(condition: Any) -> None:
+    deadline_s = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline_s
+        threading.Event().wait(0.001)
+
+
+def test_while_a_batch_is_in_work_a_full_one_is_taken_and_its_result_waits_for_that_of_the_first(
+    pipeline, worker
+):
+    worker.held = {0: threading.Event()}
+    feed, results = attached(pipeline)
+    pipeline.offer(feed, windows(0, 2 * BATCH + 1))
+    pipeline.serve(worker)
+    until(lambda: len(worker.seen) == 2)
+    assert sorted(worker.seen) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert (feed.waiting, results) == (1, [])
+    worker.held[0].set()
+    assert pipeline.wait_idle(5)
+    assert sequences(results) == list(range(2 * BATCH + 1))
+
+
+def test_while_a_batch_is_in_work_fewer_windows_than_fill_another_wait(pipeline, worker):
+    worker.held = {0: threading.Event()}
+    pipeline.serve(worker)
+    feed, results = attached(pipeline)
+    pipeline.offer(feed, windows(0))
+    assert worker.asked.wait(5)
+    for number in range(1, BATCH):
+        pipeline.offer(feed, windows(number))
+    assert feed.waiting == BATCH - 1
+    worker.held[0].set()
+    assert pipeline.wait_idle(5)
+    assert worker.seen == [[0], [1, 2, 3]]
+    assert sequences(results) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("first_to_die", [0, BATCH])
+def test_a_process_that_dies_under_two_batches_costs_neither_and_is_counted_once(
+    pipeline, worker, first_to_die
+):
+    worker.held = {0: threading.Event(), BATCH: threading.Event()}
+    worker.faults.append(LOST)
+    feed, results = attached(pipeline)
+    told = [Told(), Told()]
+    pipeline.offer(feed, windows(0, BATCH, receipts=(told[0].receipt,)))
+    pipeline.offer(feed, windows(BATCH, BATCH, receipts=(told[1].receipt,)))
+    pipeline.serve(worker)
+    until(lambda: len(worker.seen) == 2)
+    worker.held[first_to_die].set()
+    until(lambda: worker.discarded == 1)
+    assert results == []
+    worker.held[BATCH - first_to_die].set()
+    assert pipeline.wait_idle(5)
+    assert worker.seen[2:] == [[n] for n in range(2 * BATCH)]
+    assert worker.discarded == 1
+    assert sequences(results) == list(range(2 * BATCH))
+    assert feed.counts == Counter(published=2 * BATCH)
+    assert [one.times for one in told] == [1, 1]
+
+
+def test_scores_of_windows_whose_predecessors_are_to_be_scored_again_are_thrown_away(pipeline, worker):
+    worker.held, worker.bad = {0: threading.Event()}, {0: LOST}
+    feed, results = attached(pipeline)
+    told = Told()
+    pipeline.offer(feed, windows(0, 2 * BATCH, receipts=(told.receipt,)))
+    pipeline.serve(worker)
+    until(lambda: len(worker.seen) == 2)
+    worker.held[0].set()
+    assert pipeline.wait_idle(5)
+    assert sequences(results) == list(range(1, 2 * BATCH))
+    assert feed.counts == Counter(published=2 * BATCH - 1, lost=1)
+    assert worker.discarded == MAX_ATTEMPTS
+    assert told.times == 1
+
+
+def test_deliveries_of_one_device_that_are_scored_together_are_one_result_where_the_feed_joins_them(
+    pipeline, worker
+):
+    feed, results = attached(pipeline, joins=True)
+    told = [Told() for _ in range(6)]
+    for number, (origin, one) in enumerate(zip("aaabba", told, strict=True)):
+        echoes = ({"n": number},)
+        offered = windows(number, receipts=(one.receipt,))
+        pipeline.offer(feed, replace(offered, origin=origin, echoes=echoes))
+    worker.recipe = RowRecipe(features=1, batch=100, values=1000)
+    worker.process = FakeProcess(worker)
+    pipeline.serve(worker)
+    assert pipeline.wait_idle(5)
+    assert [(one.windows.origin, one.windows.sequence, one.found) for one in results] == [
+        ("a", 0, 3),
+        ("b", 3, 2),
+        ("a", 5, 1),
+    ]
+    assert sequences(results) == list(range(6))
+    assert [echo["n"] for one in results for echo in one.windows.echoes] == list(range(6))
+    assert [moment for one in results for moment in one.windows.last_at_s] == [n + 0.5 for n in range(6)]
+    assert [one.times for one in told] == [1] * 6
+
+
+def test_of_joined_windows_one_without_an_answer_costs_only_itself(pipeline, worker):
+    worker.bad = {1: NO_ANSWER}
+    feed, results = attached(pipeline, joins=True)
+    told = [Told() for _ in range(3)]
+    for number, one in enumerate(told):
+        pipeline.offer(feed, windows(number, receipts=(one.receipt,)))
+    pipeline.serve(worker)
+    assert pipeline.wait_idle(5)
+    assert sequences(results) == [0, 2]
+    assert feed.counts == Counter(published=2, failed=1)
+    assert [one.times for one in told] == [1, 1, 1]
+
+
 # Waiting for others
 
 
@@ -294,7 +424,7 @@ def taken(pipeline: RowPipeline, worker: FakeWorker) -> list[int]:
     turn = pipeline._take(worker.process)
     if turn is None:
         return []
-    turn.feed._busy = False
+    turn.feed._turns.clear()
     return [one.sequence + n for one in turn.batch for n in range(len(one))]
 
 
@@ -430,7 +560,7 @@ def test_more_than_may_wait_at_once_is_cut_to_the_newest(pipeline, worker):
 
 
 def test_large_windows_fill_the_queue_before_they_fill_the_memory(pipeline, worker, monkeypatch):
-    monkeypatch.setattr(pipeline_rows, "MAX_WAITING_VALUES", 100)
+    monkeypatch.setattr(rowfeed, "MAX_WAITING_VALUES", 100)
     worker.recipe = RowRecipe(features=1, batch=BATCH, values=1000)
     feed, results = attached(pipeline)
     pipeline.offer(feed, windows(0, 2, rows=40))
@@ -446,7 +576,7 @@ def test_large_windows_fill_the_queue_before_they_fill_the_memory(pipeline, work
 def test_of_large_windows_of_a_source_that_cannot_wait_the_newest_are_kept_and_one_at_least(
     pipeline, worker, monkeypatch
 ):
-    monkeypatch.setattr(pipeline_rows, "MAX_WAITING_VALUES", 100)
+    monkeypatch.setattr(rowfeed, "MAX_WAITING_VALUES", 100)
     feed, results = attached(pipeline, patient=False)
     pipeline.offer(feed, windows(0, 6, rows=40))
     assert (feed.waiting, feed.counts["full"]) == (2, 4)
@@ -458,8 +588,8 @@ def test_of_large_windows_of_a_source_that_cannot_wait_the_newest_are_kept_and_o
 
 
 def test_texts_fill_the_queue_and_an_inference_too(pipeline, monkeypatch):
-    monkeypatch.setattr(pipeline_rows, "MAX_WAITING_VALUES", 1000)
-    monkeypatch.setattr(pipeline_rows, "MAX_BATCH_CHARACTERS", 5000)
+    monkeypatch.setattr(rowfeed, "MAX_WAITING_VALUES", 1000)
+    monkeypatch.setattr(rowfeed, "MAX_BATCH_CHARACTERS", 5000)
     worker = FakeWorker(recipe=RowRecipe(features=2, texts=(1,), batch=BATCH, values=1000))
     feed, results = attached(pipeline)
     for n in range(3):
@@ -512,13 +642,13 @@ def test_a_batch_that_fails_for_no_window_of_its_own_loses_none(pipeline, worker
     assert hearing.failed_by == []
 
 
-def test_while_windows_are_tried_alone_no_other_caller_takes_the_next_ones(pipeline, worker):
+def test_while_windows_are_tried_alone_results_of_the_next_ones_wait_for_them(pipeline, worker):
     worker.bad = {0: NO_ANSWER}
     feed, results = attached(pipeline)
     pipeline.offer(feed, windows(0, 4 * BATCH))
     pipeline.serve(worker)
     assert pipeline.wait_idle(5)
-    assert worker.seen[:5] == [[0, 1, 2, 3], [0], [1], [2], [3]]
+    assert [asked for asked in worker.seen if len(asked) == 1] == [[0], [1], [2], [3]]
     assert sequences(results) == list(range(1, 4 * BATCH))
 
 
@@ -591,28 +721,26 @@ def test_an_observer_that_fails_does_not_end_the_caller(pipeline, worker, hearin
 # A process that dies
 
 
-def test_windows_whose_process_dies_are_tried_alone_by_the_next_and_none_is_lost(pipeline, worker):
+def test_windows_whose_process_dies_are_tried_alone_by_the_next_and_none_is_lost(lone, worker):
     worker.faults.append(LOST)
-    feed, results = attached(pipeline)
-    pipeline.offer(feed, windows(0, 10))
-    pipeline.serve(worker)
-    assert pipeline.wait_idle(5)
+    feed, results = attached(lone)
+    lone.offer(feed, windows(0, 10))
+    lone.serve(worker)
+    assert lone.wait_idle(5)
     assert sequences(results) == list(range(10))
     assert worker.seen == [[0, 1, 2, 3], [0], [1], [2], [3], [4, 5, 6, 7], [8, 9]]
     assert worker.discarded == 1
     assert feed.counts == Counter(published=10)
 
 
-def test_a_window_that_kills_three_processes_is_lost_and_costs_no_other_and_no_further_process(
-    pipeline, worker
-):
+def test_a_window_that_kills_three_processes_is_lost_and_costs_no_other_and_no_further_process(lone, worker):
     worker.bad = {2: LOST}
-    feed, results = attached(pipeline)
+    feed, results = attached(lone)
     told = [Told(), Told()]
-    pipeline.offer(feed, windows(0, 3, receipts=(told[0].receipt,)))
-    pipeline.offer(feed, windows(3, 5, receipts=(told[1].receipt,)))
-    pipeline.serve(worker)
-    assert pipeline.wait_idle(5)
+    lone.offer(feed, windows(0, 3, receipts=(told[0].receipt,)))
+    lone.offer(feed, windows(3, 5, receipts=(told[1].receipt,)))
+    lone.serve(worker)
+    assert lone.wait_idle(5)
     assert sequences(results) == [0, 1, 3, 4, 5, 6, 7]
     assert feed.counts == Counter(published=7, lost=1)
     assert worker.discarded == MAX_ATTEMPTS
@@ -757,7 +885,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.emitted: list[int] = []
         self.natures: list[str] = []
         self.chunks: list[tuple[int, int, Told]] = []
-        self.turn: Any = None
+        self.turns: list[Any] = []  # in work, in order: the turn, its process, and what it was answered
         self.kills = 0
 
     def begin(self, *, patient: bool) -> None:
@@ -803,42 +931,64 @@ class AnyOrder(RuleBasedStateMachine):
             self.chunks.append((first, first + len(natures), told))
             self.pipeline.offer(self.feed, windows(first, len(natures), receipts=(told.receipt,)))
 
-    @precondition(lambda self: self.turn is None)
     @rule()
     def a_caller_takes_a_turn(self):
-        waiting = self.feed.waiting
-        self.turn = self.pipeline._take(self.worker.process)
-        assert (self.turn is None) == (waiting == 0)
+        waiting, process = self.feed.waiting, self.worker.process
+        turn, before = self.pipeline._take(process), len(self.turns)
+        if turn is not None:
+            self.turns.append([turn, process, None])
+        if not before:
+            assert (turn is None) == (waiting == 0)
+        elif turn is not None:
+            assert len(self.turns) == 2
+            assert waiting >= BATCH, "beside another one only a full batch is taken"
+            assert not any(one.alone for one, *_ in self.turns), "with a suspect nothing else is in work"
 
-    @precondition(lambda self: self.turn is not None)
-    @rule()
-    def another_caller_finds_nothing(self):
-        assert self.pipeline._take(self.worker.process) is None
-
-    @precondition(lambda self: self.turn is not None)
-    @rule(killed=st.booleans())
-    def the_turn_is_served(self, killed):
-        turn, self.turn = self.turn, None
-        self.kills += killed
-        if killed:  # from outside
+    @precondition(lambda self: any(asked is None for *_, asked in self.turns))
+    @rule(killed=st.booleans(), last=st.booleans())
+    def a_turn_is_answered(self, killed, last):
+        one = [one for one in self.turns if one[2] is None][-1 if last else 0]
+        turn, process, _ = one
+        if killed and not process.is_dead:  # from outside
+            self.kills += 1
             self.worker.faults.append(LOST)
         try:
-            self.pipeline._serve_turn(turn, self.worker, self.worker.process, 0)
+            one[2] = self.pipeline._ask(turn.parts(), process, 0)
         except WorkerLost:
-            self.worker.discard(self.worker.process)
-            self.pipeline._lost(turn)
+            self.lost(one)
 
-    @precondition(lambda self: self.turn is not None)
-    @rule()
-    def a_swap_comes_first(self):
-        self.pipeline._hand_back(self.turn)
-        self.turn = None
+    @precondition(lambda self: self.turns and self.turns[0][2] is not None)
+    @rule(killed=st.booleans())
+    def the_first_turn_is_concluded(self, killed):
+        turn, process, asked = one = self.turns[0]
+        if killed and not process.is_dead:
+            self.kills += 1
+            self.worker.discard(process)
+        try:
+            self.pipeline._conclude(turn, asked, self.worker, process, 0)
+        except WorkerLost:
+            self.lost(one)
+        else:
+            self.turns.remove(one)
+
+    def lost(self, one: list[Any]) -> None:
+        self.turns.remove(one)
+        self.worker.discard(one[1])
+        self.pipeline._lost(one[0])
+
+    @precondition(lambda self: self.turns)
+    @rule(last=st.booleans())
+    def a_swap_comes_first(self, last):
+        one = self.turns[-1 if last else 0]
+        if one[2] is None:
+            self.turns.remove(one)
+            self.pipeline._hand_back(one[0])
 
     @invariant()
     def every_window_was_emitted_or_dropped_for_a_reason_or_is_still_here(self):
         if not hasattr(self, "feed"):
             return
-        here = self.feed.waiting + (sum(map(len, self.turn.batch)) if self.turn else 0)
+        here = self.feed.waiting + sum(len(turn) for turn, *_ in self.turns)
         assert self.feed.waiting == sum(map(len, self.feed._queue))
         assert self.feed.counts.total() + here == len(self.natures)
         assert self.feed.counts["published"] == len(self.emitted)
@@ -851,7 +1001,7 @@ class AnyOrder(RuleBasedStateMachine):
     def a_receipt_is_settled_once_and_not_before_its_windows_were_dealt_with(self):
         if not hasattr(self, "feed"):
             return
-        waits = [*self.feed._queue, *(self.turn.batch if self.turn else ())]
+        waits = [*self.feed._queue, *(windows for turn, *_ in self.turns for windows in turn.batch)]
         here = {one.sequence + n for one in waits for n in range(len(one))}
         for first, stop, told in self.chunks:
             assert told.times == (0 if here & set(range(first, stop)) else 1)
@@ -861,20 +1011,28 @@ class AnyOrder(RuleBasedStateMachine):
         if hasattr(self, "feed") and self.feed.patient:
             assert self.feed.counts["full"] == 0
 
+    def dealt_with(self) -> None:
+        """The first turn ends as it may."""
+        if self.turns[0][2] is None:
+            self.a_turn_is_answered(killed=False, last=False)
+        else:
+            self.the_first_turn_is_concluded(killed=False)
+
     def teardown(self) -> None:
         """Whatever came before: what is left is scored, and what is fine was emitted."""
         self.worker.faults.clear()
-        if self.turn:
-            self.a_swap_comes_first()
+        while self.turns:
+            self.dealt_with()
         before = self.worker.discarded
         killers = sum(
             self.natures[n] == KILLS
             for one in self.feed._queue
             for n in range(one.sequence, one.sequence + len(one))
         )
-        while self.feed.waiting:
-            self.a_caller_takes_a_turn()
-            self.the_turn_is_served(killed=False)
+        while self.feed.waiting or self.turns:
+            if not self.turns:
+                self.a_caller_takes_a_turn()
+            self.dealt_with()
         assert self.worker.discarded - before <= MAX_ATTEMPTS * killers, "a process died for no reason"
         self.a_receipt_is_settled_once_and_not_before_its_windows_were_dealt_with()
         assert not {n for n in self.emitted if self.natures[n] != FINE}

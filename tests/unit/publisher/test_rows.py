@@ -1,8 +1,11 @@
 """Scores of sensors to messages: which of them, what they say, and when the rows behind them are safe."""
 
 import json
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from edged.mqtt.payloads import ModelInfo
 from edged.mqtt.topics import Topics
@@ -27,6 +31,7 @@ from edged.sections import SensorSettings
 VALIDATOR = jsonschema.Draft202012Validator(
     json.loads((Path(__file__).parents[3] / "edged/schema/sensor-1.json").read_text())
 )
+PAGE = Path(__file__).parents[3] / "docs/sensors.md"
 INFO = ModelInfo("pump-anomaly", 3, "sha256:" + "ab" * 32, "cpu")
 LABELS = ("normal", "worn", "broken")
 NORMAL, WORN, BROKEN = 0, 1, 2
@@ -369,6 +374,187 @@ def test_after_a_change_of_the_device_results_go_out_under_its_new_name(publishe
     emit(result(values(1)))
     (one,) = outbox.appended
     assert (one.topic, one.qos, one.message["device"]) == ("site/dock-1/sensor/pump/result", 0, "dock-1")
+
+
+# Many results in a message
+
+
+def expanded(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """What messages of one window each would have said, as a subscriber finds it."""
+    if "result" in message:
+        return [
+            {
+                "sequence": message["sequence"],
+                "first_at": message["first_at"],
+                "captured_at": message["captured_at"],
+                "echo": message.get("echo", {}),
+                "result": message["result"],
+            }
+        ]
+    columns = dict(message["results"])
+    count, first_at = columns.pop("count"), datetime.fromisoformat(message["first_at"])
+
+    def moment(microseconds: int) -> str:
+        at = first_at + timedelta(microseconds=microseconds)
+        return at.isoformat(timespec="microseconds")[:-6] + "Z"
+
+    sequences = columns.pop("sequence", range(message["sequence"], message["sequence"] + count))
+    captured = [moment(us) for us in columns.pop("captured_us", ())] or [message["captured_at"]] * count
+    first = [moment(us) for us in columns.pop("first_us", ())] or captured
+    echoes = columns.pop("echo", {})
+    scores = columns.pop("scores", {})
+    assert {len(column) for column in (*columns.values(), *scores.values(), *echoes.values())} <= {count}
+    singles = []
+    for n in range(count):
+        result = {name: column[n] for name, column in columns.items() if column[n] is not None}
+        if scores:
+            result["scores"] = {name: column[n] for name, column in scores.items()}
+        singles.append(
+            {
+                "sequence": sequences[n],
+                "first_at": first[n],
+                "captured_at": captured[n],
+                "echo": {name: column[n] for name, column in echoes.items() if column[n] is not None},
+                "result": result,
+            }
+        )
+    return singles
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
+ECHO = st.dictionaries(
+    st.sampled_from(["id", "n", 'q"']),
+    st.one_of(st.integers(0, 9), st.booleans(), st.text(max_size=3)),
+    max_size=2,
+)
+
+
+@st.composite
+def scored(draw: Any) -> RowResult:
+    count = draw(st.integers(1, 9))
+    numbers = draw(arrays(np.float32, (count, 3), elements=FINITE))
+    class_id = draw(arrays(np.int32, count, elements=st.integers(-1, 4)))
+    texts = st.lists(st.text(max_size=4), min_size=count, max_size=count)
+    scores = draw(
+        st.sampled_from(
+            [
+                Scores("class", class_id=class_id, scores=numbers),
+                Scores("class", class_id=np.abs(class_id), scores=np.zeros((count, 0), np.float32)),
+                Scores("class", class_id=class_id, scores=numbers, names=draw(texts)),
+                Scores("value", values=numbers[:, :1].astype(np.float64)),
+                Scores("value", values=numbers.astype(np.float64)),
+                Scores("anomaly", anomaly=numbers[:, 0] > 0, values=numbers[:, 1:2].astype(np.float64)),
+                Scores("outputs", outputs=[{"y": row.tolist(), "t": "x"} for row in numbers]),
+            ]
+        )
+    )
+    moments = arrays(np.float64, count, elements=st.floats(-1.0, 4e9) | st.just(1.8e9))
+    first_at_s = draw(moments)
+    made = result(
+        scores, draw(st.integers(0, 99)), echoes=draw(st.lists(ECHO, min_size=count, max_size=count))
+    )
+    last_at_s = first_at_s if draw(st.booleans()) else draw(moments)
+    return replace(made, windows=replace(made.windows, first_at_s=first_at_s, last_at_s=last_at_s))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    scored(),
+    st.integers(2, 10),
+    st.sampled_from(["every", "changed", "anomaly"]),
+    st.sampled_from([{}, {"above": 0.5}]),
+)
+def test_messages_of_many_windows_say_what_a_message_of_each_would_have_said(one, per_message, publish, says):
+    singles, batched = FakeOutbox(), FakeOutbox()
+    for outbox, most in ((singles, 1), (batched, per_message)):
+        publisher = RowPublisher(Sender(Topics("edged", "gate-7"), qos=1), outbox)
+        emit = emitter(publisher, publish=publish, per_message=most, **says)
+        assert emit(one) == sum(len(expanded(message)) for message in outbox.messages)
+    wanted = [single for message in singles.messages for single in expanded(message)]
+    assert [single for message in batched.messages for single in expanded(message)] == wanted
+    assert all("results" in message for message in batched.messages)
+    assert len(batched.messages) == -(-len(wanted) // per_message)
+    for message in batched.messages:
+        about = expanded(message)
+        assert message["sequence"] == about[0]["sequence"]
+        assert (message["first_at"], message["captured_at"]) == (
+            about[0]["first_at"],
+            about[-1]["captured_at"],
+        )
+
+
+@settings(deadline=None, max_examples=30)
+@given(scored(), st.sampled_from(["every", "changed"]))
+def test_what_the_page_about_sensors_takes_messages_apart_with_does_so(one, publish):
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    read: dict[str, Any] = {}
+    exec(code, read)
+    outbox = FakeOutbox()
+    emitter(RowPublisher(Sender(Topics("edged", "d"), 1), outbox), publish=publish, per_message=100)(one)
+    for message in outbox.messages:
+        found, wanted = read["results"](message), expanded(message)
+        assert [entry["sequence"] for entry in found] == [single["sequence"] for single in wanted]
+        for entry, single in zip(found, wanted, strict=True):
+            said = {name: value for name, value in entry.items() if value is not None}
+            echo = {name: value for name, value in said.get("echo", {}).items() if value is not None}
+            assert echo == single["echo"]
+            assert single["result"].items() <= said.items()
+
+
+def test_what_many_windows_have_in_common_is_said_once(publisher, outbox):
+    emitter(publisher, per_message=10)(result(classes(NORMAL, WORN, NORMAL), 88))
+    (message,) = outbox.messages
+    assert message["sequence"] == 88
+    assert message["results"] == {
+        "count": 3,
+        "first_us": [0, 1_000_000, 2_000_000],
+        "captured_us": [250_000, 1_250_000, 2_250_000],
+        "label": ["normal", "worn", "normal"],
+        "class_id": [0, 1, 0],
+        "scores": {"normal": [0.75, 0.125, 0.75], "worn": [0.125, 0.75, 0.125], "broken": [0.125] * 3},
+        "alarm": [False, True, False],
+    }
+
+
+def test_the_message_in_which_an_alarm_turns_outlives_others_in_a_full_outbox(publisher, outbox):
+    emitter(publisher, per_message=2)(result(anomalies(False, False, True, True, True, False)))
+    assert [one.rank for one in outbox.appended] == [Rank.RESULT, Rank.EVENT, Rank.EVENT]
+
+
+def test_rows_are_safe_when_the_message_that_holds_their_results_is(publisher, outbox):
+    safe: list[int] = []
+    receipts = tuple(Receipt(lambda n=n: safe.append(n)) for n in range(3))
+    emitter(publisher, per_message=2)(result(values(1, 2, 3), receipts=receipts))
+    for receipt in receipts:
+        receipt.let_go()
+    first, second = outbox.appended
+    first.settled()
+    assert safe == []
+    second.settled()
+    assert safe == [0, 1, 2]
+
+
+def test_a_message_is_no_longer_than_brokers_take_and_the_next_ones_are_made_shorter_at_once(
+    publisher, outbox, monkeypatch
+):
+    monkeypatch.setattr(publisher_rows, "MAX_MESSAGE_BYTES", 2000)
+    emit = emitter(publisher, per_message=100)
+    echoes = [{"id": "x" * 100}] * 64
+    for sequence in (0, 64):
+        emit(result(values(*range(64)), sequence, echoes=echoes))
+    counts = [message["results"]["count"] for message in outbox.messages]
+    assert sum(counts) == 128
+    assert set(counts) == {8}
+    assert max(len(json.dumps(message, separators=(",", ":"))) for message in outbox.messages) <= 2000
+    emit(result(values(*range(64)), 128))
+    counts = [message["results"]["count"] for message in outbox.messages if message["sequence"] >= 128]
+    assert counts == [8, 16, 32, 8], "it grows again while there is room"
+
+
+def test_a_single_window_that_is_longer_than_that_goes_out_all_the_same(publisher, outbox, monkeypatch):
+    monkeypatch.setattr(publisher_rows, "MAX_MESSAGE_BYTES", 100)
+    emitter(publisher, per_message=4)(result(values(1, 2, 3)))
+    assert [message["results"]["count"] for message in outbox.messages] == [1, 1, 1]
 
 
 # When rows are safe

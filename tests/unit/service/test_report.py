@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from edged.mqtt.payloads import SourceHealthShape
 from edged.outbox import MemoryOutbox
+from edged.service import report as module
 from edged.service.report import MAX_ERRORS, Health, spool
 
 
@@ -20,7 +21,7 @@ def report(health: Health, **things: Any) -> dict[str, Any]:
 
 def test_health_counts_the_processes_of_the_workers() -> None:
     alone = report(Health())["memory_bytes"]
-    model = SimpleNamespace(pids=[os.getppid()])
+    model = SimpleNamespace(pids=[os.getppid()], pipeline=None)
     assert 0 < alone < report(Health(), models=[model])["memory_bytes"]
 
 
@@ -57,3 +58,49 @@ def test_health_asks_each_camera_for_the_time_since_the_last_report() -> None:
     report(health, posts=[SimpleNamespace(health=health_of)])
     assert all(seconds > 0 for seconds in asked)
     assert len(asked) == 2
+
+
+class Pipeline:
+    """What is asked of one."""
+
+    count = 2
+
+    def __init__(self) -> None:
+        self.inferences, self.inference_s, self.late = 0, 0.0, 0
+
+
+def test_health_tells_how_busy_each_model_was_since_the_last_report(monkeypatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: clock.now_s, time=lambda: 0.0, now_s=100.0)
+    monkeypatch.setattr(module, "time", clock)
+    pipeline, health = Pipeline(), Health()
+    model = SimpleNamespace(name="cars", pids=[], pipeline=pipeline)
+    clock.now_s += 10
+    pipeline.inferences, pipeline.inference_s, pipeline.late = 100, 18.0, 40
+    (first,) = report(health, models=[model])["models"]
+    assert (first["utilisation_percent"], first["inferences_per_s"], first["inference_ms"]) == (
+        90.0,
+        10.0,
+        180.0,
+    )
+    assert (first["late_per_s"], first["callers"]) == (4.0, 2)
+    clock.now_s += 10
+    (second,) = report(health, models=[model])["models"]
+    assert (second["utilisation_percent"], second["inference_ms"], second["late_per_s"]) == (0.0, None, 0.0)
+    model.pipeline = Pipeline()  # loaded anew
+    clock.now_s += 10
+    model.pipeline.inferences = 5
+    (third,) = report(health, models=[model])["models"]
+    assert third["inferences_per_s"] == 0.5
+
+
+def test_health_says_what_the_bottleneck_is(monkeypatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: clock.now_s, time=lambda: 0.0, now_s=100.0)
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(module.machine, "busy_s", lambda: 0.0)
+    pipeline, health = Pipeline(), Health()
+    model = SimpleNamespace(name="cars", pids=[], pipeline=pipeline)
+    clock.now_s += 10
+    assert report(health, models=[model])["bottleneck"] == "none"
+    clock.now_s += 10
+    pipeline.inference_s, pipeline.late = 19.0, 7
+    assert report(health, models=[model])["bottleneck"] == "inference:cars"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from edged.errors import ModelRejected
 from edged.geometry import Fit
 from edged.manifest import InputRecipe, RowRecipe, TensorSpec
+from edged.worker.choice import Choice, Tried
 from edged.worker.description import LoadRequest, ModelDescription, RowUse
 
 texts = st.text(max_size=20)
@@ -35,10 +36,15 @@ descriptions = st.builds(
     trial=specs,
     operators=st.dictionaries(texts, st.integers(), max_size=3),
     step_ms=st.dictionaries(texts, numbers, max_size=3),
+    choice=st.none()
+    | st.builds(
+        Choice, tried=st.lists(st.builds(Tried, ms=numbers, cpu_ms=st.none()), max_size=3).map(tuple)
+    ),
     min_score=numbers,
     iou=numbers,
     load_ms=numbers,
     latency_ms=numbers,
+    batch_ms=st.dictionaries(texts, numbers, max_size=3),
     opsets=st.dictionaries(texts, st.integers(), max_size=3),
     metadata=st.dictionaries(texts, texts, max_size=3),
     provider_asked=st.lists(texts, max_size=3).map(tuple),

@@ -11,10 +11,14 @@ from hypothesis.extra import numpy as arrays
 from edged.detection import Detections
 from edged.rows import Scores
 from edged.worker.wire import (
+    pack_answers,
     pack_detections,
+    pack_pictures,
     pack_request,
     pack_scores,
+    unpack_answers,
     unpack_detections,
+    unpack_pictures,
     unpack_request,
     unpack_scores,
 )
@@ -46,6 +50,28 @@ def test_detections(data, count):
     assert (back.xyxy.dtype, back.score.dtype, back.class_id.dtype) == (np.float32, np.float32, np.int32)
     for name in ("xyxy", "score", "class_id"):
         assert np.array_equal(getattr(back, name), getattr(found, name))
+
+
+@given(st.data(), st.lists(counts, min_size=1, max_size=5))
+def test_answers_to_several_pictures(data, sizes):
+    found = [
+        Detections(
+            data.draw(matrix(np.float32, (size, 4), floats32)),
+            data.draw(matrix(np.float32, size, floats32)),
+            data.draw(matrix(np.int32, size, ids)),
+        )
+        for size in sizes
+    ]
+    back = unpack_answers(pack_answers(found), len(found))
+    assert len(back) == len(found)
+    for one, other in zip(found, back, strict=True):
+        for name in ("xyxy", "score", "class_id"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_a_request_about_pictures(first, count):
+    assert unpack_pictures(pack_pictures(first, count)) == (first, count)
 
 
 @given(st.data(), counts, st.integers(1, 4), st.integers(1, 3))
