@@ -2,7 +2,7 @@
 
 import typer
 
-from edged.cli import catalog, evaluating, inspecting, store, testing
+from edged.cli import catalog, evaluating, inspecting, quantizing, store, testing
 
 app = typer.Typer(
     help="Look at models, get them, choose their versions.\n\nExample: edged model inspect yolox_nano.onnx",
@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command()(inspecting.inspect)
 app.command(name="test")(testing.try_model)
 app.command(name="eval")(evaluating.evaluate)
+app.command()(quantizing.quantize)
 app.command()(catalog.catalog)
 app.command()(catalog.add)
 app.command(name="list")(store.list_models)
