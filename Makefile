@@ -55,8 +55,8 @@ format: install
 soak: install parts  ## ten minutes of kills: nothing that was accepted may be lost
 	EDGED_SOAK_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_outbox.py
 
-bench: install
-	$(BIN)/python benchmarks/daemon.py
+bench: install parts  ## what docs/performance.md shows, measured again; ARGS="1 2 --rounds 7 --peers" for some of it
+	$(BIN)/python -m benchmarks.performance $(ARGS)
 
 figures: install  ## what the model cards claim, measured again
 	$(BIN)/python models/parcel-codes/train/evaluate.py models/parcel-codes/1 models/parcel-codes-int8/1

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edged import __version__, logs
-from edged.cli import config, detect, model, run, score
+from edged.cli import benching, config, detect, model, run, score
 from edged.cli.demo import demo
 from edged.cli.watch import watch
 from edged.errors import EdgedError
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command(help=run.HELP)(run.run)
 app.command(help=detect.HELP)(detect.detect)
 app.command(help=score.HELP)(score.score)
+app.command(help=benching.HELP)(benching.bench)
 app.command()(demo)
 app.command()(watch)
 app.add_typer(config.app, name="config")

@@ -1,0 +1,1 @@
+"""One file for what is shown together; each has ``shown(setting)``, which gives figures."""
