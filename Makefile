@@ -32,6 +32,7 @@ check: install  ## format, lint, types, layers, tables in docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/figures.py --check
 
 docs: install  ## the tables of docs/mqtt.md, from the topics and the schemas
 	$(BIN)/python -m edged.mqtt.schemas

@@ -1,1 +1,1 @@
-"""What issue 8 must show, measured: ``python -m benchmarks.performance --help``."""
+"""What edged has to show beside others, measured: ``python -m benchmarks.performance --help``."""

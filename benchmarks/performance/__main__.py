@@ -1,4 +1,4 @@
-"""Runs the showings of issue 8 and says which targets are met.
+"""Measures what edged has to show beside others, and says which targets are met.
 
     python -m benchmarks.performance [1 2 3 ...] [--quick] [--rounds 5] [--provider cpu] [--peers] [--int8 MODEL]
 

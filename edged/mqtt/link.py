@@ -310,6 +310,7 @@ class Link:
                 now_s = time.monotonic()
                 if not written and (later_s := self._may_read_in_s(now_s)) > 0:
                     connection.rest(later_s)
+                    self._gather()
                     connection.step(0.0)
                 else:
                     connection.step(0.0 if written else self._next_look_s(now_s))
@@ -441,6 +442,12 @@ class Link:
     def _give_up(self, topic: str, why: str) -> None:
         self._set_aside += 1
         _log.warning("mqtt message set aside", topic=topic, why=why, set_aside=self._set_aside)
+
+    def _gather(self) -> None:
+        """Let results come that may go with the one that is due."""
+        wait_s = self._window.newest_s + self._options.gather_s - time.monotonic()
+        if wait_s > 0 and not self._drains:
+            self._stopping.wait(wait_s)
 
     def _may_read_in_s(self, now_s: float) -> float:
         """Seconds for which nothing that the broker says is waited for; 0 where it is to be heard at once."""

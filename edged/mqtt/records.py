@@ -29,6 +29,7 @@ class LinkOptions:
         key_file: PEM of its key.
         result_expiry_s: For how long a broker keeps an undelivered result (MQTT 5).
         password: Read anew for each connection, so that a changed one counts; None = that of the address.
+        gather_s: While results are on their way, others wait so long for more to go with them: for recordings.
     """
 
     address: BrokerAddress
@@ -40,6 +41,7 @@ class LinkOptions:
     key_file: str = ""
     result_expiry_s: float = 7 * 86400.0
     password: Callable[[], str] | None = None
+    gather_s: float = 0.0
 
     def secret(self) -> str:
         """The password of the next connection; empty for none.

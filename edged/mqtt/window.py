@@ -97,6 +97,11 @@ class Window:
         """When what is in flight longest was sent; minus infinity where nothing is."""
         return next((parcel.sent_s for parcel in self._flight.values()), float("-inf"))
 
+    @property
+    def newest_s(self) -> float:
+        """When what was sent last among what is in flight was; minus infinity where nothing is."""
+        return next((parcel.sent_s for parcel in reversed(self._flight.values())), float("-inf"))
+
     def begin(self, size: int, now_s: float) -> None:
         """A new connection: nothing in flight, everything undelivered goes again."""
         self._size = size

@@ -8,6 +8,7 @@ The main thread waits for signals and for the end of ``--once``; everything else
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ STOP_S = 4.0
 NO_FILE = "reload: edged was started without a configuration file; start it with -c FILE"
 DELIVER_S = 30.0
 """With ``--once``: how long the outbox may stand still at the end."""
+GATHER_S = 0.1
+"""With ``--once``: results go to the broker together, as nobody waits for news."""
 
 
 class _ToldToEndError(Exception):
@@ -164,8 +167,9 @@ class Service:
         listeners = {}
         if settings.mqtt.homeassistant and self._states.homeassistant:
             listeners[BIRTH_TOPIC] = self._states.homeassistant.hear
+        options = _link_options(loaded)
         return Link(
-            _link_options(loaded),
+            replace(options, gather_s=GATHER_S) if self._once else options,
             topics=topics_of(settings),
             outbox=self._outbox,
             on_change=self._states.link_changed,

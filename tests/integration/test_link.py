@@ -100,6 +100,23 @@ def test_an_appended_result_is_on_its_way_at_once(mosquitto):
     assert sorted(taken_ms)[25] < 5.0
 
 
+def test_results_wait_for_one_another_where_nobody_waits_for_them_and_all_come_in_order(mosquitto):
+    broker, box, arrived_s = mosquitto(), outbox(), []
+
+    with (
+        Link(options(broker.url, gather_s=0.3), topics=TOPICS, outbox=box) as link,
+        Listener(broker, FRONT, name="watcher") as listener,
+    ):
+        assert link.drain(5)
+        for number in range(4):
+            box.append(FRONT, result(number), qos=1)
+            assert listener.wait_for(lambda n=number: len(listener.messages) > n)
+            arrived_s.append(time.monotonic())
+        assert link.drain(5)
+    assert [message["number"] for message in listener.objects(FRONT)] == [0, 1, 2, 3]
+    assert arrived_s[3] - arrived_s[0] > 0.3, "each went by itself"
+
+
 def test_a_broker_that_is_away_for_a_while_costs_nothing(mosquitto):
     broker, box = mosquitto(persistence=True), outbox()
     with (
