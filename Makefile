@@ -44,10 +44,11 @@ parts:  ## the real broker and the real camera server that the tests use
 # These act as another user, who may not enter the folders that pytest-xdist makes for its workers.
 ALONE := tests/integration/test_model_store_commands.py tests/integration/test_model_add.py
 
-test: install parts  ## the pure ones on all cores; the others start daemons, brokers and cameras
+test: install parts  ## all cores; a file of those that start daemons, brokers and cameras stays on one
 	$(BIN)/python -m pytest -n auto tests/unit tests/contracts
 	$(BIN)/python -m pytest -n auto --dist loadfile $(addprefix --ignore=,$(ALONE)) tests/integration
-	$(BIN)/python -m pytest $(ALONE) tests/e2e
+	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/e2e
 
 format: install
 	$(BIN)/ruff format .
