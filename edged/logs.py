@@ -10,9 +10,16 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-import structlog
+_HIDES = "rich" not in sys.modules
+if _HIDES:
+    # structlog.dev loads it for tracebacks that nobody asks for: a tenth of a start, and megabytes.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
 
-from edged.urls import redacted
+from edged.urls import redacted  # noqa: E402
+
+if _HIDES:
+    del sys.modules["rich"]
 
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 

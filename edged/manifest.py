@@ -5,13 +5,12 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-
+from edged.bounds import Between, DividesBy
 from edged.errors import BadInput, InputNotFound, ModelRejected
 from edged.geometry import Fit
 
@@ -22,42 +21,43 @@ PerChannel = float | tuple[float, ...]
 """One for all, or one for each colour channel of a picture, or for each field of a row."""
 
 
-def _divisor(value: PerChannel) -> PerChannel:
-    if value == 0 or (isinstance(value, tuple) and 0 in value):
-        raise ValueError("a number other than 0, or one for each channel or field")
-    return value
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
+"""To whoever reads the tables below from a file."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class InputManifest(_Table):
+@dataclass(frozen=True, slots=True)
+class InputManifest:
     """Table ``[input]``: how a picture becomes the tensor, ``(x * scale - mean) / std``."""
 
-    size: tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]] | None = None
+    __pydantic_config__ = _STRICT
+
+    size: tuple[Annotated[int, Between(8, 8192)], Annotated[int, Between(8, 8192)]] | None = None
     color: Literal["RGB", "BGR", "GRAY"] | None = None
     layout: Literal["NCHW", "NHWC"] | None = None
     scale: float | None = None
     mean: PerChannel | None = None
-    std: Annotated[PerChannel, AfterValidator(_divisor)] | None = None
+    std: Annotated[PerChannel, DividesBy()] | None = None
     fit: Fit | None = None
-    pad: Annotated[int, Field(ge=0, le=255)] | None = None
+    pad: Annotated[int, Between(0, 255)] | None = None
     fields: tuple[str, ...] | None = None
-    window: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    window: Annotated[int, Between(1, 1_000_000)] | None = None
 
 
-class OutputManifest(_Table):
+@dataclass(frozen=True, slots=True)
+class OutputManifest:
     """Table ``[output]``: which answers are kept, and from which score on a window of rows is an anomaly."""
 
-    min_score: Annotated[float, Field(ge=0, le=1)] | None = None
-    iou: Annotated[float, Field(gt=0, le=1)] | None = None
-    max_detections: Annotated[int, Field(ge=1, le=10000)] | None = None
+    __pydantic_config__ = _STRICT
+
+    min_score: Annotated[float, Between(0, 1)] | None = None
+    iou: Annotated[float, Between(0, 1, open_below=True)] | None = None
+    max_detections: Annotated[int, Between(1, 10000)] | None = None
     threshold: float | None = None
     error: Literal["mse", "mae"] | None = None
 
 
-class ExpectedObject(_Table):
+@dataclass(frozen=True, slots=True)
+class ExpectedObject:
     """What must come out for a golden input.
 
     ``box`` is x1, y1, x2, y2 in the pixels of the picture; without it the label is that of the whole input: of a window
@@ -65,33 +65,39 @@ class ExpectedObject(_Table):
     stand in its place.
     """
 
+    __pydantic_config__ = _STRICT
+
     label: str | None = None
     box: tuple[float, float, float, float] | None = None
     anomaly: bool | None = None
     value: float | None = None
 
-    @model_validator(mode="after")
-    def _says_something(self) -> "ExpectedObject":
+    def __post_init__(self) -> None:
         if self.label is None and self.anomaly is None and self.value is None:
             raise ValueError("a table with a label, an anomaly or a value")
-        return self
 
 
-class Golden(_Table):
+@dataclass(frozen=True, slots=True)
+class Golden:
     """A picture, or a file of sensor rows, and what must come out."""
+
+    __pydantic_config__ = _STRICT
 
     input: str
     expect: tuple[ExpectedObject, ...] = ()
 
 
-class Manifest(_Table):
+@dataclass(frozen=True, slots=True)
+class Manifest:
     """``model.toml``; every key optional."""
+
+    __pydantic_config__ = _STRICT
 
     task: Literal["detect", "classify", "tabular"] | None = None
     family: str | None = None
     labels: tuple[str, ...] | None = None
-    input: InputManifest = InputManifest()
-    output: OutputManifest = OutputManifest()
+    input: InputManifest = field(default_factory=InputManifest)
+    output: OutputManifest = field(default_factory=OutputManifest)
     golden: tuple[Golden, ...] = ()
 
 
@@ -246,8 +252,10 @@ def read_manifest(path: Path | None) -> Manifest:
     """
     if path is None:
         return Manifest()
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  # slow to load, and most models need none
+
     try:
-        return Manifest.model_validate(tomllib.loads(_read_text(path, MAX_TOML_BYTES)))
+        return TypeAdapter(Manifest).validate_python(tomllib.loads(_read_text(path, MAX_TOML_BYTES)))
     except tomllib.TOMLDecodeError as error:
         raise ModelRejected(str(path), f"is not TOML ({error})", "correct that line") from error
     except ValidationError as error:
@@ -256,7 +264,7 @@ def read_manifest(path: Path | None) -> Manifest:
         key = ".".join(
             part for part in map(str, detail["loc"]) if not re.match(r"float$|tuple\[|function", part)
         )
-        if detail["type"] == "extra_forbidden":
+        if detail["type"] == "unexpected_keyword_argument":
             near = get_close_matches(str(detail["loc"][-1]), _all_keys(Manifest), n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see docs/models.md for the keys"
             raise ModelRejected(str(path), f"unknown key {key!r}", hint) from error
@@ -270,13 +278,12 @@ def read_manifest(path: Path | None) -> Manifest:
         ) from error
 
 
-def _all_keys(table: type[BaseModel]) -> list[str]:
+def _all_keys(table: Any) -> list[str]:
     keys: list[str] = []
-    for name, field in table.model_fields.items():
+    for name, kind in get_type_hints(table).items():
         keys.append(name)
-        annotation: Any = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            keys += _all_keys(annotation)
+        if is_dataclass(kind):
+            keys += _all_keys(kind)
     return keys
 
 

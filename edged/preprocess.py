@@ -10,7 +10,8 @@ Rules: pixels are sampled bilinearly, pixel centres lie at halves (as ``cv2.INTE
 taken to lie in the middle of the luma pixels it covers; the picture is rounded to 8 bits once, then scaled.
 """
 
-from typing import Any
+import weakref
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,8 +25,11 @@ from edged.manifest import InputRecipe
 MAX_KNOWN_PLACEMENTS = 256
 """Frame sizes, and regions in them, whose placement one preparer remembers; beyond that some are computed again."""
 
+MAX_KNOWN_TENSORS = 16
+"""Whose padding one preparer remembers; a ring of them has fewer."""
+
 _WARP_LIMIT_PX = 32766  # cv2.warpAffine counts pixels in 16 bits
-_BGR_ROWS, _RGB_ROWS = [2, 1, 0], [0, 1, 2]
+_ROWS = {"BGR": [2, 1, 0], "RGB": [0, 1, 2]}
 
 # Kr and Kb: ITU-R BT.601-7 §2.5.1, BT.709-6 §3, BT.2020-2 table 4 (non-constant luminance).
 _LUMA = {
@@ -53,7 +57,14 @@ def yuv_to_rgb(matrix: ColorMatrix, full_range: bool) -> NDArray[np.float64]:
     return np.column_stack([rows, -rows @ [black, 128, 128]])
 
 
-_MATRICES = {(matrix, full): yuv_to_rgb(matrix, full) for matrix in ColorMatrix for full in (True, False)}
+_MATRICES = {
+    (matrix, full, order): yuv_to_rgb(matrix, full)[rows]
+    for matrix in ColorMatrix
+    for full in (True, False)
+    for order, rows in _ROWS.items()
+}
+
+_Shapes = tuple[PixelLayout, int, int, tuple[tuple[int, ...], ...], tuple[np.dtype[Any], ...]]
 
 
 class Preparer:
@@ -65,7 +76,8 @@ class Preparer:
         self._order = "BGR" if recipe.color == "BGR" else "RGB"
         self._scratch = _Scratch(recipe.height, recipe.width)
         self._placements: dict[tuple[int, int, Region | None], Placement] = {}
-        self._padded: tuple[NDArray[Any], tuple[slice, slice]] | None = None
+        self._padding = _Padding()
+        self._fitting: _Shapes | None = None  # of the last frame, which fitted
         channels = recipe.channels
         levels = np.append(np.arange(256), recipe.pad)[:, None]
         values = (levels * recipe.scale - np.array(recipe.mean[:channels])) / np.array(recipe.std[:channels])
@@ -101,18 +113,21 @@ class Preparer:
             raise EdgedError(
                 "tensor", f"is {out.dtype} {out.shape}, the recipe says {recipe.dtype} {recipe.shape}"
             )
-        check(frame)
+        shapes = _shapes(frame)
+        if shapes != self._fitting:
+            check(frame)
+            self._fitting = shapes
         placement = self._placement(frame.width, frame.height, region)
         inside = _inside(placement)
-        if self._padded is None or self._padded[0] is not out or self._padded[1] != inside:
+        if not self._padding.holds(out, inside):
             pixels = out[0].transpose(1, 2, 0) if recipe.layout == "NCHW" else out[0]
             self._fill_padding(inside, pixels)
-            self._padded = (out, inside)
+            self._padding.remember(out, inside)
         try:
             if recipe.layout == "NCHW":
-                self._write_planes(self._channels(frame, placement), placement, out[0])
+                self._write_planes(self._channels(frame, placement), out[0][:, inside[0], inside[1]])
             else:
-                self._write_picture(self._picture(frame, placement), placement, out[0])
+                self._write_picture(self._picture(frame, placement), out[0][inside])
         except cv2.error as error:
             raise BadInput(frame.source, f"frame {frame.sequence} cannot be resized ({error.err})") from error
         return placement.transform
@@ -134,7 +149,7 @@ class Preparer:
         if self._grey or frame.layout is PixelLayout.GRAY:
             return [_grey(frame, placement, self._scratch)] * self._recipe.channels
         picture, order = _colour(frame, placement, self._order, self._scratch)
-        planes = self._scratch.planes(*picture.shape[:2])
+        planes = self._scratch.views(*picture.shape[:2]).planes
         cv2.split(picture, planes)
         return planes if order == self._order else planes[::-1]
 
@@ -144,17 +159,15 @@ class Preparer:
             plane = _grey(frame, placement, self._scratch)
             if self._recipe.channels == 1:
                 return plane[..., None]
-            return _merge([plane] * 3, self._scratch.merged(*plane.shape))
+            return _merge([plane] * 3, self._scratch.views(*plane.shape).merged)
         picture, order = _colour(frame, placement, self._order, self._scratch)
         if order != self._order:
             height, width = picture.shape[:2]
-            return _u8(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, self._scratch.merged(height, width)))
+            return _u8(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, self._scratch.views(height, width).merged))
         return picture
 
-    def _write_planes(self, planes: list[Plane], placement: Placement, tensor: NDArray[Any]) -> None:
-        rows, columns = _inside(placement)
-        for channel, plane in enumerate(planes):
-            target = tensor[channel, rows, columns]
+    def _write_planes(self, planes: list[Plane], targets: NDArray[Any]) -> None:
+        for channel, (plane, target) in enumerate(zip(planes, targets, strict=True)):
             if self._plain:
                 np.copyto(target, plane)
             elif self._recipe.dtype == "float32":
@@ -164,9 +177,7 @@ class Preparer:
             else:
                 _look_up(plane, np.ascontiguousarray(self._table[:, channel]), target)
 
-    def _write_picture(self, picture: Plane, placement: Placement, tensor: NDArray[Any]) -> None:
-        rows, columns = _inside(placement)
-        target = tensor[rows, columns]
+    def _write_picture(self, picture: Plane, target: NDArray[Any]) -> None:
         if self._plain:
             np.copyto(target, picture)
         elif self._recipe.dtype == "float32" and self._uniform:
@@ -235,6 +246,49 @@ def check(frame: Frame) -> None:
         )
 
 
+def _shapes(frame: Frame) -> _Shapes:
+    """All that `check` goes by."""
+    planes = frame.planes
+    return (
+        frame.layout,
+        frame.height,
+        frame.width,
+        tuple([plane.shape for plane in planes]),
+        tuple([plane.dtype for plane in planes]),
+    )
+
+
+class _Padding:
+    """Which tensors have their padding written, and around what. No two of them share memory."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[NDArray[Any]], tuple[slice, slice]]] = {}
+
+    def holds(self, tensor: NDArray[Any], inside: tuple[slice, slice]) -> bool:
+        """Whether this very array is padded around ``inside``."""
+        known = self._known.get(id(tensor))
+        return known is not None and known[0]() is tensor and known[1] == inside
+
+    def remember(self, tensor: NDArray[Any], inside: tuple[slice, slice]) -> None:
+        """It was padded; whatever shares its memory no longer is."""
+        apart = {}
+        for key, (reference, around) in self._known.items():
+            other = reference()
+            if other is not None and not np.may_share_memory(other, tensor):
+                apart[key] = (reference, around)
+        self._known = apart if len(apart) < MAX_KNOWN_TENSORS else {}
+        self._known[id(tensor)] = (weakref.ref(tensor), inside)
+
+
+class _Views(NamedTuple):
+    """Memory for the stages of one picture: three of (h, w), two of (h, w, 3), one of (h, w, 2)."""
+
+    planes: list[Plane]
+    merged: Plane
+    coloured: Plane
+    pairs: Plane
+
+
 class _Scratch:
     """Memory for the stages of one picture of at most ``height`` by ``width`` pixels, allocated once."""
 
@@ -242,22 +296,23 @@ class _Scratch:
         self._planes = [np.empty(height * width, np.uint8) for _ in range(3)]
         self._merged, self._coloured = (np.empty(height * width * 3, np.uint8) for _ in range(2))
         self._pairs = np.empty(height * width * 2, np.uint8)
+        self._size = (height, width)
+        self._views = self._of_size(height, width)
 
-    def planes(self, height: int, width: int) -> list[Plane]:
-        """Three of (height, width)."""
-        return [plane[: height * width].reshape(height, width) for plane in self._planes]
+    def views(self, height: int, width: int) -> _Views:
+        """Of a picture of this size; those of the last size are kept."""
+        if self._size != (height, width):
+            self._size, self._views = (height, width), self._of_size(height, width)
+        return self._views
 
-    def merged(self, height: int, width: int) -> Plane:
-        """(height, width, 3)."""
-        return self._merged[: height * width * 3].reshape(height, width, 3)
-
-    def coloured(self, height: int, width: int) -> Plane:
-        """(height, width, 3)."""
-        return self._coloured[: height * width * 3].reshape(height, width, 3)
-
-    def pairs(self, height: int, width: int) -> Plane:
-        """(height, width, 2)."""
-        return self._pairs[: height * width * 2].reshape(height, width, 2)
+    def _of_size(self, height: int, width: int) -> _Views:
+        area = height * width
+        return _Views(
+            [plane[:area].reshape(height, width) for plane in self._planes],
+            self._merged[: area * 3].reshape(height, width, 3),
+            self._coloured[: area * 3].reshape(height, width, 3),
+            self._pairs[: area * 2].reshape(height, width, 2),
+        )
 
 
 def _lies_in(region: Region, width: int, height: int) -> bool:
@@ -273,9 +328,10 @@ def _inside(placement: Placement) -> tuple[slice, slice]:
 def _grey(frame: Frame, placement: Placement, scratch: _Scratch) -> Plane:
     """The resized frame in grey, full range: luma where the frame has one (h, w)."""
     width, height = placement.resized
-    first, second, _ = scratch.planes(height, width)
+    views = scratch.views(height, width)
+    first, second, _ = views.planes
     if frame.layout is PixelLayout.BGR:
-        coloured = _resize(_cut(frame.planes[0], placement), scratch.coloured(height, width))
+        coloured = _resize(_cut(frame.planes[0], placement), views.coloured)
         return _u8(cv2.cvtColor(coloured, cv2.COLOR_BGR2GRAY, first))
     plane = _resize(_cut(frame.planes[0], placement), first)
     if frame.full_range:
@@ -286,19 +342,20 @@ def _grey(frame: Frame, placement: Placement, scratch: _Scratch) -> Plane:
 def _colour(frame: Frame, placement: Placement, order: str, scratch: _Scratch) -> tuple[Plane, str]:
     """The resized frame in colour (h, w, 3), and its order: BGR frames stay BGR, others come out as asked."""
     width, height = placement.resized
+    views = scratch.views(height, width)
     if frame.layout is PixelLayout.BGR:
-        return _resize(_cut(frame.planes[0], placement), scratch.coloured(height, width)), "BGR"
-    luma, first, second = scratch.planes(height, width)
+        return _resize(_cut(frame.planes[0], placement), views.coloured), "BGR"
+    luma, first, second = views.planes
     luma = _resize(_cut(frame.planes[0], placement), luma)
     if frame.layout is PixelLayout.NV12:
-        pairs = _resize_chroma(frame, frame.planes[1], placement, scratch.pairs(height, width))
+        pairs = _resize_chroma(frame, frame.planes[1], placement, views.pairs)
         cv2.split(pairs, [first, second])
     else:
         first = _resize_chroma(frame, frame.planes[1], placement, first)
         second = _resize_chroma(frame, frame.planes[2], placement, second)
-    merged = _merge([luma, first, second], scratch.merged(height, width))
-    rows = _MATRICES[frame.matrix, frame.full_range][_BGR_ROWS if order == "BGR" else _RGB_ROWS]
-    return _u8(cv2.transform(merged, rows, scratch.coloured(height, width))), order
+    merged = _merge([luma, first, second], views.merged)
+    rows = _MATRICES[frame.matrix, frame.full_range, order]
+    return _u8(cv2.transform(merged, rows, views.coloured)), order
 
 
 def _cut(plane: Plane, placement: Placement) -> Plane:

@@ -1,39 +1,35 @@
-"""The command ``edged``: parsing and printing only. Exit codes are those of the contract."""
+"""The command ``edged``: parsing and printing only. Exit codes are those of the contract.
+
+A command's module is loaded when it is called: most of a short command's time is loading.
+"""
 
 import faulthandler
 import os
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
 from edged import __version__, logs
-from edged.cli import benching, config, detect, model, run, score
-from edged.cli.demo import demo
-from edged.cli.watch import watch
 from edged.errors import EdgedError
 from edged.urls import redacted
 
 BUG = 70
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="edged",
-    help="Cameras and sensors in, detections and scores out over MQTT.\n\n"
-    "Example: edged run --camera rtsp://10.0.0.5/1 --model yolox.onnx",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command(help=run.HELP)(run.run)
-app.command(help=detect.HELP)(detect.detect)
-app.command(help=score.HELP)(score.score)
-app.command(help=benching.HELP)(benching.bench)
-app.command()(demo)
-app.command()(watch)
-app.add_typer(config.app, name="config")
-app.add_typer(model.app, name="model")
+COMMANDS = {
+    "run": "run",
+    "detect": "detect",
+    "score": "score",
+    "bench": "benching",
+    "demo": "demo",
+    "watch": "watch",
+}
+"""The module of each; the function is called as the command is."""
+GROUPS = ("config", "model")
 
 
 def _print_version(wanted: bool) -> None:
@@ -42,7 +38,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     *,
     version: Annotated[  # eager, because it stands for a command
@@ -56,6 +51,32 @@ def options(
     del version, debug  # read before any command; by main, before anything can fail
 
 
+def program(name: str = "") -> typer.Typer:
+    """The parser of the command line.
+
+    Args:
+        name: The only command to load; all of them where there is none of that name.
+    """
+    app = typer.Typer(
+        name="edged",
+        help="Cameras and sensors in, detections and scores out over MQTT.\n\n"
+        "Example: edged run --camera rtsp://10.0.0.5/1 --model yolox.onnx",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(options)
+    known = {**COMMANDS, **{group: group for group in GROUPS}}
+    for one in [name] if name in known else known:
+        module = import_module(f"edged.cli.{known[one]}")
+        if one in GROUPS:
+            app.add_typer(module.app, name=one)
+        else:
+            function: Callable[..., Any] = getattr(module, one)
+            app.command(help=getattr(module, "HELP", None))(function)
+    return app
+
+
 def main() -> None:
     """Entry point of the program: one line for an error, an exit code for a supervisor."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -64,7 +85,7 @@ def main() -> None:
         _hush_native_code()
     logs.configure(debug=debug)
     try:
-        app(arguments)
+        program(next((argument for argument in arguments if not argument.startswith("-")), ""))(arguments)
     except EdgedError as error:
         if debug:
             traceback.print_exc()

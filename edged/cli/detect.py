@@ -4,8 +4,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
@@ -54,6 +55,7 @@ def detect(
     areas = Areas.of(crop, tiles, overlap)
     if save is not None and save.suffix and len(inputs) > 1:
         raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
+    Thread(target=_import_rest, name="import", daemon=True).start()  # while the model loads in its process
     request = LoadRequest(path=str(model), providers=providers_of(provider), min_score=min_score)
     failed: list[EdgedError] = []
 
@@ -75,6 +77,16 @@ def detect(
         printer.close()
     if failed:
         raise typer.Exit(failed[0].exit_code)
+
+
+def _import_rest() -> None:
+    """What is needed when the model is ready; whoever needs it says what is wrong."""
+    with suppress(Exception):
+        import edged.annotated
+        import edged.mqtt.payloads
+        import edged.settings
+        import edged.sources.stream
+        import edged.worker.looking  # noqa: F401
 
 
 class Printer(Protocol):

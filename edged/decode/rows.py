@@ -44,13 +44,14 @@ class RowDecoder:
             return Detections.empty()
         rows = table[chosen].astype(np.float32, copy=False)
         scores = rows[:, 5 : 5 + self.class_count]
-        class_id = scores.argmax(axis=1)
-        score = objectness[chosen] * scores[np.arange(len(rows)), class_id]
+        score = rows[:, 4] * scores.max(axis=1)
         require_finite(score, "scores")
-        keep = np.flatnonzero(score >= min_score)
-        xyxy = self._boxes(rows[keep, :4], chosen[keep])
+        keep = score >= min_score
+        if not keep.all():
+            rows, scores, score, chosen = rows[keep], scores[keep], score[keep], chosen[keep]
+        xyxy = self._boxes(rows[:, :4], chosen)
         require_finite(xyxy, "boxes")
-        return Detections(xyxy, score[keep], class_id[keep].astype(np.int32))
+        return Detections(xyxy, score, scores.argmax(axis=1).astype(np.int32))
 
     def _boxes(self, boxes: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
         if self.grid is None:

@@ -124,10 +124,15 @@ def automatic() -> list[str]:
     return [*names, "cpu"]
 
 
-def available() -> tuple[str, ...]:
-    """Names of the providers that this installation offers on this machine."""
+def available(*, plugins: bool = True) -> tuple[str, ...]:
+    """Names of the providers that this installation offers on this machine.
+
+    Args:
+        plugins: Whether to ask those too that are only loaded to be asked, which takes time and memory.
+    """
     builtin = [SHORT_NAMES[name] for name in runtime().get_available_providers() if name in SHORT_NAMES]
-    devices = [f"openvino:{kind}" for kind in ("CPU", "GPU", "NPU") if _plugin_devices(kind)]
+    kinds = ("CPU", "GPU", "NPU") if plugins else ()
+    devices = [f"openvino:{kind}" for kind in kinds if _plugin_devices(kind)]
     return tuple(dict.fromkeys([*devices, *builtin]))
 
 

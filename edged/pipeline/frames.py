@@ -110,38 +110,35 @@ class Pipeline(Callers[list[Turn]]):
                 if isinstance(outcome, Result):
                     self._ran(one.tensors, outcome.inference_ms)
                 self._turns.settle(one, (outcome, worker))
-        self._conclude_due()
+            due = self._turns.due()
+        self._conclude_all(due)
 
-    def _conclude_due(self) -> None:
-        """Hand on what may be; of a feed whose results another caller is handing on, that one sees to it."""
-        while True:
-            with self._work:
-                turn = self._turns.due()
-            if turn is None:
-                return
-            outcome, worker = turn.outcome
-            self._conclude(turn, outcome, worker)
+    def _conclude_all(self, due: Turn | None) -> None:
+        """Hand on what is due; of a feed whose results another caller is handing on, that one sees to it."""
+        while due is not None:
+            outcome, worker = due.outcome
+            due = self._finish(due, self._conclude(due, outcome, worker))
 
-    def _conclude(self, turn: Turn, outcome: Result | Exception, worker: Worker) -> None:
-        """Hand on the result of one frame, or say why there is none."""
+    def _conclude(self, turn: Turn, outcome: Result | Exception, worker: Worker) -> str:
+        """Hand on the result of one frame, or say why there is none; what became of it."""
         if isinstance(outcome, Exception):
-            self._drop(turn, outcome, worker)
-            return
+            return self._drop(turn, outcome, worker)
         try:
-            self._hand_on(turn, outcome)
+            became = self._hand_on(turn, outcome)
             if self._observer:
                 self._observer.looked(worker, outcome)
         except Exception as error:  # noqa: BLE001  # a bug of ours on one frame must not end the caller in silence
-            self._drop(turn, error, worker)
+            return self._drop(turn, error, worker)
+        return became
 
-    def _drop(self, turn: Turn, error: Exception, worker: Worker) -> None:
-        """There is no result of a frame."""
+    def _drop(self, turn: Turn, error: Exception, worker: Worker) -> str:
+        """There is no result of a frame; what became of it."""
         known, failed = isinstance(error, EdgedError), isinstance(error, InferenceFailed)
         event, text = ("no inference", str(error)) if known else ("a bug: frame dropped", repr(error))
         self._warn(turn.feed, event, error=text, sequence=turn.frame.sequence)
-        self._finish(turn, "failed" if failed or not known else "unreadable")
         if isinstance(error, InferenceFailed) and self._observer:
             self._observer.failed(worker, turn.feed.source, error.problem)
+        return "failed" if failed or not known else "unreadable"
 
     def _batch(self, lane: int, process: WorkerProcess) -> Batch:
         """The lane's; a successor of the process may have found another file."""
@@ -150,7 +147,8 @@ class Pipeline(Callers[list[Turn]]):
             known = self._batches[lane] = Batch(process, lane)
         return known
 
-    def _hand_on(self, turn: Turn, result: Result) -> None:
+    def _hand_on(self, turn: Turn, result: Result) -> str:
+        """To who wants it, if it is in time; what became of it."""
         feed, spent = turn.feed, turn.feed.spent
         spent.frames += 1
         spent.queue_s += result.queue_ms / 1000
@@ -159,10 +157,8 @@ class Pipeline(Callers[list[Turn]]):
             self._warn(
                 feed, "result older than max_age, not published", inference_ms=round(result.inference_ms)
             )
-            self._finish(turn, "stale")
-            return
-        published = feed.emit(result)
-        self._finish(turn, "published" if published else "withheld")
+            return "stale"
+        return "published" if feed.emit(result) else "withheld"
 
     def _lost(self, turn: list[Turn]) -> None:
         for one in turn:
@@ -172,14 +168,18 @@ class Pipeline(Callers[list[Turn]]):
                 self._rest.notify_all()
             if not again:
                 self._warn(one.feed, "frame lost with its worker", sequence=one.frame.sequence)
-        self._conclude_due()
-
-    def _finish(self, turn: Turn, outcome: str) -> None:
         with self._work:
-            self._turns.done(turn, outcome)
+            due = self._turns.due()
+        self._conclude_all(due)
+
+    def _finish(self, turn: Turn, became: str) -> Turn | None:
+        """Done with a turn; the next that is due."""
+        with self._work:
+            self._turns.done(turn, became)
             if turn.feed._is_waiting:
                 self._work.notify()
             self._rest.notify_all()
+            return self._turns.due()
 
     def _warn(self, feed: Feed, event: str, **details: object) -> None:
         """One line in a while, not one a frame; the counts say how many."""

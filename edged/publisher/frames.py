@@ -96,10 +96,13 @@ class Publisher:
         self._outbox.append(sender.topics.detections(camera), payload, qos=sender.qos)
 
 
-def _by_label(result: Result) -> Counter[str]:
+def _by_label(result: Result) -> dict[str, int]:
     """How many objects of each label are in a picture."""
-    labels, ids = result.model.labels, Counter(result.detections.class_id.tolist())
-    return Counter({label_of(labels, class_id): count for class_id, count in ids.items()})
+    labels, found = result.model.labels, dict[str, int]()
+    for class_id in result.detections.class_id.tolist():
+        label = label_of(labels, class_id)
+        found[label] = found.get(label, 0) + 1
+    return found
 
 
 def _kept(result: Result, min_score: float | None) -> Result:

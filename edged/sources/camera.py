@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -64,6 +64,22 @@ class SourceState:
     since_s: float
     decoder: str = ""
     gate: str = ""
+
+
+class _Once:
+    """Makes the pixels of a frame when they are first asked for."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Pixels | None]) -> None:
+        self._make: Callable[[], Pixels | None] | None = make
+        self._made: Pixels | None = None
+
+    def __call__(self) -> Pixels | None:
+        """The pixels; None where they are broken."""
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
 
 
 class Camera:
@@ -214,12 +230,14 @@ class Camera:
         return None
 
     def _read_through(self) -> None:
-        with self._open() as source, closing(source.captures(self._selection.treatment)) as captures:
+        with self._open() as source:
             self._begin(source)
-            for capture in captures:
-                self._take(source, capture)
-                if self._switch.halt.is_set():
-                    return
+            treatment = self._selection.treatment if self._selection.foresees else None
+            with closing(source.captures(treatment)) as captures:
+                for capture in captures:
+                    self._take(source, capture)
+                    if self._switch.halt.is_set():
+                        return
             self._warn(source.warning)
             if source.live and not self._once and not self._switch.halt.is_set():
                 raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
@@ -249,7 +267,7 @@ class Camera:
         captured_s = self._captured_s(source, capture)
         if captured_s is None:
             return
-        pixels = cache(partial(self._pixels, source, capture.pixels)) if capture.pixels else None
+        pixels = _Once(partial(self._pixels, source, capture.pixels)) if capture.pixels else None
         time_s = capture.arrival_s if capture.pts_s is None else capture.pts_s
         asked = bool(self._asked) and pixels is not None
         look = self._selection.deliver(time_s, pixels)
@@ -258,7 +276,8 @@ class Camera:
         if not (look.opens or asked) or pixels is None or (made := pixels()) is None:
             return
         frame = framed(made, self.name, sequence, captured_s, look.regions)
-        self._hand_out(frame)
+        if self._asked:
+            self._hand_out(frame)
         if look.opens:
             self.statistics.chosen += 1
             self._deliver(frame)

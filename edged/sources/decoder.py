@@ -46,12 +46,13 @@ class Decoder:
     def decode(self, packet: Packet) -> list[av.VideoFrame]:
         """Frames that are complete by now, in the order they are shown; an empty packet gives the last ones."""
         try:
-            frames = list(self._context.decode(packet))
+            frames = self._context.decode(packet)
         except (av.FFmpegError, ValueError):
             self.unreadable += 1
             frames = []
         if frames:
-            self._prove(frames[0])
+            if self._accelerated or self._spare is not None:
+                self._prove(frames[0])
         elif self._spare is not None:
             self._fruitless += 1
             if self._fruitless >= PATIENCE_PACKETS:

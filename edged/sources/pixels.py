@@ -1,6 +1,7 @@
 """From what a decoder gives to upright planes, without copying where the layout allows it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import av
 import numpy as np
@@ -59,33 +60,31 @@ def of_picture(bgr: Plane) -> Pixels:
 
 def of_video(frame: av.VideoFrame) -> Pixels:
     """Pixels of a decoded video frame; the planes are views of the decoder's memory, and read-only."""
-    matrix, full_range = _matrix(frame), _is_full_range(frame)
-    if frame.format.name not in _PLANAR or any(plane.line_size <= 0 for plane in frame.planes):
+    name = frame.format.name
+    matrix = _matrix(frame.colorspace, frame.height)
+    full_range = _is_full_range(name, frame.color_range)
+    sources = frame.planes if name in _PLANAR else ()  # made anew each time they are asked for
+    if not sources or any(plane.line_size <= 0 for plane in sources):
         frame = frame.reformat(format=_nearest_format(frame.format))
-    layout, channels = _LAYOUTS.get(frame.format.name, _YUV)
+        name, sources = frame.format.name, frame.planes
+    layout, channels = _LAYOUTS.get(name, _YUV)
     turns = _quarter_turns(frame.rotation)
-    planes = tuple(_view(frame.planes[n], count, turns) for n, count in enumerate(channels))
+    planes = tuple([_view(plane, count, turns) for plane, count in zip(sources, channels, strict=False)])
     height, width = planes[0].shape[:2]
     return Pixels(width, height, layout, planes, matrix, full_range)
 
 
 def _view(plane: av.video.plane.VideoPlane, channels: int, turns: int) -> Plane:
     """The samples of a plane, cropped to what is shown: (h, w), or (h, w, channels)."""
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
-        :, : plane.width * channels
-    ]
-    samples: Plane = rows if channels == 1 else _split(rows, plane.width, channels)
+    shape: tuple[int, ...] = (plane.height, plane.width)
+    strides: tuple[int, ...] = (plane.line_size, channels)
+    if channels > 1:
+        shape, strides = (*shape, channels), (*strides, 1)
+    samples: Plane = np.ndarray(shape, np.uint8, memoryview(plane), 0, strides)
     if turns:
         samples = np.ascontiguousarray(np.rot90(samples, turns))
-    samples.flags.writeable = False
+    samples.setflags(write=False)
     return samples
-
-
-def _split(rows: Plane, width: int, channels: int) -> Plane:
-    """(h, w x channels) as (h, w, channels) without a copy, though the rows are padded."""
-    return np.lib.stride_tricks.as_strided(
-        rows, (rows.shape[0], width, channels), (rows.strides[0], channels, 1), writeable=False
-    )
 
 
 def _nearest_format(form: av.VideoFormat) -> str:
@@ -107,14 +106,15 @@ def _quarter_turns(rotation: int) -> int:
     return turns % 4 if abs(rotation) <= 360 and rotation == turns * 90 else _NOT_ROTATED
 
 
-def _matrix(frame: av.VideoFrame) -> ColorMatrix:
+def _matrix(colorspace: int, height: int) -> ColorMatrix:
     """As the stream says; where it does not, as its size suggests."""
-    guess = ColorMatrix.BT709 if frame.height >= _HD_HEIGHT_PX else ColorMatrix.BT601
-    return _MATRICES.get(int(frame.colorspace), guess)
+    known = _MATRICES.get(colorspace)
+    return known or (ColorMatrix.BT709 if height >= _HD_HEIGHT_PX else ColorMatrix.BT601)
 
 
-def _is_full_range(frame: av.VideoFrame) -> bool:
-    name, spans = frame.format.name, int(frame.color_range)
+@lru_cache
+def _is_full_range(name: str, spans: int) -> bool:
+    """Of a format, and what the frame says of its range."""
     if name.startswith("yuvj") or spans == _FULL_RANGE:
         return True
-    return frame.format.is_rgb or (name == "gray" and spans != _LIMITED_RANGE)
+    return av.VideoFormat(name).is_rgb or (name == "gray" and spans != _LIMITED_RANGE)

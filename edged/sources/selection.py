@@ -29,7 +29,7 @@ class KeyRhythm:
 
     def __init__(self, *, fps: float) -> None:
         """Args: fps: Frames a second that are looked at; 0 = all."""
-        self._longest_s = KEY_LATENESS / fps if fps > 0 else 0.0
+        self._longest_s = KEY_LATENESS / fps if fps > 0 else -1.0  # of no clock, however it stands
         self._steps: deque[float] = deque(maxlen=KEY_STEPS)
         self._key_s: float | None = None
 
@@ -79,6 +79,11 @@ class Selection:
         self._rhythm = KeyRhythm(fps=self._fps)
         self._intra_only = self._keys_only = traits.intra_only
         self._gate.begin(traits, again=again)
+
+    @property
+    def foresees(self) -> bool:
+        """Whether `treatment` may differ from packet to packet until the next `begin`; False = all are decoded."""
+        return self._fps > 0 or self._gate.judges_packets
 
     def treatment(self, packet: PacketFacts) -> Treatment:
         """What a packet is worth. Called for each, in the order they are read."""

@@ -65,8 +65,13 @@ class Unpacker:
             None  # frames of the decoder that did not come out yet; None after it began anew
         )
 
-    def unpack(self, packet: Packet, arrival_s: float) -> Iterator[Capture]:
+    def unpack(self, packet: Packet, arrival_s: float) -> Iterable[Capture]:
         """The frames that can be given out after this packet; an empty packet is the last."""
+        if self._disposability is None:  # nothing is passed over, and so nothing waits for its turn
+            return [self._capture(frame, arrival_s) for frame in self._decoder.decode(packet)]
+        return self._treated(packet, arrival_s)
+
+    def _treated(self, packet: Packet, arrival_s: float) -> Iterator[Capture]:
         if not packet.size:
             yield from self._shown(self._decoder.decode(packet), arrival_s)
             yield from self._order.rest()

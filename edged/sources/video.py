@@ -40,6 +40,9 @@ POLL_S = 0.005
 ANALYZE_S = 0.5
 """Of a stream, before its first frame: FFmpeg's own 5 s would be added to every reconnect."""
 PLAUSIBLE_FPS = 1000.0
+ONE_THREAD_PIXELS = 1280 * 720
+"""A frame of at most so many is decoded by one thread: sharing its slices costs more than it saves. Larger ones come
+in several slices more often, and then more threads have them ready earlier."""
 WHOLE = 0.9
 """A file of which this part of the declared frames came counts as whole."""
 
@@ -89,6 +92,8 @@ class VideoSource:
         self.fps: float | None = float(rate) if rate and 0 < rate <= PLAUSIBLE_FPS else None
         self.live = address.live and not (address.kind is Kind.HTTP and self._container.duration)
         self._has_clock = self._container.format.name not in _CLOCKLESS_FORMATS
+        base = self._stream.time_base
+        self._time_base = (base.numerator, base.denominator) if base else None
         self._decoder = choice.decoder(self._stream, live=self.live)
         context = self._stream.codec_context
         self.traits = StreamTraits(
@@ -108,18 +113,17 @@ class VideoSource:
     ) -> Generator[Capture, None, None]:
         """Each frame. See `Source`."""
         self._captured, self._progress_s, self._pts_s = 0, time.monotonic(), -1 / (self.fps or 25.0)
-        unpacker = self._unpacker(treatment)
-        for packet, arrival_s in self._from_key_frame(self._packets()):
-            unreadable = self._decoder.unreadable
+        unpacker, decoder = self._unpacker(treatment), self._decoder
+        packets = self._packets()
+        for packet, arrival_s in self._from_key_frame(packets) if self.live else packets:
+            unreadable = decoder.unreadable
             for capture in unpacker.unpack(packet, arrival_s):
                 self._captured += 1
-                if not unpacker.failing:
-                    self._progress_s = time.monotonic()
                 yield capture
                 if not unpacker.failing:
                     self._progress_s = time.monotonic()
-            self._statistics.unreadable += self._decoder.unreadable - unreadable
-            self._check_progress()
+            if decoder.unreadable != unreadable:
+                self._statistics.unreadable += decoder.unreadable - unreadable
         if self._stop.is_set():
             return
         if not self.live:
@@ -149,25 +153,29 @@ class VideoSource:
 
     def _set_up_decoder(self) -> None:
         """Slices only: decoding by frames would hold back one frame for each core."""
-        self._stream.thread_type = "SLICE"
-        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        context = self._stream.codec_context
+        context.thread_type = "SLICE"
+        if context.width * context.height <= ONE_THREAD_PIXELS:
+            context.thread_count = 1
+        context.options = {"max_pixels": str(MAX_PIXELS)}
 
     def _packets(self) -> Iterator[tuple[Packet, float]]:
         """Packets of the video with their arrival; the last one is empty and flushes the decoder."""
-        last_s = time.monotonic()
+        last_s, index, live, stop = time.monotonic(), self._stream.index, self.live, self._stop
         while not self._stop.is_set():
             try:
                 with interruptible(self._stop):
                     for packet in self._container.demux():
                         now_s = time.monotonic()
-                        if self.live and now_s - last_s >= self._timeout_s * 0.95:
+                        if live and now_s - last_s >= self._timeout_s * 0.95:
                             raise self._stalled()
-                        if self._stop.is_set():
+                        if stop.is_set():
                             return
-                        if packet.stream_index == self._stream.index:
+                        if packet.stream_index == index:
                             yield packet, now_s
                             now_s = time.monotonic()
-                        self._check_progress()
+                        if now_s - self._progress_s > self._timeout_s:
+                            self._check_progress()
                         last_s = now_s
             except av.error.BlockingIOError:
                 self._stop.wait(POLL_S)
@@ -192,7 +200,7 @@ class VideoSource:
         """All but what a decoder that begins in the middle would make grey pictures of."""
         began_s, skipped, waiting = time.monotonic(), 0, True
         for packet, arrival_s in packets:
-            if waiting and packet.size and not packet.is_keyframe and self.live:
+            if waiting and packet.size and not packet.is_keyframe:
                 skipped += 1
                 waiting = skipped < KEY_FRAME_WAIT_PACKETS and arrival_s - began_s < KEY_FRAME_WAIT_S
                 self._progress_s = arrival_s
@@ -217,8 +225,9 @@ class VideoSource:
         """Seconds of a time stamp; where a frame of a recording has none, the one after the last by its rate."""
         if not self._has_clock and self.live:
             return None
-        if pts is not None and self._stream.time_base:
-            self._pts_s = float(pts * self._stream.time_base)
+        if pts is not None and self._time_base is not None:
+            numerator, denominator = self._time_base
+            self._pts_s = pts * numerator / denominator  # in whole numbers, and so rounded once
         elif self.live:
             return None
         else:

@@ -3,9 +3,6 @@
 One after the other is made and timed against the best until then, so that never more than two sessions are in memory.
 """
 
-import contextlib
-import ctypes
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -88,7 +85,7 @@ class _Contest:
                 took_s = time.monotonic() - began_s
                 left_s -= took_s / (1 + PAUSE) if opened.request.beside else took_s
             del session
-            _give_memory_back()
+            limits.give_memory_back()
         opened.adopt(self._session)
         problem = auto.settle(
             self._champion,
@@ -192,10 +189,3 @@ def _refused(choice: Choice) -> tuple[str, ...]:
         if one.provider not in took_part:
             reasons.setdefault(one.provider, f"{one.provider}: {one.problem}")
     return tuple(reasons.values())
-
-
-def _give_memory_back() -> None:
-    """What a dropped session held, the C library would keep."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # not every C library has it
-            ctypes.CDLL(None).malloc_trim(0)

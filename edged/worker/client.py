@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from edged.worker import limits
 from edged.worker.answer import Answer, Scored
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.journal import Progress
-from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_exactly, send_control
+from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_message, send_control
 from edged.worker.ring import Ring
 from edged.worker.wire import Reply, Texts, pack_pictures, pack_request, unpack_answers, unpack_scores
 
@@ -93,6 +94,8 @@ class WorkerProcess:
             raise self._died_loading() from error
         finally:
             ring.close()
+        for connection in self._lanes:
+            _bound_waits(connection, self.timeout_s)
         self._tensors = [_parts(ring.slot(lane), description) for lane in range(self._request.callers)]
         self.description = description
         return description
@@ -250,20 +253,16 @@ class WorkerProcess:
         connection = self._lanes[lane]
         self._numbers[lane] += 1
         try:
-            connection.settimeout(self.timeout_s)
             connection.sendall(REQUEST.pack(self._numbers[lane], len(request)) + request)
-            head = receive_exactly(connection, REPLY.size)
-            if not head:
-                raise self._lost("died")
-            _, status, inference_ms, decode_ms, count = REPLY.unpack(head)
-            body = receive_exactly(connection, count) if count else b""
-            if len(body) < count:
-                raise self._lost("died")
-        except TimeoutError as error:
+            reply = receive_message(connection, REPLY)
+        except BlockingIOError as error:
             self._end_hung()
             raise self._lost("hung") from error
         except OSError as error:
             raise self._lost("died") from error
+        if reply is None:
+            raise self._lost("died")
+        (_, status, inference_ms, decode_ms, _), body = reply
         if status == FAILED:
             raise InferenceFailed(f"model {self.name}", body.decode("utf-8", "replace"), "")
         return Reply(inference_ms, decode_ms, body)
@@ -337,6 +336,14 @@ def _parts(slot: NDArray[Any], description: ModelDescription) -> tuple[NDArray[A
     if isinstance(description.input, RowRecipe):
         return (slot,)
     return tuple(slot[index : index + 1] for index in range(len(slot)))
+
+
+def _bound_waits(connection: socket.socket, timeout_s: float) -> None:
+    """Have sending and receiving raise `BlockingIOError` after so long: the system counts, so none is polled for."""
+    seconds, rest = divmod(timeout_s, 1)
+    bound = struct.pack("@ll", int(seconds), max(1, int(rest * 1e6)))  # all zeros would mean for ever
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
 
 
 def _is_stopped(pid: int) -> bool:

@@ -137,7 +137,8 @@ class ModelDescription:
         provider: What most of it really runs on.
         provider_nodes: Nodes by provider.
         provider_refused: Why earlier providers were passed over.
-        providers_available: What this installation offers on this machine.
+        providers_available: What this installation offers on this machine; without its plugins where ``cpu`` alone was
+            asked for.
         runtime: Version by package.
         threads: Of one inference.
         step_ms: How long each step of the gate took that the worker goes through.

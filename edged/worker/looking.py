@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from edged.decode.seams import merge
 from edged.detection import Detections
 from edged.frame import Frame
@@ -66,9 +68,12 @@ class Look:
 def in_frame(answer: Answer, transform: Transform) -> Detections:
     """An answer's boxes in frame pixels, inside the frame, without those that have no area there."""
     found = answer.detections
+    if not len(found):
+        return found
     xyxy = transform.to_frame(found.xyxy)
-    keep = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-    return Detections(xyxy[keep], found.score[keep], found.class_id[keep])
+    inside = Detections(xyxy, found.score, found.class_id)
+    keep = [x2 > x1 and y2 > y1 for x1, y1, x2, y2 in xyxy.tolist()]
+    return inside if all(keep) else inside.take(np.array(keep))
 
 
 def picture_frame(path: Path) -> Frame:

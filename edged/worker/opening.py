@@ -174,11 +174,12 @@ class Opened:
         started = time.perf_counter()
         session = self.open_again()
         load_ms = (time.perf_counter() - started) * 1000
+        asked = any(name != "cpu" for name in self.request.providers)
         self.know(
             inputs=session.inputs,
             outputs=session.outputs,
             load_ms=round(load_ms, 1),
-            providers_available=available() if self.auto is None else self.auto.available,
+            providers_available=available(plugins=asked) if self.auto is None else self.auto.available,
         )
 
     def _providers(self) -> tuple[str | Tuning, ...]:

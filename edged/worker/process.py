@@ -7,6 +7,7 @@ A lane is a socket and a slot, used by one caller at a time and served by one th
 daemon is gone, and so is this process. Nothing here writes to standard output.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -27,6 +28,8 @@ REPLY = struct.Struct("<QBffI")
 """Number of the request, status, milliseconds of inference and of decoding, bytes that follow."""
 FOUND, FAILED = 0, 1
 MAX_CONTROL_BYTES = 16 * 1024**2
+READ_BYTES = 16 * 1024
+"""Of a lane at once: more than all but the largest messages take."""
 
 
 def send_control(connection: socket.socket, message: bytes) -> None:
@@ -54,12 +57,34 @@ def receive_exactly(connection: socket.socket, count: int) -> bytes:
     return bytes(parts)
 
 
+def receive_message(connection: socket.socket, head: struct.Struct) -> tuple[tuple[Any, ...], bytes] | None:
+    """A head, whose last number says how many bytes follow it, and those; None if the other end closed.
+
+    One read takes both, as far as they have come: on a lane there is one message at a time.
+    """
+    got = connection.recv(READ_BYTES)
+    if len(got) < head.size:
+        rest = receive_exactly(connection, head.size - len(got)) if got else b""
+        if not rest:
+            return None
+        got += rest
+    fields = head.unpack_from(got)
+    body = got[head.size :]
+    if len(body) < fields[-1]:
+        rest = receive_exactly(connection, fields[-1] - len(body))
+        if not rest:
+            return None
+        body += rest
+    return fields, body
+
+
 def main(arguments: list[str]) -> None:
     """Load the model that the daemon names and answer until the daemon goes."""
     os.dup2(2, 1)
     control_fd, max_memory, parent, *lane_fds = map(int, arguments)
     limits.apply(max_memory_bytes=max_memory, parent=parent)
     limits.bound_loading()
+    _import_rest()
     control = socket.socket(fileno=control_fd)
     lanes = [socket.socket(fileno=descriptor) for descriptor in lane_fds]
     request = LoadRequest.from_json(receive_control(control))
@@ -70,8 +95,17 @@ def main(arguments: list[str]) -> None:
     os._exit(0)  # native libraries may hang in their destructors
 
 
+def _import_rest() -> None:
+    """What loading a model needs, while the daemon makes ready; after the limits: here native code begins."""
+    from edged.inference.providers import runtime  # noqa: PLC0415
+    from edged.worker import loading  # noqa: F401, PLC0415
+
+    with contextlib.suppress(EdgedError, MemoryError):  # who needs it says so
+        runtime()
+
+
 def _load(request: LoadRequest, control: socket.socket) -> Any:
-    from edged.worker.loading import load_model  # noqa: PLC0415  # after the limits: this is where native code begins
+    from edged.worker.loading import load_model  # noqa: PLC0415  # see `_import_rest`
 
     journal = Journal(lambda message: send_control(control, json.dumps(message).encode()))
     try:
@@ -105,15 +139,13 @@ def _serve(model: Any, control: socket.socket, lanes: list[socket.socket]) -> No
         threading.Thread(
             target=_answer_lane, args=(model, lane, ring.slot(index)), name=f"lane-{index}", daemon=True
         ).start()
+    limits.give_memory_back()  # loading leaves much
     receive_control(control)
 
 
 def _answer_lane(model: Any, lane: socket.socket, tensor: NDArray[Any]) -> None:
-    while request := receive_exactly(lane, REQUEST.size):
-        number, size = REQUEST.unpack(request)
-        body = receive_exactly(lane, size) if size else b""
-        if len(body) < size:
-            return
+    while request := receive_message(lane, REQUEST):
+        (number, _), body = request
         try:
             reply = model.serve(tensor, body)
         except Exception as error:  # noqa: BLE001  # whatever it was, the daemon must hear of it and go on

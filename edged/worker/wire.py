@@ -8,6 +8,7 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -45,16 +46,20 @@ class Reply:
 
 def pack_detections(found: Detections) -> bytes:
     """24 bytes a box: x1, y1, x2, y2, score as float32, class_id as int32."""
+    if not len(found):
+        return b""
     rows = np.empty((len(found), 6), np.float32)
     rows[:, :4], rows[:, 4] = found.xyxy, found.score
-    rows[:, 5] = found.class_id.astype(np.int32).view(np.float32)
+    rows.view(np.int32)[:, 5] = found.class_id
     return rows.tobytes()
 
 
 def unpack_detections(body: bytes) -> Detections:
     """What `pack_detections` packed."""
+    if not body:
+        return Detections.empty()
     rows = np.frombuffer(body, np.float32).reshape(-1, 6)
-    return Detections(rows[:, :4], rows[:, 4], np.ascontiguousarray(rows[:, 5]).view(np.int32))
+    return Detections(rows[:, :4], rows[:, 4], rows.view(np.int32)[:, 5])
 
 
 def pack_pictures(first: int, count: int) -> bytes:
@@ -70,16 +75,16 @@ def unpack_pictures(body: bytes) -> tuple[int, int]:
 
 def pack_answers(found: Sequence[Detections]) -> bytes:
     """How many boxes each picture has, then their boxes as `pack_detections` packs them."""
-    counts = np.array([len(one) for one in found], np.uint32)
-    return counts.tobytes() + b"".join(map(pack_detections, found))
+    counts = struct.pack(f"<{len(found)}I", *map(len, found))
+    return counts + b"".join(map(pack_detections, found))
 
 
 def unpack_answers(body: bytes, count: int) -> list[Detections]:
     """What `pack_answers` packed of ``count`` pictures."""
-    counts = np.frombuffer(body, np.uint32, count)
-    ends = counts.nbytes + np.cumsum(counts, dtype=np.int64) * _BOX_BYTES
-    starts = ends - counts.astype(np.int64) * _BOX_BYTES
-    return [unpack_detections(body[start:end]) for start, end in zip(starts, ends, strict=True)]
+    head = f"<{count}I"
+    ends = [*accumulate(struct.unpack_from(head, body), initial=0)]
+    boxes = body[struct.calcsize(head) :]
+    return [unpack_detections(boxes[start * _BOX_BYTES : end * _BOX_BYTES]) for start, end in pairwise(ends)]
 
 
 def pack_request(windows: int, rows: int, texts: Texts = ()) -> bytes:

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import jsonschema
 import pytest
 import typer
+from pydantic import TypeAdapter
 
 from edged import __version__, errors
-from edged.cli import app
+from edged.cli import program
 from edged.decode.detect import _ALIASES, FAMILIES
 from edged.manifest import Manifest
 from edged.mqtt.topics import place
@@ -81,7 +82,7 @@ def spans() -> list[tuple[str, str]]:
 
 def parse(words: list[str]) -> None:
     """Parse a command line as the program does, without doing anything."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(program())
     name = "edged"
     while True:
         context = command.make_context(name, list(words))
@@ -129,7 +130,7 @@ def test_what_a_sample_configuration_shows_as_a_default_is_the_default() -> None
 
 @pytest.mark.parametrize("block", of("toml model.toml"), ids=str)
 def test_a_manifest_in_a_page_is_right(block: Block) -> None:
-    Manifest.model_validate(tomllib.loads(block.text))
+    TypeAdapter(Manifest).validate_python(tomllib.loads(block.text))
 
 
 def test_the_manifests_in_the_pages_show_every_key() -> None:
@@ -154,7 +155,7 @@ def leaves(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def manifest_keys() -> set[str]:
-    return {key.replace("[]", "") for key in schema_keys(Manifest.model_json_schema())}
+    return {key.replace("[]", "") for key in schema_keys(TypeAdapter(Manifest).json_schema())}
 
 
 def schema_keys(schema: dict[str, Any]) -> set[str]:
@@ -289,7 +290,7 @@ def test_a_command_that_does_not_exist_is_not_understood() -> None:
 
 @pytest.mark.parametrize(("where", "span"), sorted(set(spans())), ids=lambda value: value)
 def test_a_command_in_a_sentence_exists_with_its_options(where: str, span: str) -> None:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(program())
     words = shlex.split(span)[1:]
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         assert words[0] in command.commands, f"{where}: {span}"
@@ -303,7 +304,7 @@ def test_the_pages_show_commands() -> None:
 
 
 def test_the_readme_names_every_command() -> None:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(program())
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     for name, inner in command.commands.items():
         for full in [f"edged {name} {sub}" for sub in getattr(inner, "commands", {})] or [f"edged {name}"]:

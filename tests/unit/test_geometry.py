@@ -1,11 +1,13 @@
 """Laying frames into inputs, and the way back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.geometry import Fit, Region, place
+from edged.geometry import FEW, Fit, Region, place
 
 side = st.integers(1, 5000)
 input_side = st.integers(8, 1280)
@@ -131,3 +133,21 @@ def test_a_box_in_the_padding_comes_back_without_area() -> None:
     transform = place(1920, 1080, 640, 640, Fit.LETTERBOX).transform
     found = transform.to_frame(boxes((100, 10, 200, 100)))
     assert found[0, 1] == found[0, 3] == 0
+
+
+coordinates = st.floats(width=32)  # what is no number too
+rows_of_boxes = st.lists(
+    st.tuples(coordinates, coordinates, coordinates, coordinates), min_size=1, max_size=FEW
+)
+
+
+@given(rows_of_boxes, side, side, fits, st.booleans())
+def test_few_boxes_come_back_as_they_do_among_many(
+    rows: list[tuple[float, float, float, float]], width: int, height: int, fit: Fit, in_part: bool
+) -> None:
+    region = Region(width // 3, height // 3, width - width // 3, height - height // 3) if in_part else None
+    transform = replace(place(width, height, 640, 384, fit).transform, region=region)
+    few = boxes(*rows)
+    with np.errstate(all="ignore"):
+        among_many = transform.to_frame(np.tile(few, (FEW + 1, 1)))[: len(few)]
+        np.testing.assert_array_equal(transform.to_frame(few), among_many)

@@ -102,5 +102,31 @@ def test_the_daemon_itself_never_loads_onnx_runtime_nor_what_stands_before_it():
     ]
 
 
+def test_a_worker_loads_nothing_that_only_the_daemon_needs():
+    loaded = python("import edged.worker.process, edged.worker.loading; print(*sys.modules)").stdout.split()
+    assert "edged.worker.model" in loaded
+    assert not {"pydantic", "pydantic_core", "structlog", "rich", "typer", "av", "cv2", "paho"} & set(loaded)
+
+
+def test_a_command_loads_neither_the_others_nor_what_logs_could_use():
+    program = "from edged.cli import program; program('run'); print(*sys.modules)"
+    loaded = python(program).stdout.split()
+    assert "edged.cli.run" in loaded
+    assert not {"edged.cli.detect", "edged.cli.model", "edged.cli.benching", "rich"} & set(loaded)
+
+
+@pytest.mark.parametrize("providers", [("cpu",), ("openvino", "cpu")], ids=" ".join)
+def test_a_plugin_is_loaded_only_where_another_provider_than_cpu_was_asked_for(tmp_path, providers):
+    model = toy_models.toy_detector(tmp_path / "m.onnx")
+    program = (
+        "from edged.worker.model import LoadedModel\nfrom edged.worker.description import LoadRequest\n"
+        "from edged.inference import providers\n"
+        "LoadedModel(LoadRequest(path=sys.argv[1], providers=tuple(sys.argv[2:])))\n"
+        "print(providers._register_plugin.cache_info().misses)"
+    )
+    done = python(program, model, *providers)
+    assert done.stdout == f"{int(providers != ('cpu',))}\n", done.stderr
+
+
 def test_the_package_says_that_it_is_typed():
     assert (Path(toy_models.edged.__file__).parent / "py.typed").is_file()

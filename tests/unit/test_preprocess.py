@@ -12,7 +12,7 @@ from edged.errors import BadInput, EdgedError
 from edged.frame import ColorMatrix, Frame, PixelLayout
 from edged.geometry import Fit, Region, place
 from edged.manifest import InputRecipe
-from edged.preprocess import MAX_KNOWN_PLACEMENTS, Preparer, to_bgr, yuv_to_rgb
+from edged.preprocess import MAX_KNOWN_PLACEMENTS, MAX_KNOWN_TENSORS, Preparer, to_bgr, yuv_to_rgb
 
 SIZES = [(1, 1), (2, 3), (7, 5), (64, 48), (65, 47), (640, 3), (2, 500), (333, 129), (1280, 720), (101, 1001)]
 MATRICES = [(matrix, full) for matrix in ColorMatrix for full in (True, False)]
@@ -457,3 +457,36 @@ def test_boxes_of_a_region_come_back_in_pixels_of_the_frame() -> None:
 def test_a_region_that_is_not_in_the_frame_is_refused(region: Region) -> None:
     with pytest.raises(EdgedError, match="is not inside the frame of 64 x 48"):
         prepared(yuv_frame(64, 48), InputRecipe(16, 16), region=region)
+
+
+def test_a_ring_of_tensors_is_padded_whatever_lies_in_which() -> None:
+    recipe = InputRecipe(32, 32)
+    preparer, ring = Preparer(recipe), np.full((3, *recipe.shape), 7, np.float32)
+    slots = [*ring, ring[1][:]]  # the last is another array in the memory of the second
+    frames = [bgr_frame(32, 16), bgr_frame(16, 32)]
+    turns = [(0, 0), (1, 0), (2, 1), (0, 0), (1, 1), (3, 0), (1, 1), (2, 1), (3, 0), (3, 1), (1, 1), (0, 1)]
+    for slot, frame in turns:
+        preparer.prepare(frames[frame], slots[slot])
+        np.testing.assert_array_equal(slots[slot], prepared(frames[frame], recipe))
+
+
+def test_a_tensor_in_the_place_of_one_that_is_gone_is_padded() -> None:
+    recipe, frame = InputRecipe(32, 32), bgr_frame(32, 16)
+    preparer = Preparer(recipe)
+    for _ in range(2 * MAX_KNOWN_TENSORS):
+        out = np.full(recipe.shape, 7, np.float32)
+        preparer.prepare(frame, out)
+        np.testing.assert_array_equal(out, prepared(frame, recipe))
+
+
+def test_planes_that_cease_to_fit_are_refused_after_some_that_did() -> None:
+    recipe = InputRecipe(16, 16)
+    preparer, out, good = Preparer(recipe), np.zeros(recipe.shape, np.float32), yuv_frame(64, 48)
+    preparer.prepare(good, out)
+    for planes in (good.planes[:2], (good.planes[0], good.planes[1], good.planes[2][:-1])):
+        bad = Frame("t", 1, 0.0, 0.0, 64, 48, PixelLayout.YUV, planes)
+        for _ in range(2):
+            with pytest.raises(BadInput):
+                preparer.prepare(bad, out)
+    preparer.prepare(good, out)
+    np.testing.assert_array_equal(out, prepared(good, recipe))

@@ -55,6 +55,7 @@ class Look:
 
 SHUT = Look(opens=False)
 """What is said of a frame that is not delivered for another reason than stillness."""
+_OPEN = Look(opens=True)
 
 
 @dataclass(slots=True)
@@ -106,6 +107,11 @@ class Gate:
         if self._settings.gate == "pixels" or (self._settings.gate == "auto" and not self._known.pixels):
             self._known.pixels = PixelMotion(self._settings)
 
+    @property
+    def judges_packets(self) -> bool:
+        """Whether `packet` sees motion; once False it stays so until the next `begin`."""
+        return self._known.packets is not None
+
     def packet(self, packet: PacketFacts) -> None:
         """Judge a packet; called for each, in the order they are read."""
         if self._known.packets is None:
@@ -138,7 +144,7 @@ class Gate:
     def look(self, time_s: float, pixels: Pixels) -> Look:
         """Judge a decoded frame that ``fps`` chose, or that a recheck asked for."""
         if self._off:
-            return Look(opens=True)
+            return _OPEN
         time_s = self._timeline.at(time_s)
         due = self._known.watch.is_due(time_s)
         regions = self._look_at_pixels(time_s, pixels, recheck=due)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.decode.nms import MAX_CANDIDATES, best_scores, suppress
+from edged.decode import nms
+from edged.decode.nms import FEW, MAX_CANDIDATES, best_scores, suppress
 from edged.detection import Detections
 from edged.errors import InferenceFailed
 
@@ -49,13 +50,48 @@ def test_nothing_stays_nothing(class_aware: bool) -> None:
 
 
 # Thresholds are binary fractions, so that the reference and float32 agree where an overlap is exactly the threshold.
-@given(st.lists(candidate, max_size=30), st.integers(1, 63), st.integers(0, 12), st.booleans())
+@given(st.lists(candidate, max_size=FEW + 8), st.integers(1, 63), st.integers(0, 12), st.booleans())
 def test_it_keeps_what_comparing_every_pair_keeps(
     rows: list[tuple[int, int, int, int, int, int]], sixtyfourths: int, most: int, class_aware: bool
 ) -> None:
     found = detections(rows)
     left = suppress(found, iou=sixtyfourths / 64, max_detections=most, class_aware=class_aware)
     expected = found.take(np.array(reference(found, sixtyfourths / 64, most, class_aware), np.intp))
+    np.testing.assert_array_equal(left.xyxy, expected.xyxy)
+    np.testing.assert_array_equal(left.score, expected.score)
+    np.testing.assert_array_equal(left.class_id, expected.class_id)
+
+
+corner = st.floats(-1e3, 1e3, width=32) | st.sampled_from([0.0, 1e-23, 1.0, 3.0, 10.0, 1e20, 3e38, -3e38])
+box = st.tuples(corner, corner, corner, corner)
+near = st.integers(-3, 3)
+
+
+@given(
+    st.lists(st.tuples(box, st.integers(0, 3), st.integers(0, 1), near), min_size=2, max_size=8),
+    st.floats(0, 1) | st.sampled_from([0.25, 1 / 3, 0.45, 0.5, 0.6]),
+    st.integers(0, 8),
+    st.booleans(),
+)
+def test_few_are_suppressed_as_many_are(
+    rows: list[tuple[tuple[float, ...], int, int, int]], iou: float, most: int, class_aware: bool
+) -> None:
+    xyxy = np.array([one[0] for one in rows], np.float32)
+    xyxy[1:2] = xyxy[:1]
+    with np.errstate(all="ignore"):
+        share = np.float32(iou)  # of the first is the second, but for some steps of float32: at the threshold
+        xyxy[1, 2] = xyxy[0, 0] + (xyxy[0, 2] - xyxy[0, 0]) * share
+        for _ in range(abs(rows[1][3])):
+            xyxy[1, 2] = np.nextafter(xyxy[1, 2], np.float32(np.copysign(np.inf, rows[1][3])))
+    found = Detections(
+        xyxy,
+        np.array([one[1] / 4 for one in rows], np.float32),
+        np.array([one[2] for one in rows], np.int32),
+    )
+    with np.errstate(all="ignore"), pytest.MonkeyPatch.context() as patch:
+        left = suppress(found, iou=iou, max_detections=most, class_aware=class_aware)
+        patch.setattr(nms, "FEW", 0)
+        expected = suppress(found, iou=iou, max_detections=most, class_aware=class_aware)
     np.testing.assert_array_equal(left.xyxy, expected.xyxy)
     np.testing.assert_array_equal(left.score, expected.score)
     np.testing.assert_array_equal(left.class_id, expected.class_id)

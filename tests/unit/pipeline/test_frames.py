@@ -619,3 +619,25 @@ def test_a_result_that_is_not_worth_a_message_is_counted_apart(pipeline):
 
 def test_a_feed_without_a_bound_takes_frames_of_any_age():
     assert a_feed().max_age_s == math.inf
+
+
+class Deaf(Hearing):
+    """An observer with a bug: it fails at the first frame that it is told of."""
+
+    def looked(self, worker, result) -> None:
+        super().looked(worker, result)
+        if len(self.looked_by) == 1:
+            raise RuntimeError("a bug")
+
+
+def test_a_bug_of_the_observer_costs_the_frame_once_and_no_other(worker):
+    hearing = Deaf()
+    with Pipeline("toy", 1, hearing) as pipeline:
+        pipeline.serve(worker)
+        feed, sequences = attached(pipeline)
+        for number in range(3):
+            pipeline.offer(feed, frame(number))
+        assert pipeline.wait_idle(5)
+    assert sequences == [0, 1, 2]
+    assert feed.counts == Counter(failed=1, published=2)
+    assert [sequence for _, sequence in hearing.looked_by] == [0, 1, 2]

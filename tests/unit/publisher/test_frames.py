@@ -134,3 +134,13 @@ def test_what_is_left_out_is_neither_found_nor_a_change(publisher, outbox):
     assert changed(scored(0.6))
     assert not changed(scored(0.6, 0.4))
     assert scores(outbox) == [[0.6]]
+
+
+def test_whoever_listens_hears_how_many_of_each_label_are_in_each_picture(outbox):
+    heard = []
+    sender = Sender(Topics("edged", "gate-7"), qos=1)
+    publisher = Publisher(sender, outbox, lambda *told: heard.append(told))
+    emit = publisher.emitter("front", camera("found"), lambda _: INFO)
+    for classes in [(), (CAT, DOG, CAT), (7,)]:
+        emit(seen(*classes))
+    assert heard == [("front", "vehicles", found) for found in ({}, {"cat": 2, "dog": 1}, {"7": 1})]

@@ -6,7 +6,7 @@ from edged.sections import MotionSettings
 from edged.sources.chooser import FrameChooser
 from edged.sources.motion.gate import Gate
 from edged.sources.packets import PacketFacts, StreamTraits, Treatment
-from edged.sources.selection import Selection
+from edged.sources.selection import KeyRhythm, Selection
 
 H264 = StreamTraits(codec="h264", pixels=64 * 48, has_clock=True, intra_only=False)
 
@@ -68,3 +68,24 @@ def test_whoever_asks_for_the_next_frame_has_it_decoded(asked):
     assert (first, second) == (
         (Treatment.DECODE, Treatment.DECODE) if asked else (Treatment.LOOK, Treatment.PASS)
     )
+
+
+@pytest.mark.parametrize(
+    ("fps", "gate", "foresees"),
+    [(0, "off", False), (0, "pixels", False), (0, "stream", True), (0, "auto", True), (5, "off", True)],
+)
+def test_only_where_every_packet_is_decoded_nothing_is_foreseen(fps, gate, foresees):
+    selection = Selection(fps, Gate("front", MotionSettings(gate=gate)), asked=lambda: False)
+    selection.begin(H264, again=False)
+    assert selection.foresees is foresees
+    treatments = set()
+    for number in range(400):
+        packet = facts(number / 25, key=number % 50 == 0, disposable=number % 2 == 1)
+        treatments.add(selection.treatment(packet))
+        selection.deliver(packet.time_s, None)
+    assert foresees is (treatments != {Treatment.DECODE})
+
+
+def test_where_every_frame_is_wanted_key_frames_never_suffice_even_on_a_clock_that_stands():
+    rhythm = KeyRhythm(fps=0)
+    assert not any(rhythm.suffices(0.0, key=True) for _ in range(20))

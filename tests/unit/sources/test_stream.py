@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from clips import counting_clip, solid_frame, write_clip, write_picture
@@ -124,3 +126,13 @@ def test_a_sound_file_has_no_video(tmp_path):
         sound.writeframes(b"\0\0" * 8000)
     with pytest.raises(BadInput, match="no video"):
         list(read_frames(str(tmp_path / "a.wav"), name="x"))
+
+
+def threads():
+    return {task.name for task in Path("/proc/self/task").iterdir()}
+
+
+def test_frames_of_common_size_are_decoded_by_the_thread_that_reads_them(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", [solid_frame(64, 48, (100, 128, 128))] * 3, codec="libx264")
+    before = threads()
+    assert [threads() - before for _ in read_frames(str(path), name="clip")] == [set()] * 3

@@ -110,3 +110,7 @@ def test_a_group_that_grows_too_long_is_decoded_and_nothing_is_lost(clip, monkey
     assert [pts_s for pts_s, _ in found] == [pts_s for pts_s, _ in everything]
     assert found[-1] == everything[-1]
     assert all(luma in {None, whole} for (_, luma), (_, whole) in zip(found, everything, strict=True))
+
+
+def test_without_a_question_frames_and_time_stamps_are_those_that_were_asked_for(clip):
+    assert captures(clip) == captures(clip, lambda _packet: Treatment.DECODE)

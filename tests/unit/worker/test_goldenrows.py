@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edged.errors import BadInput, InferenceFailed, ModelRejected, WorkerLost
-from edged.manifest import Golden, Manifest, RowRecipe
+from edged.manifest import ExpectedObject, Golden, Manifest, RowRecipe
 from edged.rows import Scores, Windows
 from edged.worker.answer import Scored
 from edged.worker.description import RowUse
@@ -66,7 +66,7 @@ def prove(
     labels: tuple[str, ...] = LABELS,
 ) -> None:
     description: Any = SimpleNamespace(path="m.onnx", rows=recipe, labels=labels)
-    golden = Golden(input=path.name, expect=expect)  # type: ignore[arg-type]
+    golden = Golden(input=path.name, expect=tuple(ExpectedObject(**one) for one in expect))
     prove_rows(Answers(says), description, path, golden)  # type: ignore[arg-type]
 
 
@@ -257,7 +257,7 @@ def test_a_model_that_gives_no_answer_is_rejected_and_a_process_that_died_is_not
 
 
 def goldens(*names: str) -> Manifest:
-    return Manifest.model_validate({"golden": [{"input": name, "expect": [{"value": 0}]} for name in names]})
+    return Manifest(golden=tuple(Golden(name, (ExpectedObject(value=0.0),)) for name in names))
 
 
 def test_a_trial_takes_the_first_window_of_the_first_file_that_can_be_read(tmp_path):
