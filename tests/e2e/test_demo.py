@@ -97,7 +97,7 @@ def test_a_signal_ends_it_and_leaves_nothing_behind(
     assert [name for pid in family if (name := command(pid)) and "edged run" in name]
     shown.process.send_signal(number)
     shown.process.send_signal(number)
-    assert shown.ended(10) == 0
+    assert shown.ended(25) == 0
     assert shown.complaints == ""
     assert "cat" in shown.lines[-2]
     assert "vibration" in shown.lines[-1]
