@@ -5,14 +5,13 @@
 What stands between ``<!-- generated: figures -->`` and ``<!-- end -->`` is generated; the rest is written by hand.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from generate import CannotGenerateError, page_with_tables
+from generate import renew
 
 PAGE = Path(__file__).parent / "performance.md"
 RESULTS = Path(__file__).parent.parent / "benchmarks" / "results" / "performance.json"
@@ -70,24 +69,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def tables() -> dict[str, str]:
+    """Of what was measured last."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    return {"figures": figures_of(results)}
+
+
 def main() -> int:
     """Write the page, or say whether it is up to date."""
-    parser = argparse.ArgumentParser(description="Writes the tables of docs/performance.md anew.")
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 where something would change")
-    check = parser.parse_args().check
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    page = PAGE.read_text(encoding="utf-8")
-    try:
-        written = page_with_tables(page, {"figures": figures_of(results)})
-    except CannotGenerateError as error:
-        sys.stderr.write(f"{PAGE.name}: {error}\n")
-        return 1
-    if check and written != page:
-        sys.stderr.write(f"{PAGE.name}: not up to date; run python docs/figures.py\n")
-        return 1
-    if written != page:
-        PAGE.write_text(written, encoding="utf-8")
-    return 0
+    return renew(PAGE, tables, "python docs/figures.py")
 
 
 if __name__ == "__main__":

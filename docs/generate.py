@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,25 +167,36 @@ def _markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def main() -> int:
-    """Write the page, or say whether it is up to date."""
-    parser = argparse.ArgumentParser(description="Writes the tables of docs/mqtt.md anew.")
+def renew(path: Path, tables: Callable[[], Mapping[str, str]], remedy: str) -> int:
+    """Write a page anew, or with ``--check`` say whether it is up to date; the exit code.
+
+    Args:
+        path: Of the page.
+        tables: Makes what it is to hold, by name.
+        remedy: What writes it.
+    """
+    parser = argparse.ArgumentParser(description=f"Writes the tables of docs/{path.name} anew.")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where something would change")
     check = parser.parse_args().check
-    page = PAGE.read_text(encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
     try:
-        written = page_with_tables(page, all_tables())
+        written = page_with_tables(page, tables())
     except CannotGenerateError as error:
-        sys.stderr.write(f"{PAGE.name}: {error}\n")
+        sys.stderr.write(f"{path.name}: {error}\n")
         return 1
     if check and written != page:
         before = {match[2]: match[3] for match in _BLOCK.finditer(page)}
         stale = [match[2] for match in _BLOCK.finditer(written) if match[3] != before[match[2]]]
-        sys.stderr.write(f"{PAGE.name}: not up to date: {', '.join(stale)}; run make docs\n")
+        sys.stderr.write(f"{path.name}: not up to date: {', '.join(stale)}; run {remedy}\n")
         return 1
     if written != page:
-        PAGE.write_text(written, encoding="utf-8")
+        path.write_text(written, encoding="utf-8")
     return 0
+
+
+def main() -> int:
+    """Write the page, or say whether it is up to date."""
+    return renew(PAGE, all_tables, "make docs")
 
 
 if __name__ == "__main__":

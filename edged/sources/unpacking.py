@@ -69,14 +69,14 @@ class Unpacker:
         """The frames that can be given out after this packet; an empty packet is the last."""
         if self._disposability is None:  # nothing is passed over, and so nothing waits for its turn
             return [self._capture(frame, arrival_s) for frame in self._decoder.decode(packet)]
-        return self._treated(packet, arrival_s)
+        return self._treated(packet, arrival_s, self._disposability)
 
-    def _treated(self, packet: Packet, arrival_s: float) -> Iterator[Capture]:
+    def _treated(self, packet: Packet, arrival_s: float, disposability: Disposability) -> Iterator[Capture]:
         if not packet.size:
             yield from self._shown(self._decoder.decode(packet), arrival_s)
             yield from self._order.rest()
             return
-        facts = self._facts(packet, arrival_s)
+        facts = self._facts(packet, arrival_s, disposability)
         treatment = Treatment.DECODE if facts is None else self._treatment(facts)
         if treatment is Treatment.DECODE:
             yield from self._follow(packet, arrival_s)
@@ -92,15 +92,15 @@ class Unpacker:
         else:
             yield from self._follow(packet, arrival_s)
 
-    def _facts(self, packet: Packet, arrival_s: float) -> PacketFacts | None:
-        if self._disposability is None or packet.pts is None:
+    def _facts(self, packet: Packet, arrival_s: float, disposability: Disposability) -> PacketFacts | None:
+        if packet.pts is None:
             return None
         time_s = self._time_of(packet.pts)
         return PacketFacts(
             arrival_s if time_s is None else time_s,
             packet.size,
             key=packet.is_keyframe,
-            disposable=not packet.is_keyframe and self._disposability.holds(memoryview(packet)),
+            disposable=not packet.is_keyframe and disposability.holds(memoryview(packet)),
         )
 
     def _follow(self, packet: Packet, arrival_s: float) -> Iterator[Capture]:

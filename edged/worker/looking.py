@@ -60,8 +60,11 @@ class Look:
             answer = self._answers.answer(0)
             inference_ms, decode_ms = inference_ms + answer.inference_ms, decode_ms + answer.decode_ms
             found.append(in_frame(answer, transform))
-        one = len(found) == 1
-        detections = found[0] if one else merge(found, regions, iou=iou, max_detections=max_detections)
+        detections = found[0]
+        if len(found) > 1:
+            started = time.perf_counter()
+            detections = merge(found, regions, iou=iou, max_detections=max_detections)
+            decode_ms += (time.perf_counter() - started) * 1000
         return Seen(frame, detections, prepare_s * 1000, inference_ms, decode_ms)
 
 

@@ -1,14 +1,10 @@
 """One frame through one loaded model in several parts, each at the model's size, and one answer of them all."""
 
-import time
-
-from edged.decode.seams import merge
 from edged.frame import Frame
-from edged.preprocess import Preparer
 from edged.regions import regions_of
 from edged.worker.answer import Answering
 from edged.worker.description import ModelDescription
-from edged.worker.looking import Seen, in_frame
+from edged.worker.looking import Look, Seen
 
 
 class Looks:
@@ -28,8 +24,7 @@ class Looks:
         Raises:
             ModelRejected: The model takes rows.
         """
-        self._answers, self._description = answers, description
-        self._preparer = Preparer(description.picture)
+        self._description, self._look = description, Look(answers, description.picture)
         self._crop, self._overlap = crop, overlap
         self._tiles = tiles if description.task == "detect" else (1, 1)
 
@@ -40,7 +35,7 @@ class Looks:
             BadInput: The frame is broken, or the model gave no answer to it.
             WorkerLost: The process of the model died or hung.
         """
-        recipe = self._description.picture
+        model, recipe = self._description, self._description.picture
         regions = regions_of(
             frame.width,
             frame.height,
@@ -49,18 +44,4 @@ class Looks:
             tiles=self._tiles,
             overlap=self._overlap,
         )
-        prepare_s = inference_ms = decode_ms = 0.0
-        found = []
-        for region in regions:
-            started = time.perf_counter()
-            transform = self._preparer.prepare(frame, self._answers.tensor(0), region)
-            prepare_s += time.perf_counter() - started
-            answer = self._answers.answer(0)
-            inference_ms, decode_ms = inference_ms + answer.inference_ms, decode_ms + answer.decode_ms
-            found.append(in_frame(answer, transform))
-        started = time.perf_counter()
-        detections = merge(
-            found, regions, iou=self._description.iou, max_detections=self._description.max_detections
-        )
-        decode_ms += (time.perf_counter() - started) * 1000
-        return Seen(frame, detections, prepare_s * 1000, inference_ms, decode_ms)
+        return self._look.see(frame, regions, iou=model.iou, max_detections=model.max_detections)

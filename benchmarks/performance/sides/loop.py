@@ -5,10 +5,9 @@ grabbed and not converted.
 """
 
 import argparse
-import time
 
 import cv2
-import paho.mqtt.client as paho
+import publishing
 import sessions
 import yolox
 
@@ -22,9 +21,7 @@ def main() -> None:
     parser.add_argument("topic")
     parser.add_argument("--fps", type=float, default=0.0)
     options = parser.parse_args()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", options.port)
-    client.loop_start()
+    client = publishing.connected(options.port)
     session = sessions.default(options.model, options.provider)
     name, model = session.get_inputs()[0].name, yolox.Yolox()
     capture = cv2.VideoCapture(options.video)
@@ -39,11 +36,7 @@ def main() -> None:
             found = model.found(outputs[0], scale)
             last = client.publish(options.topic, yolox.message(number, found), qos=1)
         number += 1
-    if last is not None:
-        last.wait_for_publish(10)
-    time.sleep(0.2)
-    client.disconnect()
-    client.loop_stop()
+    publishing.finish(client, last)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@
 
 import json
 import sys
-import time
 
 import cv2
 import numpy as np
-import paho.mqtt.client as paho
+import publishing
 from model_api.adapters import OpenvinoAdapter, create_core
 from model_api.models import YOLOX
 from model_api.pipelines import AsyncPipeline
@@ -37,9 +36,7 @@ OPTIONS = {
 
 def main() -> None:
     video, path, port, topic = sys.argv[1:]
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", int(port))
-    client.loop_start()
+    client = publishing.connected(int(port))
     adapter = OpenvinoAdapter(create_core(), path, device="CPU", max_num_requests=0)
     model = Yolox(adapter, OPTIONS, preload=False)
     pipeline = AsyncPipeline(model)
@@ -75,11 +72,7 @@ def main() -> None:
     pipeline.await_all()
     while told < submitted and publish(told):
         told += 1
-    if last is not None:
-        last.wait_for_publish(10)
-    time.sleep(0.2)
-    client.disconnect()
-    client.loop_stop()
+    publishing.finish(client, last)
 
 
 if __name__ == "__main__":
