@@ -34,10 +34,12 @@ def figures_of(results: Mapping[str, Any]) -> str:
     return "\n".join(_showing(number, showings[number]) for number in sorted(showings, key=int)) or NOTHING
 
 
-def _showing(number: str, showing: Mapping[str, Any]) -> str:
-    lines = [f"### {number}. {TITLES[number]}", "", _about(showing), ""]
-    lines += ["| measured | value | target | met | |", "|---|---|---|---|---|"]
-    lines += _rows(showing["figures"])
+def _showing(number: str, runs: Mapping[str, Any]) -> str:
+    """A table a provider."""
+    lines = [f"### {number}. {TITLES[number]}"]
+    for run in runs.values():
+        lines += ["", _about(run), "", "| measured | value | target | met | |", "|---|---|---|---|---|"]
+        lines += _rows(run["figures"])
     return "\n".join(lines) + "\n"
 
 

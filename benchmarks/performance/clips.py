@@ -31,6 +31,27 @@ def cut(source: Path, target: Path, frames: int) -> Path:
     return target
 
 
+def repeated(source: Path, target: Path, times: int) -> Path:
+    """A video several times over, byte for byte: long enough that it is not opened again while somebody measures."""
+    if not target.is_file():
+        with av.open(str(target), "w") as made:
+            out, begin = None, 0
+            for _ in range(times):
+                with av.open(str(source)) as given:
+                    stream = given.streams.video[0]
+                    out = out or made.add_stream_from_template(stream)
+                    for packet in given.demux(stream):
+                        if packet.dts is not None and packet.pts is not None:
+                            packet.pts, packet.dts, packet.stream = (
+                                packet.pts + begin,
+                                packet.dts + begin,
+                                out,
+                            )
+                            made.mux(packet)
+                    begin += stream.duration or 0
+    return target
+
+
 def full_hd(source: Path, target: Path, seconds: float) -> Path:
     """A video scaled to 1920 × 1080 at 25 frames a second."""
     if not target.is_file():

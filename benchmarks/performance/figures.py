@@ -101,11 +101,12 @@ def _versions(names: Iterable[str]) -> Iterable[tuple[str, str]]:
 def keep(
     figures: Sequence[Figure], options: dict[str, Any], *, busy_cores: float, path: Path = RESULTS
 ) -> None:
-    """Write the figures of the showings that ran; those of the others stay as they are."""
+    """Write the figures of the showings that ran, by provider; those of the others stay as they are."""
     kept = json.loads(path.read_text()) if path.is_file() else {"showings": {}}
     about = {"machine": machine(), "options": options, "others_busy_cores": round(busy_cores, 2)}
     for number in sorted({figure.showing for figure in figures}):
         own = [asdict(figure) | {"met": figure.met} for figure in figures if figure.showing == number]
-        kept["showings"][str(number)] = {**about, "figures": own}
+        runs = kept["showings"].setdefault(str(number), {})
+        runs[options["provider"]] = {**about, "figures": own}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")

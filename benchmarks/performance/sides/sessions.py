@@ -9,6 +9,11 @@ import numpy as np
 import onnxruntime
 
 
+OPENVINO = "OpenVINOExecutionProvider"
+IN_WHEEL = OPENVINO in onnxruntime.get_available_providers()
+"""The older wheel, which has the provider in itself."""
+
+
 def openvino_device() -> object:
     """The plugin's CPU device.
 
@@ -21,7 +26,7 @@ def openvino_device() -> object:
         raise SystemExit("the OpenVINO plugin is not installed") from None
     onnxruntime.register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())
     for device in onnxruntime.get_ep_devices():
-        if device.ep_name == "OpenVINOExecutionProvider" and device.ep_metadata.get("ov_device") == "CPU":
+        if device.ep_name == OPENVINO and device.ep_metadata.get("ov_device") == "CPU":
             return device
     raise SystemExit("the OpenVINO plugin offers no CPU device here (it accepts Intel processors only)")
 
@@ -30,6 +35,8 @@ def default(path: str, provider: str) -> onnxruntime.InferenceSession:
     """As a loop has it that somebody writes: no option set but the provider."""
     if provider == "cpu":
         return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    if IN_WHEEL:
+        return onnxruntime.InferenceSession(path, providers=[(OPENVINO, {"device_type": "CPU"})])
     options = onnxruntime.SessionOptions()
     options.add_provider_for_devices([openvino_device()], {})
     return onnxruntime.InferenceSession(path, options)
@@ -49,7 +56,11 @@ def tuned(path: str, provider: str, *, threads: int, streams: int) -> onnxruntim
         "NUM_STREAMS": str(streams),
         "INFERENCE_NUM_THREADS": str(threads * streams),
     }
-    options.add_provider_for_devices([openvino_device()], {"load_config": json.dumps({"CPU": config})})
+    loaded = {"load_config": json.dumps({"CPU": config})}
+    if IN_WHEEL:
+        given = [(OPENVINO, {"device_type": "CPU", **loaded})]
+        return onnxruntime.InferenceSession(path, options, providers=given)
+    options.add_provider_for_devices([openvino_device()], loaded)
     return onnxruntime.InferenceSession(path, options)
 
 

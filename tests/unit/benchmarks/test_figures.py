@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+CPU = {"provider": "cpu"}
 
 
 @pytest.fixture
@@ -41,12 +42,14 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_the_ratio_of_medians(figure
 
 def test_showings_that_did_not_run_stay_as_they_are(figures, tmp_path):
     path = tmp_path / "performance.json"
-    figures.keep([figures.Figure(3, "old", 1.0), figures.Figure(7, "old", 1.0)], {}, busy_cores=0, path=path)
-    figures.keep([figures.Figure(7, "new", 2.0, target=3.0)], {}, busy_cores=0.5, path=path)
+    figures.keep([figures.Figure(3, "old", 1.0), figures.Figure(7, "old", 1.0)], CPU, busy_cores=0, path=path)
+    figures.keep([figures.Figure(7, "new", 2.0, target=3.0)], CPU, busy_cores=0.5, path=path)
+    figures.keep([figures.Figure(7, "other", 2.0)], {"provider": "openvino"}, busy_cores=0.5, path=path)
     kept = json.loads(path.read_text())["showings"]
-    assert [kept[number]["figures"][0]["name"] for number in ("3", "7")] == ["old", "new"]
-    assert kept["7"]["figures"][0]["met"] is True
-    assert kept["7"]["machine"]["cores"] >= 1
+    assert [kept[number]["cpu"]["figures"][0]["name"] for number in ("3", "7")] == ["old", "new"]
+    assert kept["7"]["openvino"]["figures"][0]["name"] == "other"
+    assert kept["7"]["cpu"]["figures"][0]["met"] is True
+    assert kept["7"]["cpu"]["machine"]["cores"] >= 1
 
 
 def test_the_table_says_what_was_met_what_was_not_and_what_was_not_measured(figures, tables, tmp_path):
