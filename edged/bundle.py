@@ -1,4 +1,4 @@
-"""What comes with edged: models that have a name, golden inputs of some, and the video of the demo.
+"""What comes with edged: models that have a name, golden inputs of some, the video of the demo, the service's files.
 
 An installed wheel holds them in ``edged/bundled``; in a source checkout they lie beside the package.
 """
@@ -54,6 +54,27 @@ def demo_video() -> Path:
     return video
 
 
+def service_file(name: str) -> str:
+    """The text of a file of the service.
+
+    Args:
+        name: Below `systemd/`, such as ``edged.service`` or ``drop-ins/serial.conf``.
+
+    Raises:
+        InputNotFound: This installation does not have it.
+    """
+    return _text(_home() / "systemd" / name)
+
+
+def sample_configuration() -> str:
+    """The text of the sample with the usual keys.
+
+    Raises:
+        InputNotFound: This installation does not have it.
+    """
+    return _text(_home() / "configs" / "edged.toml")
+
+
 def model_path(path: Path) -> Path:
     """What a person means by a model: a path that is there, else the bundled model of that name.
 
@@ -67,6 +88,14 @@ def model_path(path: Path) -> Path:
         return model(str(path))
     bundled = f", or a bundled model: {', '.join(names)}" if names else ""
     raise InputNotFound(str(path), "no such model", f"name an .onnx file or a folder that holds one{bundled}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise InputNotFound(str(path), problem, "install edged again") from error
 
 
 def _home() -> Path:

@@ -13,6 +13,7 @@ want "command -v openssl" openssl
 want "command -v strace" strace
 want "command -v unshare" util-linux
 want "command -v ip" iproute2
+want "command -v systemd-analyze" systemd
 want "/usr/bin/python3 -c 'import gi; gi.require_version(\"GstRtspServer\", \"1.0\")'" \
     python3-gi gir1.2-gst-rtsp-server-1.0
 want "gst-inspect-1.0 qtdemux || test -e /usr/lib/$(uname -m)-linux-gnu/gstreamer-1.0/libgstisomp4.so" \
