@@ -1,0 +1,1 @@
+"""What touches the world for `edged.doctor`: each looks at one thing, within a bound, and gives facts back."""
