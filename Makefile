@@ -8,7 +8,7 @@ RUNTIME ?= $(if $(and $(filter x86_64,$(shell uname -m)),$(filter Linux,$(shell 
 export ORT_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo check test soak format docs install parts bench figures clean
+.PHONY: demo check test fuzz soak format docs install parts bench figures deb systemd-test clean
 
 install: $(VENV)/installed
 
@@ -32,11 +32,15 @@ check: install  ## format, lint, types, layers, tables in docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/findings.py --check
+	$(BIN)/python docs/metrics.py --check
 	$(BIN)/python docs/figures.py --check
 
 docs: install  ## the tables of docs/mqtt.md, from the topics and the schemas
 	$(BIN)/python -m edged.mqtt.schemas
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/findings.py
+	$(BIN)/python docs/metrics.py
 
 parts:  ## the real broker and the real camera server that the tests use
 	sh tests/install-parts.sh
@@ -54,6 +58,9 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+fuzz: install parts  ## bytes that went wrong at every door, a minute each; ARGS="gate --mutants 2000 --seed 1" for some
+	PYTHONPATH=tests:tests/e2e nice $(BIN)/python -m fuzz $(ARGS)
+
 soak: install parts  ## ten minutes of kills: nothing that was accepted may be lost
 	EDGED_SOAK_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_outbox.py
 
@@ -63,6 +70,12 @@ bench: install parts  ## what docs/performance.md shows, measured again; ARGS="1
 figures: install  ## what the model cards claim, measured again
 	$(BIN)/python models/parcel-codes/train/evaluate.py models/parcel-codes/1 models/parcel-codes-int8/1
 	$(BIN)/python models/bearing-vibration/train/evaluate.py
+
+deb: install  ## a Debian package, in dist/, for the release and the architecture that this runs on; RUNTIME=cpu
+	$(BIN)/python packaging/deb.py --runtime $(RUNTIME) $(ARGS)
+
+systemd-test: install  ## boots a Debian and does to its edged what happens to boxes; as root, three minutes
+	EDGED_SYSTEMD_TESTS=1 $(BIN)/python -m pytest -s tests/systemd
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

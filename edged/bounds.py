@@ -1,7 +1,27 @@
-"""What a value in a file may be, said beside its type; pydantic is loaded only when such a file is read."""
+"""What a value in a file may be, said beside its type; pydantic is loaded only when such a file is read.
 
+Also what options of a command and keys of the configuration have in common.
+"""
+
+import re
 from dataclasses import dataclass
 from typing import Any
+
+TILE_OVERLAP = 0.2
+"""Of neighbouring tiles, as a share of a tile, where nobody says otherwise."""
+
+
+def provider_name(value: str) -> str:
+    """``value``, if it is how a provider is asked for.
+
+    Raises:
+        ValueError: It is not; the text says what is allowed.
+    """
+    if not re.fullmatch(r"auto|cpu|(openvino|cuda|tensorrt)(:[A-Za-z0-9_.,:-]+)?", value):
+        raise ValueError(
+            '"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"'
+        )
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
 
 
@@ -14,7 +13,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
     A folder that cannot be flushed is no error: the file has been replaced then, which only a power cut may undo.
     """
-    temporary = path.with_name(f".{path.name.lstrip('.')}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name.lstrip('.')}.{os.urandom(4).hex()}")
     try:
         with temporary.open("xb") as file:
             file.write(content)

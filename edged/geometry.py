@@ -7,28 +7,16 @@ one letterbox disagree by a pixel.
 
 from array import array
 from dataclasses import dataclass
-from enum import Enum
 from operator import truediv
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.fit import Fit
+
 FEW = 8
 """Up to so many boxes Python alone is quicker than NumPy, whose calls cost more than their work."""
-
-
-class Fit(Enum):
-    """How a frame is made to fit a model's input."""
-
-    LETTERBOX = "letterbox"
-    """Keep the shape, pad on both sides."""
-    LETTERBOX_TOPLEFT = "letterbox-topleft"
-    """Keep the shape, pad right and below."""
-    STRETCH = "stretch"
-    """Fill the input, change the shape."""
-    CROP = "crop"
-    """Keep the shape, cut the longer side at both ends."""
 
 
 class Region(NamedTuple):

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import platform
+import re
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,12 @@ class Usage:
 
     cpu_s: float
     memory_bytes: int
+
+
+def host_name() -> str:
+    """The first part of this machine's name, as it may stand in topics and paths."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname().split(".")[0])
+    return re.sub(r"^[^A-Za-z0-9]+", "", name)[:64] or "edged"
 
 
 def cpu_name() -> str:
@@ -76,6 +84,40 @@ def thread_cpu_s(native_id: int) -> float:
             int(Path(f"/proc/self/task/{native_id}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
         )
     return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Of one process.
+
+    Attributes:
+        cpu_s: Seconds of processor time since it started.
+        memory_bytes: Resident.
+        threads: That it has.
+        descriptors: That are open; 0 where we may not look.
+    """
+
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+    threads: int = 0
+    descriptors: int = 0
+
+
+def footprint(pid: int) -> Footprint | None:
+    """Of a process; None where it is no more, or the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    descriptors = 0
+    with contextlib.suppress(OSError):
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208  # names are enough
+    return Footprint(
+        cpu_s=(int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
+        memory_bytes=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
+        threads=int(fields[17]),
+        descriptors=descriptors,
+    )
 
 
 def usage(pids: Iterable[int]) -> Usage:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from edged.bounds import Between, DividesBy
 from edged.errors import BadInput, InputNotFound, ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 
 MAX_TOML_BYTES = 1024**2
 MAX_LABELS_BYTES = 4 * 1024**2

@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
 )
 
+from edged.bounds import TILE_OVERLAP, provider_name
 from edged.urls import broker_address
 
 MAX_WINDOW = 1_000_000
@@ -112,19 +113,6 @@ def _delimiter(value: str) -> str:
 def _listen(value: str) -> str:
     if value and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value):
         raise ValueError('"address:port", like "127.0.0.1:9110", or "" for none')
-    return value
-
-
-def provider_name(value: str) -> str:
-    """``value``, if it is how a provider is asked for.
-
-    Raises:
-        ValueError: It is not; the text says what is allowed.
-    """
-    if not re.fullmatch(r"auto|cpu|(openvino|cuda|tensorrt)(:[A-Za-z0-9_.,:-]+)?", value):
-        raise ValueError(
-            '"auto", "cpu", "openvino", "cuda" or "tensorrt", with a device as in "openvino:GPU"'
-        )
     return value
 
 
@@ -316,7 +304,7 @@ class CameraSettings(Section):
         description="Look at so many parts, across and down, each at the model's size: for small objects.",
     )
     tile_overlap: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.2, description="Of neighbouring tiles, as a share of a tile."
+        TILE_OVERLAP, description="Of neighbouring tiles, as a share of a tile."
     )
     motion: MotionSettings = MotionSettings(gate="off")
     zones: dict[Name, ZoneSettings] = {}

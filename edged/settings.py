@@ -4,8 +4,6 @@ What may stand in it is in `edged.sections`. Reading touches no camera, no broke
 """
 
 import os
-import re
-import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from pydantic_settings import (
 )
 
 from edged.errors import ConfigurationError, InputNotFound
+from edged.machine import host_name
 from edged.sections import (
     CameraSettings,
     HttpSettings,
@@ -41,11 +40,6 @@ from edged.urls import redacted
 CONFIG_LOCATIONS = (Path("edged.toml"), Path("/etc/edged/edged.toml"))
 
 
-def _host_name() -> str:
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname().split(".")[0])
-    return re.sub(r"^[^A-Za-z0-9]+", "", name)[:64] or "edged"
-
-
 class Settings(BaseSettings):
     """All of it. Only the commands and the service see this class."""
 
@@ -56,7 +50,7 @@ class Settings(BaseSettings):
     given_first: ClassVar[bool] = False
     """Whether what the caller passes counts more than the environment."""
 
-    device: Name = Field(default_factory=_host_name, description="Default: the host name.")
+    device: Name = Field(default_factory=host_name, description="Default: the host name.")
     mqtt: MqttSettings = MqttSettings()
     store: StoreSettings = StoreSettings()
     state: StateSettings = StateSettings()

@@ -4,18 +4,37 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from edged.errors import ConfigurationError
 
 # Up to the last @ of the word: users that are e-mail addresses and passwords full of signs are written unquoted.
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/:\s]*)(?::(?P<password>\S*))?@")
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:password|passwd|pwd|pass|token|secret|key|auth)=)[^&\s'\"]*")
+MIN_SECRET = 6
+"""Characters of a secret that is found wherever it stands; a shorter one would be found in what is none."""
+_secrets: list[str] = []
 _CREDENTIAL = re.compile(r"\$\{credential:([A-Za-z0-9_.-]+)\}")
 
 
+def keep_secret(secret: str) -> None:
+    """From now on `redacted` knows it, in an address or not; of an address, what is secret in it."""
+    if "://" in secret:
+        found = _USERINFO.search(secret)
+        inside = [found["password"] or ""] if found else []
+        inside += [match.group().partition("=")[2] for match in _SECRET_QUERY.finditer(secret)]
+        for one in inside:
+            keep_secret(one)
+        return
+    for form in (secret, quote(secret, safe=""), unquote(secret)):
+        if len(form) >= MIN_SECRET and form not in _secrets:
+            _secrets[:] = sorted([*_secrets, form], key=len, reverse=True)  # the longest is replaced first
+
+
 def redacted(text: str) -> str:
-    """``text`` with the password of every address in it replaced by ``***``; the user name stays.
+    """``text`` with the password of every address in it, and every secret that is known, replaced by ``***``.
+
+    The user name stays.
 
     >>> redacted("cannot open rtsp://joe:pa:ss@cam/1?token=9")
     'cannot open rtsp://joe:***@cam/1?token=***'
@@ -25,7 +44,10 @@ def redacted(text: str) -> str:
         secret = ":***" if match["password"] is not None else ""
         return f"{match['scheme']}{match['user']}{secret}@"
 
-    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub(mask, text))
+    text = _SECRET_QUERY.sub(r"\1***", _USERINFO.sub(mask, text))
+    for secret in _secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def with_credentials(text: str, subject: str) -> str:
@@ -59,7 +81,7 @@ def read_credential(name: str, subject: str) -> str:
             f"run under systemd with LoadCredential={name}:FILE, or set CREDENTIALS_DIRECTORY to a folder that has it",
         )
     try:
-        return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\r\n")
+        secret = (Path(folder) / name).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigurationError(
@@ -67,6 +89,8 @@ def read_credential(name: str, subject: str) -> str:
             f"the credential {name!r} cannot be read ({reason})",
             f"add LoadCredential={name}:FILE to the unit",
         ) from error
+    keep_secret(secret)
+    return secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,26 @@ def counting_clip(path: Path, count: int, *, fps: int = 25, width: int = 64, hei
     )
 
 
+def passing_clip(path: Path, *, fps: int, still_s: int, moving_s: int, end_s: int) -> Path:
+    """A noisy still pattern, 320 x 240, through which something passes from ``still_s`` to ``moving_s``.
+
+    It has a key frame every 30 frames and no B-frames, as a camera's stream.
+    """
+    random = np.random.default_rng(1)
+    pattern = np.kron(random.integers(60, 120, (15, 20)), np.ones((16, 16)))
+    passing = np.kron(random.integers(30, 230, (40, 30)), np.ones((2, 2)))
+    frames = []
+    for number in range(end_s * fps):
+        luma = pattern + random.normal(0, 1.5, pattern.shape)
+        if still_s * fps <= number < moving_s * fps:
+            left = 240 * (number - still_s * fps) // ((moving_s - still_s) * fps)
+            luma[100:180, left : left + 60] = np.roll(passing, number, axis=0)
+        planes = np.concatenate([luma, np.full((120, 320), 128)]).clip(0, 255).astype(np.uint8)
+        frames.append(av.VideoFrame.from_ndarray(planes, "yuv420p"))
+    options = {"g": "30", "bf": "0", "preset": "veryfast", "crf": "26", "sc_threshold": "0"}
+    return write_clip(path, frames, fps=fps, codec="libx264", options=options)
+
+
 def write_picture(
     path: Path, bgr: tuple[int, int, int] = (10, 20, 30), width: int = 40, height: int = 30
 ) -> Path:

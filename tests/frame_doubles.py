@@ -8,8 +8,8 @@ import numpy as np
 
 from edged.detection import Detections
 from edged.errors import InferenceFailed, WorkerLost
+from edged.fit import Fit
 from edged.frame import Frame, PixelLayout
-from edged.geometry import Fit
 from edged.manifest import InputRecipe
 from edged.pipeline import Feed, Pipeline
 from edged.worker.answer import Answer
@@ -32,6 +32,8 @@ class Description:
 
 class FakeProcess:
     """Answers with one box whose score is the value of the pixels; dies or fails where it is told to."""
+
+    timeout_s = 1.0
 
     def __init__(self, worker: "FakeWorker", description: object = None) -> None:
         self.description = description or Description()

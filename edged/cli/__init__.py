@@ -1,21 +1,24 @@
 """The command ``edged``: parsing and printing only. Exit codes are those of the contract.
 
-A command's module is loaded when it is called: most of a short command's time is loading.
+A command's module is loaded when it is called: most of a short command's time is loading. What runs a model in a
+process of its own has that process started first, so that the two load side by side.
 """
 
 import faulthandler
+import gc
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from edged import __version__, logs
+from edged import __version__
 from edged.errors import EdgedError
-from edged.urls import redacted
+from edged.worker.starting import ask_ahead, end_ahead, start_ahead
+
+if TYPE_CHECKING:
+    import typer
 
 BUG = 70
 INTERRUPTED = 130
@@ -27,36 +30,46 @@ COMMANDS = {
     "bench": "benching",
     "demo": "demo",
     "watch": "watch",
+    "doctor": "doctor",
+    "status": "status",
+    "install-service": "installing",
+    "uninstall-service": "installing",
 }
-"""The module of each; the function is called as the command is."""
+"""The module of each; the function is called as the command is, with _ for -."""
 GROUPS = ("config", "model")
+MODEL_FIRST = frozenset({"run", "detect"})
+"""What they do first with all their might is to load a model."""
+SILENT = frozenset({"detect"})
+"""They load nothing that writes a log: it would take a tenth of their start."""
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"edged {__version__}")
-        raise typer.Exit
-
-
-def options(
-    *,
-    version: Annotated[  # eager, because it stands for a command
-        bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end."),
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Tracebacks and debug lines; may stand anywhere.")
-    ] = False,
-) -> None:
-    del version, debug  # read before any command; by main, before anything can fail
-
-
-def program(name: str = "") -> typer.Typer:
+def program(name: str = "") -> "typer.Typer":
     """The parser of the command line.
 
     Args:
         name: The only command to load; all of them where there is none of that name.
     """
+    import typer
+
+    def print_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"edged {__version__}")
+            raise typer.Exit
+
+    def options(
+        *,
+        version: Annotated[  # eager, because it stands for a command
+            bool,
+            typer.Option(
+                "--version", is_eager=True, callback=print_version, help="Print the version and end."
+            ),
+        ] = False,
+        debug: Annotated[
+            bool, typer.Option("--debug", help="Tracebacks and debug lines; may stand anywhere.")
+        ] = False,
+    ) -> None:
+        del version, debug  # read before any command; by main, before anything can fail
+
     app = typer.Typer(
         name="edged",
         help="Cameras and sensors in, detections and scores out over MQTT.\n\n"
@@ -72,7 +85,7 @@ def program(name: str = "") -> typer.Typer:
         if one in GROUPS:
             app.add_typer(module.app, name=one)
         else:
-            function: Callable[..., Any] = getattr(module, one)
+            function: Callable[..., Any] = getattr(module, one.replace("-", "_"))
             app.command(help=getattr(module, "HELP", None))(function)
     return app
 
@@ -81,14 +94,28 @@ def main() -> None:
     """Entry point of the program: one line for an error, an exit code for a supervisor."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if command in MODEL_FIRST and "--help" not in arguments and os.name == "posix":
+        _start_model(command, arguments)
+    from edged.urls import redacted
+
     if not debug:
         _hush_native_code()
-    logs.configure(debug=debug)
+    if command not in SILENT:
+        from edged import logs
+
+        if debug:
+            from edged.logs.native import listen, take_over
+
+            end = take_over()
+        logs.configure(debug=debug)
+        if debug:
+            listen(end)
     try:
-        program(next((argument for argument in arguments if not argument.startswith("-")), ""))(arguments)
+        program(command)(arguments)
     except EdgedError as error:
         if debug:
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), file=sys.stderr)
         print(redacted(f"edged: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -98,10 +125,24 @@ def main() -> None:
         sys.exit(0)
     except Exception as error:  # noqa: BLE001  # the last door: a bug of ours still ends in one line
         if debug:
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), file=sys.stderr)
         line = redacted(f"edged: a bug: {type(error).__name__}: {error}")
         print(" ".join(line.split()) + "; run again with --debug and report what it prints", file=sys.stderr)
         sys.exit(BUG)
+    finally:
+        gc.enable()
+        end_ahead()
+
+
+def _start_model(command: str, arguments: list[str]) -> None:
+    gc.disable()  # until the command is loaded, which leaves no garbage: looking for it takes a tenth of the time
+    start_ahead()
+    if command == "detect":
+        from edged.cli.guessing import guessed
+
+        request = guessed(arguments)
+        if request:
+            ask_ahead(request.to_json())
 
 
 def _hush_native_code() -> None:

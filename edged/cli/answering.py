@@ -2,54 +2,21 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edged.bounds import provider_name
 from edged.bundle import model_path
 from edged.errors import UsageError
 from edged.modelstore import find_at
-from edged.sections import provider_name
-from edged.worker.answer import Answer, Answering, Candidate, Scored
-from edged.worker.description import LoadRequest, ModelDescription
-from edged.worker.journal import Journal
-from edged.worker.wire import Texts, pack_request, unpack_detections, unpack_scores
+from edged.worker.request import LoadRequest
+from edged.worker.starting import ask_ahead
 
-
-class LocalModel:
-    """A model in this process, for systems without the means of a worker: nothing bounds or outlives it."""
-
-    def __init__(self, request: LoadRequest) -> None:
-        self._request, self._journal = request, Journal()
-        self.progress = self._journal.progress
-
-    def load(self) -> ModelDescription:
-        """Load, try and understand it."""
-        from edged.worker.loading import load_model
-
-        self._model = load_model(self._request, self._journal)
-        recipe = self._model.description.input
-        self._tensor = np.zeros(recipe.shape, recipe.dtype)
-        return self._model.description
-
-    def tensor(self, _lane: int) -> NDArray[Any]:
-        """The input, to be filled."""
-        return self._tensor
-
-    def answer(self, _lane: int) -> Answer:
-        """What the model finds in it."""
-        reply = self._model.serve(self._tensor, b"")
-        return Answer(unpack_detections(reply.body), reply.inference_ms, reply.decode_ms)
-
-    def score(self, _lane: int, numbers: NDArray[Any], texts: Texts = ()) -> Scored:
-        """What the model says about windows of rows."""
-        self._tensor[: numbers.size] = numbers.reshape(-1)
-        reply = self._model.serve(self._tensor, pack_request(numbers.shape[0], numbers.shape[1], texts))
-        return Scored(unpack_scores(reply.body), reply.inference_ms, reply.decode_ms)
+if TYPE_CHECKING:
+    from edged.worker.answer import Answering, Candidate
+    from edged.worker.description import ModelDescription
 
 
 def providers_of(given: Sequence[str] | None) -> tuple[str, ...]:
@@ -75,16 +42,23 @@ def resolved(request: LoadRequest) -> LoadRequest:
 
 
 @contextlib.contextmanager
-def candidate(request: LoadRequest) -> Iterator[Candidate]:
+def candidate(
+    request: LoadRequest, *, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator["Candidate"]:
     """A model that is still to be loaded, ended with the context.
 
     Args:
         request: As `resolved` gives it.
+        meanwhile: Called while a process that was started ahead loads it, if there is one.
 
     Raises:
         WorkerLost: This machine cannot start a process for it.
     """
+    ask_ahead(request.to_json())  # before what it takes to understand the answer
+    meanwhile()
     if os.name != "posix":
+        from edged.cli.local import LocalModel
+
         yield LocalModel(request)
         return
     from edged.worker.client import WorkerProcess
@@ -97,14 +71,17 @@ def candidate(request: LoadRequest) -> Iterator[Candidate]:
 
 
 @contextlib.contextmanager
-def answering(request: LoadRequest) -> Iterator[tuple[Answering, ModelDescription]]:
+def answering(
+    request: LoadRequest, *, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator["tuple[Answering, ModelDescription]"]:
     """A model ready to answer, ended with the context.
 
     Args:
         request: Its path may also name a folder of versions, or a bundled model.
+        meanwhile: See `candidate`.
 
     Raises:
         EdgedError: It cannot be loaded.
     """
-    with candidate(resolved(request)) as model:
+    with candidate(resolved(request), meanwhile=meanwhile) as model:
         yield model, model.load()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edged.bounds import TILE_OVERLAP
 from edged.errors import UsageError
-from edged.sections import CameraSettings
 
 if TYPE_CHECKING:
     from edged.worker.answer import Answering
@@ -25,7 +25,7 @@ TilesOption = Annotated[
 OverlapOption = Annotated[
     float, typer.Option("--overlap", min=0, max=0.5, help="Of neighbouring tiles, as a share of a tile.")
 ]
-OVERLAP: float = CameraSettings.model_fields["tile_overlap"].default
+OVERLAP = TILE_OVERLAP
 
 
 @dataclass(frozen=True, slots=True)

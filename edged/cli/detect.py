@@ -1,25 +1,28 @@
 """``edged detect``: what a model sees in pictures and videos."""
 
+import gc
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from edged.cli.answering import answering, providers_of
+from edged.cli.answering import answering
 from edged.cli.areas import OVERLAP, Areas, CropOption, OverlapOption, TilesOption
+from edged.cli.guessing import detect_request
 from edged.cli.naming import model_info
-from edged.detection import Detections, label_of
 from edged.errors import EdgedError, UsageError
+from edged.machine import host_name
 from edged.urls import redacted
-from edged.worker.description import LoadRequest, ModelDescription
 
 if TYPE_CHECKING:
+    from edged.annotated import Saver
+    from edged.detection import Detections
+    from edged.worker.description import ModelDescription
     from edged.worker.looking import Look, Seen
     from edged.worker.looks import Looks
 
@@ -55,8 +58,7 @@ def detect(
     areas = Areas.of(crop, tiles, overlap)
     if save is not None and save.suffix and len(inputs) > 1:
         raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
-    Thread(target=_import_rest, name="import", daemon=True).start()  # while the model loads in its process
-    request = LoadRequest(path=str(model), providers=providers_of(provider), min_score=min_score)
+    request = detect_request(str(model), provider, min_score)
     failed: list[EdgedError] = []
 
     def note(error: EdgedError) -> None:
@@ -64,7 +66,7 @@ def detect(
             failed.append(error)
             print(redacted(f"edged: {error}"), file=sys.stderr)
 
-    with answering(request) as (answers, description):
+    with answering(request, meanwhile=_import_rest) as (answers, description):
         for reason in description.provider_refused:
             print(f"edged: passed over {reason}; {description.provider} is used", file=sys.stderr)
         look = areas.look(answers, description)
@@ -80,13 +82,17 @@ def detect(
 
 
 def _import_rest() -> None:
-    """What is needed when the model is ready; whoever needs it says what is wrong."""
+    """What is needed when the model is ready; whoever needs it says what is wrong.
+
+    In no thread of its own: two that import parts of one package at once may see it half made.
+    """
     with suppress(Exception):
-        import edged.annotated
         import edged.mqtt.payloads
-        import edged.settings
         import edged.sources.stream
-        import edged.worker.looking  # noqa: F401
+        import edged.worker.client
+        import edged.worker.looks  # noqa: F401
+    gc.freeze()  # what was loaded stays
+    gc.enable()
 
 
 class Printer(Protocol):
@@ -113,10 +119,9 @@ def look_at(
     Raises:
         EdgedError: The input cannot be read to its end, the model does not answer, or nothing can be written.
     """
-    from edged.annotated import Saver
     from edged.sources.stream import read_frames
 
-    with Saver(save, name) if save else nullcontext() as saver:
+    with _saver(save, name) if save else nullcontext() as saver:
         for frame in read_frames(name, name=name, every=every, on_bad=note):
             seen = look.see(frame)
             printer.show(seen)
@@ -124,14 +129,19 @@ def look_at(
                 saver.add(seen.frame, seen.detections, printer.labels)
 
 
+def _saver(save: Path, name: str) -> "Saver":
+    from edged.annotated import Saver
+
+    return Saver(save, name)
+
+
 class JsonPrinter:
     """One detections message of the contract a line, on standard output."""
 
-    def __init__(self, description: ModelDescription) -> None:
+    def __init__(self, description: "ModelDescription") -> None:
         from edged.mqtt.ids import MessageIds
-        from edged.settings import check_settings
 
-        self._device = check_settings({}, name="environment").settings.device
+        self._device = _device()
         self._model = model_info(description)
         self.labels = description.labels
         self._ids = MessageIds(clock=time.time, randomness=os.urandom)
@@ -170,10 +180,19 @@ class JsonPrinter:
         """Nothing to add."""
 
 
+def _device() -> str:
+    """Name of this device, as the daemon has it; what says nothing of it need not be understood."""
+    if not any(name.upper().startswith("EDGED_") for name in os.environ):
+        return host_name()
+    from edged.settings import check_settings
+
+    return check_settings({}, name="environment").settings.device
+
+
 class PagePrinter:
     """For people: a line a frame, a row an object."""
 
-    def __init__(self, description: ModelDescription) -> None:
+    def __init__(self, description: "ModelDescription") -> None:
         self.labels, self._frames, self._inference_ms = description.labels, 0, 0.0
         self._provider = description.provider
 
@@ -189,7 +208,9 @@ class PagePrinter:
         for row in self._rows(found):
             typer.echo(row)
 
-    def _rows(self, found: Detections) -> Iterator[str]:
+    def _rows(self, found: "Detections") -> Iterator[str]:
+        from edged.detection import label_of
+
         for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True):
             label = label_of(self.labels, int(class_id))
             corners = "  ".join(f"{value:7.1f}" for value in box)

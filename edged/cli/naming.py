@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edged.worker.description import ModelDescription
-
 if TYPE_CHECKING:
     from edged.mqtt.payloads import ModelInfo
+    from edged.worker.description import ModelDescription
 
 
-def model_info(description: ModelDescription) -> "ModelInfo":
+def model_info(description: "ModelDescription") -> "ModelInfo":
     """Name and version of a loaded model: ``vehicles/3/model.onnx`` is version 3 of ``vehicles``."""
     from edged.mqtt.payloads import ModelInfo
 

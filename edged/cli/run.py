@@ -1,5 +1,6 @@
 """``edged run``: the daemon in the foreground."""
 
+import gc
 import os
 import re
 import sys
@@ -68,6 +69,11 @@ def _without_file(camera: str, model: Path, mqtt: str | None) -> LoadedSettings:
 
 
 def _serve(loaded: LoadedSettings, again: Any, *, once: bool) -> int:
+    from edged.service.ahead import load_ahead
+
+    load_ahead(loaded.settings, once=once)  # before what takes half a start to load
     from edged.service.daemon import Service
 
+    gc.freeze()  # what was loaded stays
+    gc.enable()
     return Service(loaded, once=once, reload=again).run()

@@ -155,7 +155,8 @@ def _why_not_removed(folder: Path, number: int) -> EdgedError:
 
 
 def _pin(shelf: "Shelf", number: int) -> None:
-    from edged.modelstore.records import lift_rejection, read_rejection, rejection_file, write_pin
+    from edged.modelstore.pins import write_pin
+    from edged.modelstore.records import lift_rejection, read_rejection, rejection_file
 
     if shelf.file and not shelf.folder.is_dir():
         raise InputNotFound(
@@ -185,7 +186,7 @@ def _pin(shelf: "Shelf", number: int) -> None:
 
 
 def _unpin(shelf: "Shelf") -> None:
-    from edged.modelstore.records import write_pin
+    from edged.modelstore.pins import write_pin
 
     newest = shelf.newest
     if shelf.folder.is_dir():

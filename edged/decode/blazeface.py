@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from edged.decode.activations import sigmoid
 from edged.decode.columns import are_probabilities
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition, centre_to_corners
+from edged.decode.middle import median
 from edged.decode.nms import require_finite
 from edged.decode.priors import KEYPOINTS_LEFT_OUT, by_columns, listed, points, rows_of, stacked
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(
     color="RGB",
@@ -115,7 +116,7 @@ class BlazeFace:
         what = f"{listed(evidence, boxes)} and {listed(evidence, scores)}"
         logits = stacked(evidence.trial, scores).astype(np.float32)
         sizes = stacked(evidence.trial, boxes)[:, 2:4]
-        if np.median(sizes) < _LEAST_SIZE_PX:
+        if median(sizes) < _LEAST_SIZE_PX:
             return (
                 f"{what} have BlazeFace's shapes, and boxes that are not in pixels of the input; "
                 "convert MediaPipe's file with tf2onnx"

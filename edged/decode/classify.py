@@ -15,7 +15,7 @@ from edged.decode.activations import softmax
 from edged.decode.family import IMAGENET, Array, Evidence, InputDefaults, Recognition
 from edged.decode.nms import require_finite
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 TOP = 5
 """Labels given to a picture, best first."""

@@ -12,7 +12,7 @@ Source: Azure-Samples/customvision-export-samples, ``samples/python/onnx/object_
 from edged.decode.family import Evidence, InputDefaults, Recognition
 from edged.decode.grid import Units
 from edged.decode.triples import listed, triple_named
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.STRETCH, pad=0)
 

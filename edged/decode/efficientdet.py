@@ -13,7 +13,7 @@ from edged.decode.columns import describe
 from edged.decode.family import Evidence, InputDefaults, Recognition
 from edged.decode.labels import COCO_90
 from edged.decode.listed import ListDecoder
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1.0, fit=Fit.LETTERBOX_TOPLEFT, pad=114)
 PICTURES, ROWS = ("image_arrays:0", "image_arrays"), ("detections:0", "detections")

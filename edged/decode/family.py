@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import TensorSpec
 
 Array = NDArray[Any]

@@ -18,7 +18,7 @@ from edged.decode.columns import are_probabilities, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition, centre_to_corners
 from edged.decode.nms import best_scores, require_finite
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="BGR", scale=1 / 255, fit=Fit.STRETCH, pad=0)
 STRIDE = 16

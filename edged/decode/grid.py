@@ -13,6 +13,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.decode.middle import median
+
 STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
 """Strides in use: the common ones, P6 models, P2 models, the tiny models with two heads."""
 
@@ -118,4 +120,4 @@ def fit_grid(xy: NDArray[np.float32], height: int, width: int, anchors: int) -> 
 
 def _stray(centres: NDArray[np.float32], here: NDArray[np.float32], grid: Grid) -> float:
     """The median distance of centres from the middle of their cells, in cells."""
-    return float(np.median(np.abs(centres - here).max(axis=1) / grid.stride))
+    return median(np.abs(centres - here).max(axis=1) / grid.stride)

@@ -25,7 +25,7 @@ from edged.decode.levels import (
     recognised_pairs,
     strides_of,
 )
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(
     color="BGR",

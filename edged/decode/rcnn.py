@@ -32,7 +32,7 @@ from edged.decode.triples import (
     triple_named,
     triple_unnamed,
 )
-from edged.geometry import Fit
+from edged.fit import Fit
 
 TORCHVISION = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.LETTERBOX_TOPLEFT, pad=114)
 BENCHMARK = InputDefaults(

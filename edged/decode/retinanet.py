@@ -23,7 +23,7 @@ from edged.decode.family import IMAGENET, Array, Evidence, Recognition, centre_t
 from edged.decode.levels import joined
 from edged.decode.nms import best_scores, require_finite
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = replace(IMAGENET, fit=Fit.LETTERBOX_TOPLEFT)
 STRIDES = (8, 16, 32, 64, 128)

@@ -40,7 +40,7 @@ from edged.decode.triples import (
     triple_named,
 )
 from edged.decode.yolov8 import ColumnDecoder
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.STRETCH, pad=0)
 SIZES = "orig_target_sizes"

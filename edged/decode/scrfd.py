@@ -20,7 +20,7 @@ from edged.decode.family import Array, Evidence, InputDefaults, Recognition
 from edged.decode.nms import require_finite
 from edged.decode.priors import KEYPOINTS_LEFT_OUT, by_columns, listed, points, rows_of, stacked
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(
     color="RGB",

@@ -24,7 +24,7 @@ from edged.decode.triples import (
     listed,
     triple_named,
 )
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1.0, fit=Fit.STRETCH, pad=0)
 LITE_INPUT = replace(INPUT, scale=1 / 128, mean=(1.0, 1.0, 1.0))

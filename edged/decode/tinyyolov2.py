@@ -24,7 +24,7 @@ from edged.decode.anchors import AnchorDecoder, Floats, Reading, Sizes, as_given
 from edged.decode.columns import count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition
 from edged.decode.labels import VOC
-from edged.geometry import Fit
+from edged.fit import Fit
 
 STRIDE = 32
 ANCHORS = 5

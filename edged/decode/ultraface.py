@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from edged.decode.activations import softmax
 from edged.decode.columns import as_table, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition
+from edged.decode.middle import median
 from edged.decode.nms import require_finite
 from edged.decode.priors import FACE_STRIDES, by_columns, face_priors, from_offsets
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(
     color="RGB", scale=1.0, fit=Fit.STRETCH, pad=0, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)
@@ -148,7 +149,7 @@ def _follow(xyxy: NDArray[np.float32], priors: NDArray[np.float32]) -> bool:
     """Whether boxes in pixels lie where their priors are."""
     centres = (xyxy[:, :2] + xyxy[:, 2:]) / 2
     stray = np.abs((centres - priors[:, :2]) / priors[:, 2:]).max(axis=1)
-    return _disorder(xyxy) <= _MAX_DISORDER and bool(np.median(stray) < _MAX_STRAY)
+    return _disorder(xyxy) <= _MAX_DISORDER and median(stray) < _MAX_STRAY
 
 
 def _disorder(xyxy: NDArray[np.float32]) -> float:

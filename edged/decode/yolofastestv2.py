@@ -23,7 +23,7 @@ from edged.decode.family import Array, Evidence, InputDefaults, Recognition, cen
 from edged.decode.levels import joined
 from edged.decode.nms import require_finite
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="BGR", scale=1 / 255, fit=Fit.STRETCH, pad=0)
 STRIDES = (16, 32)

@@ -20,7 +20,7 @@ from edged.decode.grid import is_grid
 from edged.decode.nms import require_finite
 from edged.detection import Detections
 from edged.errors import InferenceFailed
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.LETTERBOX, pad=128)
 ANCHORS = 3

@@ -16,7 +16,7 @@ from edged.decode.anchors import AnchorDecoder, Reading, as_given, exponential, 
 from edged.decode.columns import are_probabilities, count_of, describe
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition
 from edged.decode.labels import COCO
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.LETTERBOX, pad=128)
 LEVELS = (

@@ -12,7 +12,7 @@ from edged.decode.columns import are_probabilities, count_of, describe, share_co
 from edged.decode.family import Evidence, InputDefaults, Recognition
 from edged.decode.grid import Grid, Units, fit_grid, is_grid
 from edged.decode.rows import RowDecoder, always_sure, may_have_objectness, pixels_of
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="BGR", scale=1.0, fit=Fit.LETTERBOX_TOPLEFT, pad=114)
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from edged.decode.columns import are_probabilities, as_table
 from edged.decode.family import Array, Evidence, InputDefaults, Recognition, centre_to_corners
 from edged.decode.grid import MAX_STRAY_CELLS
+from edged.decode.middle import median
 from edged.decode.nms import require_finite
 from edged.decode.priors import KEYPOINTS_LEFT_OUT, by_columns, listed, points, rows_of, stacked
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="BGR", scale=1.0, fit=Fit.LETTERBOX_TOPLEFT, pad=0)
 MIN_SCORE = 0.6
@@ -87,7 +88,7 @@ class YuNet:
             return f"{what} have YuNet's shapes, and scores that are no probabilities; export it with its sigmoid"
         for at in boxes:
             centres = as_table(evidence.trial[at])[:, :2].astype(np.float32)
-            if np.median(np.abs(centres - 0.5)) > MAX_STRAY_CELLS:
+            if median(np.abs(centres - 0.5)) > MAX_STRAY_CELLS:
                 return f"{what} have YuNet's shapes, and boxes that are not relative to their cells"
         return Recognition(
             family=self.name,

@@ -17,7 +17,7 @@ from edged.decode.family import Array, Evidence, InputDefaults, Recognition
 from edged.decode.nms import require_finite
 from edged.decode.priors import FACE_STRIDES, KEYPOINTS_LEFT_OUT, by_columns, face_priors, from_offsets
 from edged.detection import Detections
-from edged.geometry import Fit
+from edged.fit import Fit
 
 INPUT = InputDefaults(color="BGR", scale=1.0, fit=Fit.STRETCH, pad=0)
 MIN_SCORE = 0.6

@@ -22,8 +22,11 @@ MAX_NODES = 1_000_000
 MAX_DEPTH = 8
 """Of graphs in graphs (If, Loop, Scan); real models use one or two."""
 MAX_METADATA = 1000
-MAX_METADATA_BYTES = 2 * 1024**2
+MAX_METADATA_BYTES = 1024**2
 """Keys and values together; what is beyond is not looked at."""
+MAX_PRODUCER_CHARS = 200
+MAX_LOCATIONS_BYTES = 256 * 1024
+"""Names of files with weights together. All this is told to the daemon, in which a byte may take up six."""
 
 MAX_RANK = 64
 MAX_TENSOR_BYTES = 2**40
@@ -60,6 +63,7 @@ class ModelSummary:
         metadata: Custom metadata.
         operators: Nodes by ``domain:type``, the standard domain without prefix, graphs in graphs included.
         external_data: Files that hold weights, relative to the model.
+        location_bytes: Of their names together.
         functions: Domains of the functions that it brings with it.
         digest: ``sha256:…`` of the file.
         size_bytes: Of the file.
@@ -77,6 +81,7 @@ class ModelSummary:
     metadata: dict[str, str] = field(default_factory=dict)
     operators: Counter[str] = field(default_factory=Counter)
     external_data: set[str] = field(default_factory=set)
+    location_bytes: int = 0
     functions: set[str] = field(default_factory=set)
     class_labels: tuple[str, ...] = ()
 
@@ -138,13 +143,7 @@ def _check_summary(path: Path, summary: ModelSummary) -> None:
     if not summary.ir_version or not summary.opsets or not summary.node_count:
         raise ModelRejected(str(path), "is not an ONNX model", "export it as ONNX")
     for location in sorted(summary.external_data):
-        pure = PurePosixPath(location)
-        if (
-            pure.is_absolute()
-            or PureWindowsPath(location).is_absolute()
-            or ".." in pure.parts
-            or not location
-        ):
+        if _leads_out(path, location):
             raise ModelRejected(
                 str(path),
                 f"keeps weights outside its folder ({location!r:.100})",
@@ -163,6 +162,21 @@ def _check_summary(path: Path, summary: ModelSummary) -> None:
         )
 
 
+def _leads_out(path: Path, location: str) -> bool:
+    """Whether a file with weights is named by a path out of the model's folder, or leads out of it by a link.
+
+    Newer runtimes look at links themselves, older ones follow them.
+    """
+    pure = PurePosixPath(location)
+    if pure.is_absolute() or PureWindowsPath(location).is_absolute() or ".." in pure.parts or not location:
+        return True
+    try:
+        target, folders = (path.parent / pure).resolve(), (path.parent.resolve(), path.resolve().parent)
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a name that no file can have
+        return True
+    return not any(target.is_relative_to(folder) for folder in folders)
+
+
 def _is_known(operator: str, summary: ModelSummary) -> bool:
     """Whether an operator's domain is the standard one, one that runtimes know, or that of a function in the file."""
     domain, colon, _ = operator.rpartition(":")
@@ -177,7 +191,7 @@ def _read_model(view: memoryview, summary: ModelSummary) -> None:
         if number == 1 and isinstance(value, int):
             summary.ir_version = value
         elif number in {2, 3}:
-            producer[number - 2] = text(value)
+            producer[number - 2] = text(value)[:MAX_PRODUCER_CHARS]
             summary.producer = " ".join(filter(None, producer))
         elif number == 7:
             _read_graph(message(value), summary, depth=1)
@@ -276,8 +290,16 @@ def _read_tensor(view: memoryview, summary: ModelSummary) -> None:
         elif number == 13:
             pair = {n: text(v) for n, v in fields(message(value)) if n in {1, 2}}
             if pair.get(1) == "location":
-                summary.external_data.add(pair.get(2, ""))
+                _add_location(pair.get(2, ""), summary)
     _check_sizes(sizes, kind, None if elsewhere else held_bytes)
+
+
+def _add_location(name: str, summary: ModelSummary) -> None:
+    if name not in summary.external_data:
+        summary.external_data.add(name)
+        summary.location_bytes += len(name.encode())
+        if summary.location_bytes > MAX_LOCATIONS_BYTES:
+            raise Malformed("names of files with weights that are too many or too long")
 
 
 def _sizes(value: int | memoryview) -> list[int]:

@@ -11,10 +11,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edged.errors import RuntimeMissing
+from edged.inference.packages import installed
 from edged.inference.tuning import Tuning
 
 RUNTIME_PACKAGES = ("onnxruntime", "onnxruntime-openvino", "onnxruntime-gpu")
@@ -52,11 +52,7 @@ class Attempt:
 
 def installed_packages() -> dict[str, str]:
     """Version by name of every ONNX Runtime package in this environment, without importing any."""
-    found = {}
-    for name in (*RUNTIME_PACKAGES, *PLUGIN_PACKAGES):
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return installed(RUNTIME_PACKAGES + PLUGIN_PACKAGES)
 
 
 def package_clash() -> str | None:

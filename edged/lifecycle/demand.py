@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from edged.worker.description import RowUse
+from edged.worker.request import RowUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,19 @@ import structlog
 from edged.errors import EdgedError, InputNotFound
 from edged.modelstore.digests import onnx_digest
 from edged.modelstore.home import Home
+from edged.modelstore.pins import read_pin, write_pin
 from edged.modelstore.pruning import clear, prune
 from edged.modelstore.records import (
     Rejection,
     Service,
     lift_rejection,
-    read_pin,
     read_rejection,
     read_service,
     rejection_file,
-    write_pin,
     write_rejection,
     write_service,
 )
 from edged.modelstore.survey import Arrivals, Mark, Standing, content_digest
-from edged.mqtt.payloads import timestamp
 
 log = structlog.get_logger()
 
@@ -151,6 +149,8 @@ class Ledger:
             reason: Why.
             keep: Write it down, so that it outlives this process.
         """
+        from edged.mqtt.payloads import timestamp  # noqa: PLC0415  # a daemon asks for its first model before that
+
         rejection = Rejection(
             version=version.number,
             digest=version.digest,

@@ -13,6 +13,8 @@ from pathlib import Path
 import structlog
 
 from edged.errors import EdgedError, ModelRejected, NotAsConfigured, Unreachable
+from edged.heartbeat import Heartbeat
+from edged.lifecycle.asking import load_request
 from edged.lifecycle.choice import choose
 from edged.lifecycle.demand import Demand
 from edged.lifecycle.ledger import Ledger, Version
@@ -22,14 +24,13 @@ from edged.lifecycle.seat import Seat
 from edged.lifecycle.telling import Telling, model_state
 from edged.lifecycle.trial import Trial, slower
 from edged.lifecycle.wishes import Reply, Wishes
-from edged.machine import available_bytes, memory_bytes
 from edged.modelstore.home import Home
 from edged.modelstore.survey import Standing
 from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RunningShape
 from edged.pipeline import Pipeline, Result, RowPipeline, RowResult
 from edged.sections import ModelSettings
 from edged.worker.client import LOAD_TIMEOUT_S
-from edged.worker.description import LoadRequest, ModelDescription
+from edged.worker.description import ModelDescription
 from edged.worker.keeper import Worker
 
 log = structlog.get_logger()
@@ -41,8 +42,8 @@ ARRIVE_S = 5.0
 """Longest wait for a version that is just being put there, where only one is served."""
 LOOK_SLOWLY_S = 1.0
 ENDED = "edged does not serve this model any more"
-MIN_MEMORY_BYTES = 1024**3
-"""Of a worker, however little is free at the moment: a version must not be rejected for what others use."""
+STUCK_S = 120.0
+"""A thread that has not gone on for so long hangs: the digest of a large model on a slow disk takes part of it."""
 VANISHED_S = 10.0
 """So long must the serving version be gone from the store before an older one replaces it."""
 
@@ -104,6 +105,7 @@ class ServedModel:
             asked_for=self._make_way,
             newest=self._make_way_for_newest,
         )
+        self._heart = Heartbeat(STUCK_S)
         self._thread = threading.Thread(target=self._run, name=f"model-{name}", daemon=True)
         self._thread.start()
 
@@ -142,6 +144,22 @@ class ServedModel:
         """Of all processes of this model: the serving one, the previous one while at hand, and the candidate."""
         processes = [worker.current(0.0) for worker in self._workers()]
         return [process.pid for process in processes if process]
+
+    @property
+    def losses(self) -> int:
+        """How often a process ended by itself, or hung and was ended; another was started then."""
+        return self._seat.losses
+
+    @property
+    def swaps(self) -> int:
+        """How often another version came to serve, forward or back."""
+        return self._seat.swaps
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was stopped and does nothing any more, so that its counts stay as they are."""
+        pipeline = self._seat.pipeline
+        return not self._thread.is_alive() and (pipeline is None or pipeline.ended)
 
     def suits(self, section: ModelSettings, demand: Demand) -> bool:
         """Whether this is what a configuration asks for."""
@@ -272,13 +290,20 @@ class ServedModel:
     # The thread
 
     def _run(self) -> None:
+        with self._heart:
+            self._keep()
+
+    def _keep(self) -> None:
         while not self._stopping.is_set():
+            self._heart.mark()
             try:
                 self._step(time.monotonic())
             except Exception as error:  # whatever it is, this thread must not end without a word
                 log.error("a bug in the lifecycle of a model", model=self.name, exc_info=error)
                 self._stopping.wait(1.0)
-            self._wake.wait(self._pause_s())
+            pause_s = self._pause_s()
+            self._heart.mark(pause_s)
+            self._wake.wait(pause_s)
             self._wake.clear()
         self._seat.end_shadow()
         self._wishes.refuse(ENDED)
@@ -411,7 +436,7 @@ class ServedModel:
         self._trial = Trial(
             self.name,
             version,
-            replace(self._request(version.standing.path), digest=version.digest),
+            load_request(self.section, self.demand, version, beside=self._seat.active is not None),
             self.section,
             on_change=self._wake.set,
             on_lost=self._seat.hear_loss,
@@ -615,28 +640,3 @@ class ServedModel:
         if trial and trial.reply is None and trial.version.number < newest:
             self._drop(trial)
         self._look_now.set()
-
-    def _request(self, path: Path) -> LoadRequest:
-        """What to load and how."""
-        section, available = self.section, available_bytes()
-        running = Running.of(section, self.demand)
-        bound = int(section.max_memory or 0)
-        if not bound and available:
-            bound = min(memory_bytes() * 3 // 4, max(available * 4 // 5, MIN_MEMORY_BYTES))
-        return LoadRequest(
-            path=str(path),
-            providers=section.providers,
-            require_provider=section.require_provider,
-            min_score=section.min_score,
-            labels=section.labels,
-            threads=section.threads or 0,
-            callers=running.callers,
-            precision=section.precision,
-            optimize=section.optimize,
-            batch=running.batch,
-            max_batch_ms=running.max_batch_ms,
-            max_memory_bytes=bound,
-            serves=self.demand.serves,
-            rows=self.demand.rows,
-            beside=self._seat.active is not None,
-        )

@@ -61,6 +61,8 @@ class Seat:
         parked: The previous version while it is at hand, or None.
         previous: The version that served before, or None.
         agreement: Of the last shadow run.
+        losses: How often a process ended by itself, or hung and was ended; of the candidate, too.
+        swaps: How often another version came to serve.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Seat:
         self.parked: Serving | None = None
         self.previous: Version | None = None
         self.agreement = Agreement()
+        self.losses = self.swaps = 0
         self._lock = threading.Lock()  # of what callers' threads use too: active, probation, shadow
         self._probation: Probation | None = None
         self._shadow: Shadow | None = None
@@ -164,6 +167,7 @@ class Seat:
             self.pipeline = kind(self._name, self._callers, observer=self)
             self.pipeline.start()
         with self._lock:
+            self.swaps += self.active is not None
             self.active, self._probation = new, probation
         self.pipeline.serve(new.worker)
 
@@ -308,6 +312,8 @@ class Seat:
 
     def hear_loss(self, worker: Worker, how: str) -> None:
         """A version's process ended by itself; called from its worker's thread."""
+        with self._lock:
+            self.losses += 1
         self._losses.put((worker, how))
         self._wake()
 

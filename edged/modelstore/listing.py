@@ -12,7 +12,8 @@ from pathlib import Path
 from edged.errors import BadInput, InputNotFound, NotAllowed
 from edged.modelstore.digests import onnx_digest
 from edged.modelstore.home import KEPT, Home
-from edged.modelstore.records import Rejection, Service, read_pin, read_rejection, read_service
+from edged.modelstore.pins import read_pin
+from edged.modelstore.records import Rejection, Service, read_rejection, read_service
 from edged.modelstore.survey import Standing, content_digest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from edged.errors import ConfigurationError, InputNotFound
-from edged.modelstore.records import PINNED, read_pin
+from edged.modelstore.pins import PINNED, read_pin
 from edged.modelstore.survey import version_folders
 
 

@@ -15,12 +15,11 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from edged.files import write_whole
+from edged.modelstore.pins import read_whole
 from edged.modelstore.staging import cannot_write
 
-PINNED = "pinned"
 SERVED = ".served.json"
 REJECTED = ".rejected.json"
-MAX_BYTES = 65536
 MAX_REASON = 4000
 """Characters; a model can have its error say anything, and a record that is longer than `MAX_BYTES` is not read."""
 
@@ -75,30 +74,6 @@ class Service(_Record):
     previous: VersionNumber | None = None
 
 
-def read_pin(folder: Path) -> int | None:
-    """The version that is to be served whatever is newer, or None."""
-    with contextlib.suppress(OSError, ValueError):
-        text = _read(folder / PINNED).decode("ascii").strip()
-        if text.isdecimal() and 0 < int(text) < 10**9:
-            return int(text)
-    return None
-
-
-def write_pin(folder: Path, version: int | None) -> None:
-    """Pin a version, or none.
-
-    Raises:
-        NotAllowed, CannotWrite: The store cannot be written.
-    """
-    try:
-        if version is None:
-            (folder / PINNED).unlink(missing_ok=True)
-        else:
-            write_whole(folder / PINNED, f"{version}\n".encode())
-    except OSError as error:
-        raise cannot_write(folder / PINNED, error) from error
-
-
 def rejection_file(folder: Path, version: int) -> Path:
     """Where the rejection of a version stands."""
     return folder / f"{version}{REJECTED}"
@@ -107,7 +82,7 @@ def rejection_file(folder: Path, version: int) -> Path:
 def read_rejection(folder: Path, version: int) -> Rejection | None:
     """Why a version was rejected, or None."""
     with contextlib.suppress(OSError, ValidationError):
-        return Rejection.model_validate_json(_read(rejection_file(folder, version)))
+        return Rejection.model_validate_json(read_whole(rejection_file(folder, version)))
     return None
 
 
@@ -133,7 +108,7 @@ def lift_rejection(folder: Path, version: int) -> None:
 def read_service(folder: Path) -> Service | None:
     """What was served last, or None."""
     with contextlib.suppress(OSError, ValidationError):
-        return Service.model_validate_json(_read(folder / SERVED))
+        return Service.model_validate_json(read_whole(folder / SERVED))
     return None
 
 
@@ -147,10 +122,3 @@ def write_service(folder: Path, service: Service) -> None:
         write_whole(folder / SERVED, service.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise cannot_write(folder / SERVED, error) from error
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():  # a pipe would be waited for
-        return b""
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES)

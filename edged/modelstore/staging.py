@@ -12,7 +12,6 @@ Where the file system knows no locks (or the system, as Windows), nothing is cle
 
 import contextlib
 import os
-import secrets
 import shutil
 import sys
 import time
@@ -41,7 +40,7 @@ def staging(store: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as held:
         with locked(store), _explained(store):
             _clear(store)
-            folder = store / f"{PREFIX}{secrets.token_hex(6)}"
+            folder = store / f"{PREFIX}{os.urandom(6).hex()}"
             folder.mkdir()
             held.callback(shutil.rmtree, folder, ignore_errors=True)
             lock = os.open(folder, os.O_RDONLY) if os.name == "posix" else None

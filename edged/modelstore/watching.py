@@ -28,13 +28,15 @@ import structlog
 # Not its generator `watch`, which opens only where it also waits, and writes to `logging`.
 from watchfiles._rust_notify import RustNotify
 
+from edged.heartbeat import Heartbeat
 from edged.modelstore.records import REJECTED
 from edged.modelstore.staging import PREFIX
 
 STOP_S = 2.0
 """How long leaving the ``with`` waits for the thread; it looks at the stop event every `STEP_MS`."""
-STEP_MS = 100
-"""How often the listener looks for events; they are together when a step brings no new one."""
+STEP_MS = 250
+"""How often the listener looks for events; they are together when a step brings no new one. Each look is a wake-up of
+the processor, on boxes where nothing changes for months."""
 DEBOUNCE_MS = 100
 """Events that do not end are passed on after so long."""
 RETRY_S = (0.1, 1.0, 5.0, 15.0, 60.0)
@@ -43,6 +45,9 @@ DEPTH = 3
 """Of ``<name>/<version>/<folder>``; what lies deeper comes with a version, whose own folder changes too."""
 MAX_FOLDERS = 512
 """Listened to; a model may lie in somebody's home."""
+
+STUCK_S = 120.0
+"""A thread that has not gone on for so long hangs; a large store on a slow network is looked through in that time."""
 
 _REMEDY = "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl"
 
@@ -112,14 +117,19 @@ class StoreWatcher:
         self.stop(STOP_S)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            with self._listen() as listener:
-                due_s = time.monotonic() + self._every_s
-                self._call()
-                if listener is None:
-                    self._stop.wait(max(min(due_s, self._retry_s) - time.monotonic(), STEP_MS / 1000))
-                else:
-                    self._wait(listener, due_s)
+        with Heartbeat(STUCK_S) as heart:
+            while not self._stop.is_set():
+                heart.mark(self._every_s)
+                self._round()
+
+    def _round(self) -> None:
+        with self._listen() as listener:
+            due_s = time.monotonic() + self._every_s
+            self._call()
+            if listener is None:
+                self._stop.wait(max(min(due_s, self._retry_s) - time.monotonic(), STEP_MS / 1000))
+            else:
+                self._wait(listener, due_s)
 
     def _listen(self) -> AbstractContextManager[RustNotify | None]:
         """Begin to listen to the folders that are there now; None where that is impossible."""

@@ -97,6 +97,8 @@ def read_command(topics: Topics, received: Received) -> Command | Refusal:
         return Refusal("it is retained; publish commands without the retain flag, and clear this topic")
     reply_to = received.response_topic
     if not _can_answer_to(topics, reply_to):
+        if not _is_plain(verb):  # a broker that means harm can deliver it; nobody could hear the answer
+            return Refusal("the verb holds signs that no topic of an answer may have")
         reply_to = topics.response(verb)
     command = Command(verb, {}, reply_to, received.correlation)
     if not verb:
@@ -221,8 +223,12 @@ class Answers:
 def _can_answer_to(topics: Topics, topic: str) -> bool:
     """An answer under ``cmd/`` would come back as a command; one with odd characters would end the connection."""
     ours = f"{topic}/".startswith(topics.command(""))
-    wild = "+" in topic or "#" in topic
-    return 0 < len(topic) <= MAX_RESPONSE_TOPIC and topic.isprintable() and not wild and not ours
+    return 0 < len(topic) <= MAX_RESPONSE_TOPIC and _is_plain(topic) and not ours
+
+
+def _is_plain(topic: str) -> bool:
+    """Whether messages can be published under it: no filter, no control characters."""
+    return topic.isprintable() and "+" not in topic and "#" not in topic
 
 
 def _arguments(payload: bytes) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from typing import Any
 import structlog
 
 from edged.errors import BadInput, BrokerUnreachable, EdgedError
+from edged.heartbeat import Heartbeat
 from edged.mqtt.backoff import Backoff
 from edged.mqtt.commands import Answer, Answers, Command, answer_to
 from edged.mqtt.connection import Connection
@@ -53,6 +54,9 @@ GAPS_EVERY_S = 1.0
 READ_LATER_S = 0.1
 """Acknowledgements of results may wait so long at the socket: then they are read with the next message that goes out,
 and a result wakes the thread once instead of twice. So may commands, while results are on their way."""
+
+STUCK_S = 15.0
+"""A thread that has not gone on for so long hangs, what it waits for aside; looking a broker up and connecting fits."""
 
 _MARGIN_S = 0.4  # before the time to stop is over: to notice that, and to close
 _FAREWELL_SHARE = 0.3  # of the time to stop: for `stopped` and the goodbye
@@ -117,7 +121,7 @@ class Link:
         )
         self._waker = Waker()
         self._state = LinkState(False, "not connected yet", "", time.time())
-        self._connected_once = False
+        self._connections = 0
         self._proven = False
         self._gaps_at_s = 0.0
         self._set_aside = 0
@@ -126,6 +130,7 @@ class Link:
         self._deadline_s = self._farewell_s = float("inf")
         self._final = b""
         self._said_all = False
+        self._heart = Heartbeat(STUCK_S)
         self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -161,7 +166,17 @@ class Link:
     @property
     def connected_once(self) -> bool:
         """Whether the broker was ever reached."""
-        return self._connected_once
+        return self._connections > 0
+
+    @property
+    def connections(self) -> int:
+        """How often the broker accepted us."""
+        return self._connections
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was started and its thread is no more, so that its counts stay as they are."""
+        return self._thread.ident is not None and not self._thread.is_alive()
 
     @property
     def set_aside(self) -> int:
@@ -250,9 +265,14 @@ class Link:
         return not len(self._window) and not len(self._retained)
 
     def _run(self) -> None:
+        with self._heart:
+            self._keep_connected()
+
+    def _keep_connected(self) -> None:
         backoff = Backoff(self._options.client_id)
         try:
             while True:
+                self._heart.mark()
                 last_try = self._stopping.is_set()
                 began_s = time.monotonic()
                 error = self._connect_and_serve()
@@ -261,6 +281,7 @@ class Link:
                 chance = random.random()  # noqa: S311 - spreads a fleet, hides nothing
                 setback = backoff.failed(error, lasted_s=time.monotonic() - began_s, chance=chance)
                 self._changed(LinkState(False, setback.why, "", time.time(), setback.refused))
+                self._heart.mark(setback.delay_s)
                 self._stopping.wait(setback.delay_s)
                 if self._stopping.is_set() and setback.refused:
                     return
@@ -292,7 +313,7 @@ class Link:
 
     def _begin(self, connection: Connection) -> None:
         now_s = time.monotonic()
-        self._connected_once = True
+        self._connections += 1
         self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
         self._proven = False
         self._retained.all_again()
@@ -313,7 +334,9 @@ class Link:
                     self._gather()
                     connection.step(0.0)
                 else:
-                    connection.step(0.0 if written else self._next_look_s(now_s))
+                    look_s = 0.0 if written else self._next_look_s(now_s)
+                    self._heart.mark(look_s)
+                    connection.step(look_s)
             finally:
                 self._hearing.receive(connection)  # also at its end: the broker was told that we have it
             self._settle(connection)

@@ -289,6 +289,26 @@ class RunningShape(Shape):
     batch: Annotated[int, Field(ge=1)] = Field(1, description="Pictures to one inference at most.")
 
 
+class PreviousEndShape(Shape):
+    """How the run of edged before this one ended."""
+
+    how: str = Field(
+        description="`clean`: told to end, or done; `error`: with an error that it reported; `signal`: at once, by a "
+        "second signal while it was ending; `watchdog`: a thread hung; `crash`: in native code, or aborted; "
+        "`out of memory`: killed while the kernel ran out of it; `killed`: by SIGKILL, or without a trace; `power`: "
+        "with the machine. Later versions may add others."
+    )
+    at: Moment = Field(
+        description=f"When; of a run that could not say so itself, when it was last seen alive, to a minute: {_UTC}"
+    )
+    after_s: Annotated[float, Field(ge=0)] = Field(description="How long it ran, by the clock on the wall.")
+    why: str = Field("", description="In words; empty where nothing is known.")
+    trace: str | None = Field(
+        None,
+        description="Of a crash: what the interpreter wrote of the thread that crashed; absent without one.",
+    )
+
+
 class InfoMessage(Shape):
     """What a device is and what it runs."""
 
@@ -301,6 +321,9 @@ class InfoMessage(Shape):
     models: dict[str, RunningShape] = Field(description="Those that are served, by name.")
     sensors: tuple[str, ...] = Field((), description="Names of the configured sensors.")
     started_at: Moment = Field(description=f"When edged was started: {_UTC}")
+    previous_end: PreviousEndShape | None = Field(
+        None, description="How the run before ended; absent at the first start, and where it is not known."
+    )
 
 
 class CameraStateMessage(Shape):
@@ -420,6 +443,7 @@ class SourceHealthShape(Shape):
         None,
         description="That its frames waited for their turns, on average; absent where none was looked at.",
     )
+    reconnects: Count = Field(0, description="Times it came back after it was away, since the start.")
 
 
 class ModelHealthShape(Shape):
@@ -439,6 +463,11 @@ class ModelHealthShape(Shape):
     cpu_percent: Annotated[float, Field(ge=0)] = Field(description="Of its processes; 100 is one core.")
     late_per_s: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Frames a second that were dropped because it had no time for them."
+    )
+    restarts: Count = Field(
+        0,
+        description="Times a process of it ended by itself, or hung and was ended, since the start; another is started "
+        "then.",
     )
 
 
@@ -488,5 +517,6 @@ class HealthMessage(Shape):
         "`cpu` or `broker`; later versions may add others.",
     )
     spool: SpoolShape
+    reconnects: Count = Field(0, description="Connections to a broker after the first, since the start.")
     errors: tuple[str, ...] = Field((), description="The last ones in words, newest first.")
     replayed: bool | None = Field(None, description=_REPLAYED)

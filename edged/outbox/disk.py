@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from edged.heartbeat import Heartbeat
 from edged.outbox.bounds import excess_bytes, share_bytes
 from edged.outbox.choosing import Work
 from edged.outbox.database import UNREADABLE, Reader, Victim, is_damaged, is_full
@@ -64,6 +65,12 @@ WITHOUT_FILE = 1 << 50
 
 FULL_S = 10.0
 """After the last message that had to make room: how long a disk counts as full, so that it is said once."""
+
+STUCK_S = 30.0
+"""A thread that has not gone on for so long hangs: no disk that is of any use takes longer for a commit."""
+
+OPEN_BYTES_PER_S = 2 << 20
+"""The slowest disk that is waited for where a file is looked through or rescued as a whole."""
 
 _NOT_OPEN = "it is not open yet"
 _FULL = "the disk is full: the newest results wait in memory, or take the place of the oldest"
@@ -133,6 +140,7 @@ class DiskOutbox:
         self._reader: Reader | None = None
         self._spool = Spool(folder, monotonic=monotonic, wall=wall)
         self._retry_at_s = self._tick_at_s = self._squeezed_at_s = self._saved_at_s = 0.0
+        self._heart = Heartbeat(STUCK_S)
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def start(self) -> None:
@@ -308,6 +316,10 @@ class DiskOutbox:
     # The thread
 
     def _run(self) -> None:
+        with self._heart:
+            self._keep()
+
+    def _keep(self) -> None:
         closing = False
         while not closing:
             with self._lock:
@@ -337,6 +349,7 @@ class DiskOutbox:
 
     def _round(self) -> bool:
         """Save what is pending, delete what is done, drop what is over a bound; True where more is pending."""
+        self._heart.mark()
         now_s = self._monotonic()
         due, tick = now_s >= self._retry_at_s or self._closing, now_s >= self._tick_at_s
         if tick:
@@ -397,6 +410,7 @@ class DiskOutbox:
 
     def _open(self) -> None:
         """Open the file, or one in place of a damaged one."""
+        self._heart.mark(self._max_bytes / OPEN_BYTES_PER_S)
         with self._lock:
             damaged, self._damaged = self._damaged, ""
             removals, first = list(self._removals), self._view.unsaved.first()

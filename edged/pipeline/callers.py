@@ -7,17 +7,22 @@ of rows to say.
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import defaultdict
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from edged.errors import WorkerLost
+from edged.heartbeat import Heartbeat
 from edged.worker.client import WorkerProcess
 from edged.worker.keeper import Worker
 
 MAX_ATTEMPTS = 3
 """What is being worked on when its worker dies goes to the next worker, this often at most."""
-WAIT_S = 0.5
+WAIT_S = 2.0
 """Longest wait without a look at whether to stop."""
 WARN_EVERY_S = 60.0
+STUCK_S = 10.0
+"""A caller that has not gone on for so long hangs, what its worker is given aside."""
 
 
 class Outcome(Protocol):
@@ -83,6 +88,7 @@ class Callers(ABC, Generic[T]):
         self._room = threading.Condition(lock)  # … sources that can wait until there is room …
         self._rest = threading.Condition(lock)  # … and who ends everything until nothing is in work
         self._stopping = False
+        self._hearts: defaultdict[int, Heartbeat] = defaultdict(partial(Heartbeat, STUCK_S))  # by lane
         self._callers = [
             threading.Thread(target=self._call, args=(lane,), name=f"caller-{name}-{lane}", daemon=True)
             for lane in range(callers)
@@ -92,6 +98,11 @@ class Callers(ABC, Generic[T]):
     def count(self) -> int:
         """How many callers there are."""
         return len(self._callers)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was told to stop and no caller is left, so that its counts stay as they are."""
+        return self._stopping and not any(caller.is_alive() for caller in self._callers)
 
     @property
     def late(self) -> int:
@@ -186,28 +197,34 @@ class Callers(ABC, Generic[T]):
         return WAIT_S
 
     def _call(self, lane: int) -> None:
-        while not self._stopping:
-            worker = self.worker
-            if worker is None:
-                self._wait_for_worker()
-                continue
-            process = worker.current(WAIT_S)
-            turn = self._next_turn(process) if process else None
-            if not process or turn is None:
-                continue
-            if not self._occupy(lane, worker):  # swapped while a turn was waited for
-                with self._work:
-                    self._hand_back(turn)
-                    self._work.notify()
-                    self._rest.notify_all()
-                continue
-            try:
-                self._serve_turn(turn, worker, process, lane)
-            except WorkerLost:
-                worker.discard(process)
-                self._lost(turn)
-            finally:
-                self._leave(lane)
+        with self._hearts[lane] as heart:
+            while not self._stopping:
+                heart.mark(2 * WAIT_S)
+                self._call_once(lane, heart)
+
+    def _call_once(self, lane: int, heart: Heartbeat) -> None:
+        worker = self.worker
+        if worker is None:
+            self._wait_for_worker()
+            return
+        process = worker.current(WAIT_S)
+        turn = self._next_turn(process) if process else None
+        if not process or turn is None:
+            return
+        if not self._occupy(lane, worker):  # swapped while a turn was waited for
+            with self._work:
+                self._hand_back(turn)
+                self._work.notify()
+                self._rest.notify_all()
+            return
+        try:
+            heart.mark(2 * process.timeout_s)  # where together fails, each is tried alone
+            self._serve_turn(turn, worker, process, lane)
+        except WorkerLost:
+            worker.discard(process)
+            self._lost(turn)
+        finally:
+            self._leave(lane)
 
     def _wait_for_worker(self) -> None:
         with self._work:

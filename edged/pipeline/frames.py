@@ -42,11 +42,11 @@ class Pipeline(Callers[list[Turn]]):
     def detach(self, feed: Feed) -> None:
         """Forget a feed and the frame that waits in it; one in work is still emitted."""
         with self._work:
-            feed.closed = True
-            if feed in self._turns.feeds:
-                self._turns.feeds.remove(feed)
+            self._turns.leave(feed)
             self._room.notify_all()
             self._rest.notify_all()
+            due = self._turns.due()
+        self._conclude_all(due)  # what waited for a frame that nobody will look at any more
 
     def offer(self, feed: Feed, frame: Frame) -> None:
         """Put a frame into a feed's inbox. Called by the camera's thread; waits only where the feed is lossless."""
@@ -54,6 +54,7 @@ class Pipeline(Callers[list[Turn]]):
             if feed.lossless:
                 self._room.wait_for(lambda: feed._frame is None or self._stopping or feed.closed)
             if self._stopping or feed.closed:
+                feed.counts["ended"] += 1
                 return
             self._turns.put(feed, frame, time.monotonic())
             if feed._is_waiting:

@@ -116,6 +116,11 @@ class RowFeed:
         return bool(self._turns)
 
     @property
+    def is_over(self) -> bool:
+        """Whether it takes nothing more and nothing of it is in work, so that its counts stay as they are."""
+        return self.closed and not self._turns
+
+    @property
     def is_full(self) -> bool:
         """Whether a source that can wait is to do so."""
         return self._waiting >= self.limit or self._values >= MAX_WAITING_VALUES

@@ -143,7 +143,9 @@ class RowPipeline(Callers[RowTurn]):
         """
         feed = turn.feed
         with self._work:
+            self._hearts[lane].rest()  # for another caller, whose own heart says whether it goes on
             self._rest.wait_for(lambda: feed.is_first(turn))
+            self._hearts[lane].mark()
             if feed.is_overtaken(turn):  # those before it are to be scored again, and then these
                 self._end(turn)
                 return
@@ -156,6 +158,8 @@ class RowPipeline(Callers[RowTurn]):
         except WorkerLost:
             raise
         except Exception as error:  # noqa: BLE001  # a bug of ours on some rows must not end the caller in silence
+            with self._work:
+                feed.counts["failed"] += len(turn)
             turn.batch.clear()
             self._warn(feed, "a bug: rows dropped", error=repr(error))
         with self._work:
@@ -175,6 +179,7 @@ class RowPipeline(Callers[RowTurn]):
             WorkerLost: The process died over them.
         """
         started_s = time.monotonic()
+        self._hearts[lane].mark(process.timeout_s)
         answer: Scored | Exception
         try:
             answer = self._scored(parts, process, lane)

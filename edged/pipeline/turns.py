@@ -46,13 +46,6 @@ class Spent:
     prepare_cpu_s: float = 0.0
     inference_s: float = 0.0
 
-    def add(self, other: "Spent") -> None:
-        """What another feed of the same camera took."""
-        self.frames += other.frames
-        self.queue_s += other.queue_s
-        self.prepare_cpu_s += other.prepare_cpu_s
-        self.inference_s += other.inference_s
-
 
 @dataclass(slots=True, eq=False)
 class Feed:
@@ -67,7 +60,7 @@ class Feed:
         weight: Its share of a busy model, beside those of the other feeds; above 0.
         regions: Where to look; None = at the whole frame.
         counts: Frames by what became of them: ``published``, ``withheld`` (not worth a message), and dropped:
-            ``full``, ``stale``, ``unreadable``, ``failed``, ``lost``.
+            ``full``, ``stale``, ``unreadable``, ``failed``, ``lost``, ``ended`` (with its camera or its model).
         spent: What its frames took until now.
     """
 
@@ -101,6 +94,11 @@ class Feed:
         if self._again:
             return not (running and self._again[0].attempts)
         return self._frame is not None and len(self._turns) < AT_ONCE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes nothing more and nothing of it is in work, so that its counts stay as they are."""
+        return self.closed and self._is_idle
 
     @property
     def _is_idle(self) -> bool:
@@ -270,7 +268,9 @@ class Turns:
     def hand_back(self, turn: Turn) -> None:
         """A frame was not looked at after all: it waits on, unless a newer one came."""
         self._charge(turn, -1)
-        if turn.feed._frame is None or turn.feed.lossless:
+        if turn.feed.closed:
+            self._end(turn)
+        elif turn.feed._frame is None or turn.feed.lossless:
             turn.feed._waits_again(turn)
         else:
             self._leave(turn, "full")
@@ -293,6 +293,18 @@ class Turns:
             feed._waits_again(turn)
         return True
 
+    def leave(self, feed: Feed) -> None:
+        """Serve a feed no more: what waits in it is dropped and counted, what is in work ends where it is."""
+        feed.closed = True
+        if feed in self.feeds:
+            self.feeds.remove(feed)
+        for turn in list(feed._again):
+            self._end(turn)
+        feed._again.clear()
+        if feed._frame is not None:
+            feed._frame = None
+            feed.counts["ended"] += 1
+
     @property
     def waiting(self) -> int:
         """How many feeds' turn may come."""
@@ -306,6 +318,11 @@ class Turns:
     def _leave(self, turn: Turn, reason: str) -> None:
         """A frame that was taken is dropped."""
         self._drop(turn.feed, reason)
+        self._forget(turn)
+
+    def _end(self, turn: Turn) -> None:
+        """A frame was taken from a feed that is no more, and nobody will take it again."""
+        turn.feed.counts["ended"] += 1
         self._forget(turn)
 
     def _forget(self, turn: Turn) -> None:

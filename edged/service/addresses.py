@@ -2,7 +2,7 @@
 
 from edged.errors import ConfigurationError
 from edged.service.broker import topics_of
-from edged.service.models import uses
+from edged.service.demands import uses
 from edged.service.sensors import require_source
 from edged.settings import LoadedSettings
 

@@ -9,7 +9,7 @@ from edged.mqtt.link import LinkOptions
 from edged.mqtt.topics import Topics
 from edged.sections import MqttSettings
 from edged.settings import Settings
-from edged.urls import broker_address, read_credential, with_credentials
+from edged.urls import broker_address, keep_secret, read_credential, with_credentials
 
 MAX_SECRET_BYTES = 64 * 1024
 
@@ -54,7 +54,7 @@ def _password(name: str, folder: Path) -> str:
     path = folder / Path(name).expanduser()
     try:
         with path.open(encoding="utf-8") as file:
-            return file.read(MAX_SECRET_BYTES).rstrip("\r\n")
+            secret = file.read(MAX_SECRET_BYTES).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigurationError(
@@ -62,3 +62,5 @@ def _password(name: str, folder: Path) -> str:
             f"{path} cannot be read ({reason})",
             "put the password in it, readable by edged only",
         ) from error
+    keep_secret(secret)
+    return secret

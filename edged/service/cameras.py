@@ -14,6 +14,7 @@ from edged.lifecycle import ServedModel
 from edged.publisher import Publisher
 from edged.sections import CameraSettings
 from edged.service.endings import in_parallel, join
+from edged.service.frame_totals import FrameTotals
 from edged.service.overrides import NOTHING, Overrides
 from edged.service.posts import CameraPost
 
@@ -48,6 +49,7 @@ class Cameras:
         self._overrides, self._on_state = overrides, on_state
         self._lock = threading.Lock()  # around `_overrides`, and changes of `_posts`
         self._posts: dict[str, CameraPost] = {}
+        self._frames: dict[str, FrameTotals] = {}  # a post may be replaced by another of its name
 
     def __iter__(self) -> Iterator[CameraPost]:
         return iter(list(self._posts.values()))
@@ -85,6 +87,7 @@ class Cameras:
                 publisher=self._publisher,
                 on_state=self._on_state,
                 override=self._overrides.of(name) if self._overrides else NOTHING,
+                frames=self._frames.setdefault(name, FrameTotals(name)),
             )
             self._posts[name] = post
         post.connect(self._models())
@@ -125,8 +128,9 @@ class Cameras:
         return {name: found.min_score for name, found in descriptions.items() if found}
 
     def forget_all_but(self, names: Collection[str]) -> None:
-        """Forget what was switched of cameras that are not configured any more."""
+        """Forget what was switched and counted of cameras that are not configured any more."""
         with self._lock:
+            self._frames = {name: known for name, known in self._frames.items() if name in names}
             if self._overrides:
                 self._overrides.forget_all_but(names)
 

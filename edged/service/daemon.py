@@ -9,9 +9,9 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -26,26 +26,31 @@ from edged.service.broker import link_options, topics_of
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
 from edged.service.counting import Counts
+from edged.service.demands import uses
+from edged.service.device import Device, deeds_of
 from edged.service.endings import in_parallel, join
-from edged.service.models import Models, uses
+from edged.service.lasting import Lasting
+from edged.service.models import Models
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
+from edged.service.oversight import Oversight
 from edged.service.reloading import Changes, Reloads, changes
 from edged.service.sensors import Sensors
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
-from edged.service.states import Device, StatePublisher
+from edged.service.states import StatePublisher
 from edged.settings import LoadedSettings, Settings
-from edged.urls import redacted
+from edged.urls import keep_secret, redacted
 from edged.web import LocalEndpoint
+
+if TYPE_CHECKING:
+    from edged.service.figures import Figures
 
 log = structlog.get_logger()
 
 HEALTH_EVERY_S = 60.0
 TICK_S = 0.5
-STUCK_S = 30.0
-"""A main thread that has not come round for this long does not work."""
 STOP_S = 4.0
 """From the first signal to the end, at most; systemd and people expect five seconds."""
 NO_FILE = "reload: edged was started without a configuration file; start it with -c FILE"
@@ -96,26 +101,32 @@ class Service:
         _require_sources(loaded, once=once)
         for line in loaded.warnings():
             log.warning(line)
+        _keep_secrets(loaded.settings)
         self._signals = Signals()
-        self._tick_s = time.monotonic()
+        folder = None if once else state_folder(loaded)
+        self._oversight = Oversight(folder, remember=self._remember)
         self._outbox = outbox_of(loaded, lambda: topics_of(self._settings), once=once)
         counts = Counts()
         self._publisher = Publisher(_sender(loaded.settings), self._outbox, counts.saw)
-        device = Device(
+        self._links = Lasting()
+        self._device = Device(
             settings=lambda: self._settings,
             link=lambda: self._link,
             cameras=lambda: self._cameras,
             sensors=lambda: self._sensors,
             models=lambda: self._models.served,
+            model_totals=lambda: self._models.totals,
+            links=self._links,
             started_at_s=time.time(),
+            previous_end=self._oversight.previous_end,
         )
-        self._states = StatePublisher(device, self._outbox, counts, None if once else state_folder(loaded))
+        self._states = StatePublisher(self._device, self._outbox, counts, folder)
         self._models = Models(once=once, on_change=self._states.model, checkpoint=self._checkpoint)
         self._cameras = Cameras(
             once=once,
             models=lambda: self._models.served,
             publisher=self._publisher,
-            overrides=None if once else Overrides(state_folder(loaded)),
+            overrides=Overrides(folder) if folder else None,
             on_state=self._states.camera,
         )
         self._row_publisher = RowPublisher(_sender(loaded.settings), self._outbox, self._alarmed)
@@ -124,7 +135,7 @@ class Service:
             configured=lambda: self._settings.sensors,
             models=lambda: self._models.served,
             publisher=self._row_publisher,
-            state=None if once else state_folder(loaded),
+            state=folder,
             broker=lambda: (_link_options(self._loaded), topics_of(self._settings)),
             on_state=self._states.sensor,
         )
@@ -142,22 +153,31 @@ class Service:
         Returns:
             The exit code.
         """
+        with self._oversight:
+            code, why = self._serve()
+            self._oversight.ended(code, why)
+            return code
+
+    def _serve(self) -> tuple[int, str]:
+        """The whole run; its exit code, and why where that is not 0."""
         with self._signals.caught(), self._endpoint():
             self._outbox.start()
             self._link.start()
             self._orders.start()
             try:
                 self._start()
-                return self._run_once() if self._once else self._run_until_signal()
+                self._oversight.serves()
+                return (self._run_once() if self._once else self._run_until_signal()), ""
             except _ToldToEndError:
-                return 0
+                return 0, ""
             except _NothingLeftError as end:
                 log.error("nothing is left to do", what=end.what)
-                return end.exit_code
+                return end.exit_code, end.what
             except EdgedError as error:
                 log.error("cannot go on", error=str(error))
-                return error.exit_code
+                return error.exit_code, str(error)
             finally:
+                self._oversight.ends(self._signals.told_by)
                 self._stop()
 
     # What is built
@@ -168,7 +188,7 @@ class Service:
         if settings.mqtt.homeassistant and self._states.homeassistant:
             listeners[BIRTH_TOPIC] = self._states.homeassistant.hear
         options = _link_options(loaded)
-        return Link(
+        link = Link(
             replace(options, gather_s=GATHER_S) if self._once else options,
             topics=topics_of(settings),
             outbox=self._outbox,
@@ -176,6 +196,8 @@ class Service:
             on_command=None if self._once else self._orders.take,
             listeners=listeners,
         )
+        self._links.add(partial(deeds_of, link), lambda: link.ended)
+        return link
 
     def _make_orders(self) -> Orders:
         cameras = CameraOrders(self._cameras, self._states.snapshot)
@@ -191,6 +213,9 @@ class Service:
             reload=self._reloads.ask,
         )
 
+    def _remember(self, error: str) -> None:
+        self._states.remember(error)
+
     def _alarmed(self, sensor: str, model: str, origin: str, up: bool) -> None:
         self._sensors.alarmed(sensor, model, origin, up=up)
 
@@ -204,7 +229,12 @@ class Service:
         try:
             if listen:
                 endpoint = LocalEndpoint(
-                    listen, healthy=self._unhealthy, ready=self._unready, post=self._sensors.post
+                    listen,
+                    healthy=self._unhealthy,
+                    ready=self._unready,
+                    post=self._sensors.post,
+                    metrics=self._metrics,
+                    status=self._status,
                 )
         except ConfigurationError as error:
             posted_to = any(section.url == "http:" for section in self._settings.sensors.values())
@@ -213,6 +243,26 @@ class Service:
             log.warning("no local endpoint", reason=str(error))  # the default port is an offer, not a wish
         with endpoint or contextlib.nullcontext():
             yield
+
+    def _metrics(self, accept: str) -> tuple[str, bytes]:
+        from edged.metrics.exposition import rendered  # noqa: PLC0415  # for who asks, as the start has no time
+
+        return rendered(self._figures.all(), accept)
+
+    @cached_property
+    def _figures(self) -> "Figures":
+        from edged.service.figures import Figures  # noqa: PLC0415  # likewise
+
+        return Figures(
+            self._device, self._outbox, self._states.reports, healthy=self._unhealthy, ready=self._unready
+        )
+
+    def _status(self) -> dict[str, Any]:
+        from edged.service.status import status  # noqa: PLC0415  # likewise
+
+        return status(
+            self._device, self._outbox, self._states.reports, healthy=self._unhealthy, ready=self._unready
+        )
 
     def _start(self) -> None:
         settings = self._settings
@@ -230,13 +280,12 @@ class Service:
 
     def _checkpoint(self) -> None:
         """The main thread is alive, and hears a signal to end also while it waits for models."""
-        self._tick_s = time.monotonic()
+        self._oversight.comes_round()
         if self._signals.ending:
             raise _ToldToEndError
 
     def _unhealthy(self) -> list[str]:
-        late_s = time.monotonic() - self._tick_s
-        return [f"the main thread has not come round for {late_s:.0f} s"] if late_s > STUCK_S else []
+        return self._oversight.reasons()
 
     def _unready(self) -> list[str]:
         reasons = [
@@ -254,22 +303,26 @@ class Service:
 
     def _told_to_end(self) -> bool:
         """Wait a moment for a signal; a reload is done here."""
-        self._tick_s = time.monotonic()
+        self._oversight.comes_round()
         by_signal = self._signals.reload_asked(TICK_S)
         if self._reloads.take() or by_signal:
-            self._handle_reload()
+            with self._oversight.reload():
+                self._handle_reload()
         self._cameras.connect_missing()
         self._sensors.connect_missing()
         self._states.counts()
         self._states.sensors()
+        for post in self._oversight.hanging_anew(self._cameras):
+            self._states.camera(post)
+        self._oversight.tell(self._cameras, self._sensors, self._models.served.values(), self._link.state)
         return self._signals.ending
 
     def _run_until_signal(self) -> int:
         next_health_s = time.monotonic() + HEALTH_EVERY_S
         while not self._told_to_end():
-            if self._tick_s >= next_health_s:
+            if (now_s := time.monotonic()) >= next_health_s:
                 self._states.health()
-                next_health_s = self._tick_s + HEALTH_EVERY_S
+                next_health_s = now_s + HEALTH_EVERY_S
             self._end_if_nothing_is_left()
         return 0
 
@@ -346,6 +399,7 @@ class Service:
         """
         _require_sources(loaded, once=self._once)
         old, new = self._settings, loaded.settings
+        _keep_secrets(new)
         _link_options(loaded)  # wrong ones are found before anything is touched
         fresh = self._load_models(old, new)
         for line in loaded.warnings():
@@ -463,6 +517,14 @@ def _require_sources(loaded: LoadedSettings, *, once: bool) -> None:
             "add a section [cameras.NAME] or [sensors.NAME]",
         )
     require_addresses(loaded, once=once)
+
+
+def _keep_secrets(settings: Settings) -> None:
+    """What stands in addresses is found from now on wherever it is printed."""
+    cameras = [camera.url for camera in settings.cameras.values()]
+    sensors = [sensor.url for sensor in settings.sensors.values()]
+    for url in (settings.mqtt.url, *cameras, *sensors):
+        keep_secret(url)
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

@@ -43,9 +43,3 @@ def regions_for(section: CameraSettings) -> RegionsOf | None:
         )
 
     return regions
-
-
-def tensors_of(section: CameraSettings) -> int:
-    """That a frame of a camera makes, as a rule: of a tiled one the whole too, of motion one."""
-    columns, rows = section.tiles
-    return 1 + (columns * rows if section.tiles != (1, 1) else 0) + section.motion.regions

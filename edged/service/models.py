@@ -1,18 +1,17 @@
 """The models at work: each from its section, loaded beside what serves, and told when the store changes."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from edged.errors import ConfigurationError
 from edged.lifecycle import Demand, ServedModel
 from edged.modelstore.watching import StoreWatcher
-from edged.sections import SensorSettings
+from edged.service.demands import uses
 from edged.service.endings import in_parallel, join
-from edged.service.looking import tensors_of
+from edged.service.lasting import Lasting
+from edged.service.model_load import work_of
 from edged.settings import Settings
-from edged.worker.description import RowUse
+from edged.worker.starting import end_ahead
 
 TICK_S = 0.5
 """Between two looks at whether to go on waiting."""
@@ -23,6 +22,7 @@ class Models:
 
     Attributes:
         served: By name; one that could not be loaded is there too, with its error.
+        totals: By name: what those of this name did since the start (`work_of`).
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Models:
         """
         self._once, self._on_change, self._checkpoint = once, on_change, checkpoint
         self.served: dict[str, ServedModel] = {}
+        self.totals: dict[str, Lasting] = {}
         self._watcher: StoreWatcher | None = None
 
     def start(self, settings: Settings) -> bool:
@@ -45,7 +46,11 @@ class Models:
         self.served = {
             name: self._model(settings, name, used[name]) for name in settings.models if name in used
         }
-        return any(self._await(self.served.values()))
+        self._count(self.served.values())
+        try:
+            return any(self._await(self.served.values()))
+        finally:
+            end_ahead()
 
     def load(self, old: Settings, new: Settings) -> dict[str, ServedModel]:
         """Models that are new, changed or were refused, loaded and warm; the old ones serve on meanwhile.
@@ -85,6 +90,7 @@ class Models:
         self.served = {name: fresh.get(name) or self.served[name] for name in new.models if name in used}
         for name, model in self.served.items():
             model.want(used[name])
+        self._count(self.served[name] for name in fresh)
         return retired
 
     def watch(self) -> None:
@@ -104,6 +110,13 @@ class Models:
             model.halt()
         if self._watcher:
             self._watcher.stop(0.5)
+
+    def _count(self, models: Iterable[ServedModel]) -> None:
+        """Count what they do, too; forget what is not used any more."""
+        totals = {name: self.totals.get(name) or Lasting() for name in self.served}
+        for model in models:
+            totals[model.name].add(partial(work_of, model), partial(getattr, model, "ended"))
+        self.totals = totals
 
     def _store_changed(self) -> None:
         for model in list(self.served.values()):
@@ -135,39 +148,3 @@ class Models:
 def _give_up(fresh: Iterable[ServedModel]) -> None:
     """End models that never came to serve."""
     join(in_parallel([partial(model.stop, 0.8) for model in fresh], "stop-model"), time.monotonic() + 2)
-
-
-def uses(settings: Settings) -> dict[str, Demand]:
-    """What is wanted of each model that is used.
-
-    Raises:
-        ConfigurationError: A camera and a sensor want the same one.
-    """
-    cameras = Counter(name for camera in settings.cameras.values() for name in dict.fromkeys(camera.models))
-    rows: dict[str, list[RowUse]] = {}
-    for sensor, section in settings.sensors.items():
-        for name in dict.fromkeys(section.models):
-            rows.setdefault(name, []).append(_row_use(sensor, section))
-    for name in rows:
-        if name in cameras:
-            raise ConfigurationError(
-                f"models.{name}", "is named by a camera and by a sensor", "a model takes pictures, or rows"
-            )
-    demands = {name: _of_cameras(name, settings, feeds) for name, feeds in cameras.items()}
-    return demands | {name: Demand(len(users), "rows", tuple(users)) for name, users in rows.items()}
-
-
-def _of_cameras(name: str, settings: Settings, feeds: int) -> Demand:
-    users = [camera for camera in settings.cameras.values() if name in camera.models]
-    tensors = sum(tensors_of(camera) for camera in users)
-    return Demand(
-        feeds,
-        tensors=tensors,
-        max_age_s=min(camera.max_age for camera in users),
-        eager=sum(camera.fps == 0 or camera.realtime is False for camera in users),
-    )
-
-
-def _row_use(sensor: str, section: SensorSettings) -> RowUse:
-    rows = section.window if isinstance(section.window, int) else 0
-    return RowUse(sensor, section.fields, rows, fixed=not isinstance(section.window, float))

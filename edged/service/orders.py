@@ -40,6 +40,8 @@ MAX_WAITING = 64
 MAX_REFUSALS, REFUSAL_EVERY_S = 1000, 0.01
 """In a flood refusals go out at this pace, so that they do not push out other answers; more are not sent at all."""
 WARN_EVERY_S = 60.0
+STUCK_S = 60.0
+"""A command that takes longer hangs."""
 
 STOPPING = "edged is stopping; try again later"
 TOO_OFTEN = f"too many commands; at most {PER_S:g} a second"
@@ -73,7 +75,7 @@ class Orders:
         self._actions, self._reload = actions, reload
         self._bucket = TokenBucket(burst=BURST, per_s=PER_S)
         self._refused, self._warned_s = 0, float("-inf")
-        self._executor = SerialExecutor("orders", limit=MAX_WAITING)
+        self._executor = SerialExecutor("orders", limit=MAX_WAITING, bound_s=STUCK_S)
         self._refuser = SerialExecutor("orders-refused", limit=MAX_REFUSALS)
         self._closing = threading.Event()
 

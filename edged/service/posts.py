@@ -3,18 +3,19 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from typing import Any
 
 from edged import machine
 from edged.frame import Frame
 from edged.lifecycle import ServedModel
-from edged.mqtt.payloads import CameraStateMessage, SourceHealthShape, timestamp
+from edged.mqtt.payloads import CameraStateMessage, timestamp
 from edged.pipeline import Feed, Pipeline
-from edged.pipeline.turns import Spent
 from edged.publisher import Publisher
 from edged.sections import CameraSettings
+from edged.service.frame_totals import UNSERVED, FrameTotals, Latencies
 from edged.service.looking import regions_for
 from edged.service.overrides import NOTHING, CameraOverride
+from edged.service.source_totals import SourceTotals
 from edged.sources.camera import Camera, SourceState
 
 
@@ -26,6 +27,7 @@ class CameraPost:
         section: As configured.
         override: What was switched of it by command.
         camera: What reads it.
+        frames: What became of its frames.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class CameraPost:
         publisher: Publisher,
         on_state: Callable[["CameraPost"], None],
         override: CameraOverride = NOTHING,
+        frames: FrameTotals | None = None,
     ) -> None:
         """Prepare the camera; `connect` it to its models, then start ``camera``.
 
@@ -47,15 +50,15 @@ class CameraPost:
             publisher: Takes the results.
             on_state: Called from the camera's thread when `state` has changed.
             override: What was switched of it by command.
+            frames: What the posts before it did under this name; None = there was none.
         """
         self.name, self.section, self.override = name, section, override
         self._publisher, self._on_state = publisher, on_state
         self._lossless = once or section.realtime is False
-        self._feeds: tuple[tuple[Pipeline, Feed], ...] = ()
-        self._reported = _Totals()
-        self._thread_id = 0
-        self._past: Counter[str] = Counter()
-        self._spent = Spent()  # by feeds that are no more
+        self._models = tuple(dict.fromkeys(section.models))
+        self._feeds: dict[str, tuple[Pipeline, Feed]] = {}
+        self._unserved: Counter[str] = Counter()
+        self._thread_id, self._decode_cpu_s = 0, 0.0
         self.camera = Camera(
             name,
             section,
@@ -63,6 +66,13 @@ class CameraPost:
             deliver=self._deliver,
             on_state=self._state_changed,
             enabled=override.enabled,
+        )
+        self.frames = frames or FrameTotals(name)
+        self.frames.begin(
+            self.camera.statistics,
+            models=self._models,
+            more=self._counts,
+            is_over=self.camera.finished.is_set,
         )
 
     @property
@@ -79,39 +89,45 @@ class CameraPost:
     def connect(self, models: Mapping[str, ServedModel]) -> None:
         """Make a feed to each of its models that is served, instead of those it had."""
         self.disconnect()
-        feeds = []
-        for model in (models[name] for name in self.section.models):
+        feeds = {}
+        for name in self._models:
+            model, latencies = models[name], Latencies()
             if model.frames is None:
                 continue
+            emit = self._publisher.emitter(self.name, self.section, model.info, lambda: self.min_score)
             feed = Feed(
                 source=self.name,
-                emit=self._publisher.emitter(self.name, self.section, model.info, lambda: self.min_score),
+                emit=latencies.timed(emit),
                 lossless=self._lossless,
                 weight=self.section.weight,
                 regions=regions_for(self.section),
             )
             if not self._lossless:
                 feed.max_age_s = self.section.max_age
+            self.frames.model(name).add(feed, latencies)
             model.frames.attach(feed)
-            feeds.append((model.frames, feed))
-        self._feeds = tuple(feeds)
+            feeds[name] = (model.frames, feed)
+        self._feeds = feeds
 
     def misses(self, models: Mapping[str, ServedModel]) -> bool:
         """Whether one of its models is served only since `connect`."""
         served = {model.frames for model in (models[name] for name in self.section.models) if model.frames}
-        return served != {pipeline for pipeline, _ in self._feeds}
+        return served != {pipeline for pipeline, _ in self._feeds.values()}
 
     def disconnect(self) -> None:
         """Take its feeds away; the camera goes on, and frames in work are still published."""
-        feeds, self._feeds = self._feeds, ()
-        for pipeline, feed in feeds:
+        feeds, self._feeds = self._feeds, {}
+        for pipeline, feed in feeds.values():
             pipeline.detach(feed)
-            self._past.update(feed.counts)
-            self._spent.add(feed.spent)
 
     def _deliver(self, frame: Frame) -> None:
-        for pipeline, feed in self._feeds:
-            pipeline.offer(feed, frame)
+        feeds = self._feeds  # as they are now; they are replaced, never changed
+        for name in self._models:
+            if name in feeds:
+                pipeline, feed = feeds[name]
+                pipeline.offer(feed, frame)
+            else:
+                self._unserved[name] += 1
 
     def _state_changed(self, _state: SourceState) -> None:
         self._thread_id = threading.get_native_id()
@@ -135,56 +151,13 @@ class CameraPost:
             since=timestamp(state.since_s),
         )
 
-    def health(self, seconds: float) -> SourceHealthShape:
-        """Rates and shares since the last call, which was ``seconds`` ago, and drops since the start."""
-        counts, statistics = Counter(self._past), self.camera.statistics
-        for _, feed in self._feeds:
-            counts.update(feed.counts)
-        published, late = counts.pop("published", 0), counts["full"] + counts["stale"]
-        counts.pop("withheld", None)
-        counts["unreadable"] += statistics.unreadable
-        spent = [feed.spent for _, feed in self._feeds]
-        now = _Totals(
-            captured=statistics.captured,
-            still=statistics.still,
-            published=published,
-            late=late,
-            frames=self._spent.frames + sum(one.frames for one in spent),
-            queue_s=self._spent.queue_s + sum(one.queue_s for one in spent),
-            decode_cpu_s=machine.thread_cpu_s(self._thread_id),
-            prepare_cpu_s=self._spent.prepare_cpu_s + sum(one.prepare_cpu_s for one in spent),
-            inference_s=self._spent.inference_s + sum(one.inference_s for one in spent),
-        )
-        since, self._reported = now.since(self._reported), now
-        return SourceHealthShape(
-            name=self.name,
-            captured_per_s=round(since.captured / seconds, 2),
-            published_per_s=round(since.published / seconds, 2),
-            dropped={reason: count for reason, count in sorted(counts.items()) if count},
-            still_per_s=round(since.still / seconds, 2) if self.camera.state.gate else None,
-            late_per_s=round(since.late / seconds, 2),
-            decode_cpu_percent=round(100 * since.decode_cpu_s / seconds, 1),
-            prepare_cpu_percent=round(100 * since.prepare_cpu_s / seconds, 1),
-            inference_percent=round(100 * since.inference_s / seconds, 1),
-            queue_ms=round(1000 * since.queue_s / since.frames, 3) if since.frames else None,
-        )
+    def totals(self) -> SourceTotals:
+        """Of this camera since the start of the daemon, for ``health``."""
+        return self.frames.sum(gated=bool(self.camera.state.gate))
 
-
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    """Of a camera since the start."""
-
-    captured: float = 0
-    still: float = 0
-    published: float = 0
-    late: float = 0
-    frames: float = 0
-    queue_s: float = 0.0
-    decode_cpu_s: float = 0.0
-    prepare_cpu_s: float = 0.0
-    inference_s: float = 0.0
-
-    def since(self, before: "_Totals") -> "_Totals":
-        """What was added; where a thread or a feed is another one by now, nothing."""
-        pairs = ((getattr(self, one.name), getattr(before, one.name)) for one in fields(self))
-        return _Totals(*(max(0, now - then) for now, then in pairs))
+    def _counts(self) -> dict[Any, float]:
+        """What the camera's statistics do not have."""
+        # A thread that has ended took as much as was seen last.
+        self._decode_cpu_s = max(self._decode_cpu_s, machine.thread_cpu_s(self._thread_id))
+        unserved = {(UNSERVED, model): count for model, count in dict(self._unserved).items()}
+        return {"cpu_s": self._decode_cpu_s, **unserved}

@@ -8,16 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from edged.lifecycle import ServedModel
-from edged.mqtt.payloads import SourceHealthShape, timestamp
+from edged.mqtt.payloads import timestamp
 from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
 from edged.pipeline import RowFeed, RowPipeline
 from edged.publisher import RowPublisher, tells_anomalies
 from edged.rows import Delivery, RejectedRow, Rows
 from edged.sections import SensorSettings
+from edged.service.row_totals import RowTotals
+from edged.service.source_totals import SourceTotals
 from edged.sources.rowformat import RowParser
 from edged.sources.rowsource import RowSource
 from edged.sources.rowvalues import RowSpec, spec_of
@@ -64,6 +67,7 @@ class SensorPost:
         name: As configured.
         section: As configured.
         sensor: What reads it.
+        rows: What became of its rows.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class SensorPost:
         once: bool,
         publisher: RowPublisher,
         on_state: Callable[["SensorPost"], None],
+        rows: RowTotals | None = None,
     ) -> None:
         """Prepare the sensor; `connect` it to its models, then start ``sensor``.
 
@@ -87,6 +92,7 @@ class SensorPost:
             once: Read to its end.
             publisher: Takes the results.
             on_state: Called from the sensor's thread when it came or went.
+            rows: What the posts before it did under this name; None = there was none.
         """
         self.name, self.section = name, section
         self._source, self._publisher, self._on_state = source, publisher, on_state
@@ -98,7 +104,7 @@ class SensorPost:
         self._seen = _Seen()
         self._say_at_s = float("-inf")
         self._abandoned = self._failed = 0  # rows of windowers that were left; deliveries that met a bug
-        self._reported, self._told = (0, 0), (0, 0, False, False)
+        self._told = (0, 0, False, False)
         self._closed, self._settle_s = False, 0.0
         self.sensor = Sensor(
             name,
@@ -109,13 +115,19 @@ class SensorPost:
             on_state=self._state_changed,
             settle=self._settle,
         )
+        self.rows = rows or RowTotals(name)
+        self.rows.begin(self._read, models=section.models, is_over=self.sensor.finished.is_set)
 
     def connect(self, models: Mapping[str, ServedModel]) -> None:
         """Make a feed to each of its models that is served by now and has none."""
         with self._lock:
             known = {line.model for line in self._lines}
-            wanted = [models[name] for name in dict.fromkeys(self.section.models) if name in models]
-            added = [self._line(model, model.rows) for model in wanted if model.rows and model not in known]
+            wanted = {name: models[name] for name in self.section.models if name in models}
+            added = [
+                self._line(name, model, model.rows)
+                for name, model in wanted.items()
+                if model.rows and model not in known
+            ]
             if not self._closed:
                 self._lines = (*self._lines, *added)
             self._lock.notify_all()
@@ -157,6 +169,12 @@ class SensorPost:
             before, self._told = self._told, told
         return before != told
 
+    @property
+    def alarm(self) -> bool | None:
+        """Whether an alarm is up; None where nothing tells one."""
+        with self._lock:
+            return bool(self._seen.alarms) if self._seen.knows_alarms else None
+
     def state(self, device: str) -> SensorStateMessage:
         """For ``sensor/<name>/state``."""
         state = self.sensor.state
@@ -179,19 +197,25 @@ class SensorPost:
                 alarm=bool(seen.alarms) if seen.knows_alarms else None,
             )
 
-    def health(self, seconds: float) -> SourceHealthShape:
-        """Rates since the last call, which was ``seconds`` ago, and drops since the start."""
+    def totals(self) -> SourceTotals:
+        """Of this sensor since the start of the daemon, for ``health``."""
+        return self.rows.sum()
+
+    def _read(self) -> dict[Any, float]:
+        """What `RowTotals` has of the source."""
+        statistics = self.sensor.statistics
         with self._lock:
-            counts = self._counts()
-            published, rows = counts["published"], self._seen.rows
-            before, self._reported = self._reported, (rows, published)
-            dropped = self._dropped() + Counter(unreadable=self._seen.rejected)
-        return SourceHealthShape(
-            name=self.name,
-            captured_per_s=round(max(0, rows - before[0]) / seconds, 2),
-            published_per_s=round(max(0, published - before[1]) / seconds, 2),
-            dropped={reason: count for reason, count in sorted(dropped.items()) if count},
-        )
+            gap = self._abandoned + sum(line.windower.abandoned for line in self._lines if line.windower)
+            return {
+                "rows": self._seen.rows,
+                "rejected": self._seen.rejected,
+                "deliveries failed": self._failed,
+                "gap": gap,
+                "source": self._source.dropped,
+                "bytes": statistics.received_bytes,
+                "reconnects": statistics.reconnects,
+                "silences": statistics.silences,
+            }
 
     def _counts(self) -> Counter[str]:
         counts = Counter[str]()
@@ -206,7 +230,7 @@ class SensorPost:
         lost["failed"] += self._failed
         return lost + Counter(gap=gaps, source=self._source.dropped)
 
-    def _line(self, model: ServedModel, pipeline: RowPipeline) -> _Line:
+    def _line(self, name: str, model: ServedModel, pipeline: RowPipeline) -> _Line:
         feed = RowFeed(
             source=self.name,
             emit=self._publisher.emitter(self.name, self.section, model.info),
@@ -215,6 +239,7 @@ class SensorPost:
             max_wait_s=self.section.max_wait,
             joins=self.section.per_message > 1,
         )
+        self.rows.model(name).add(feed)
         pipeline.attach(feed)
         return _Line(model, pipeline, feed)
 

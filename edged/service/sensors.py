@@ -16,6 +16,7 @@ from edged.mqtt.topics import Topics
 from edged.publisher import RowPublisher
 from edged.sections import SensorSettings, is_sensor_path
 from edged.service.endings import in_parallel, join
+from edged.service.row_totals import RowTotals
 from edged.service.sensor_posts import SensorPost
 from edged.sources.positions import Positions
 from edged.sources.posted import Outcome, PostedRows
@@ -62,6 +63,7 @@ class Sensors:
         self._broker, self._on_state = broker, on_state
         self._positions = Positions(state / "positions.json" if state else None)
         self._posts: dict[str, SensorPost] = {}
+        self._rows: dict[str, RowTotals] = {}  # a post may be replaced by another of its name
         self._posted: dict[str, PostedRows] = {}
 
     def __iter__(self) -> Iterator[SensorPost]:
@@ -93,6 +95,7 @@ class Sensors:
             once=self._once,
             publisher=self._publisher,
             on_state=self._on_state,
+            rows=self._rows.setdefault(name, RowTotals(name)),
         )
         self._posts[name] = post
         post.connect(self._models())
@@ -101,7 +104,8 @@ class Sensors:
 
     def end(self, names: Iterable[str]) -> None:
         """End sensors, all at once, within two seconds or so; windows in work are still published."""
-        names = list(names)
+        names, configured = list(names), self._configured()
+        self._rows = {name: known for name, known in self._rows.items() if name in configured}
         posts = [self._posts.pop(name) for name in names]
         for name in names:
             self._posted.pop(name, None)

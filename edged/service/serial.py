@@ -3,7 +3,10 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+
+from edged.heartbeat import Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +25,16 @@ class Task:
 class SerialExecutor:
     """Owns its thread; any thread may call."""
 
-    def __init__(self, name: str, *, limit: int) -> None:
+    def __init__(self, name: str, *, limit: int, bound_s: float | None = None) -> None:
         """Nothing runs before `start`.
 
         Args:
             name: Of the thread.
             limit: How many tasks may wait.
+            bound_s: A task that takes longer hangs; None = nobody misses this thread.
         """
         self._limit = limit
+        self._heart = Heartbeat(bound_s) if bound_s else None
         self._news = threading.Condition()
         self._waiting: deque[Task] = deque()
         self._closed = False
@@ -64,10 +69,16 @@ class SerialExecutor:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while task := self._next():
-            task.run()
+        entered: AbstractContextManager[object] = self._heart or nullcontext()
+        with entered:
+            while task := self._next():
+                if self._heart:
+                    self._heart.mark()
+                task.run()
 
     def _next(self) -> Task | None:
+        if self._heart:
+            self._heart.rest()
         with self._news:
             self._news.wait_for(lambda: self._waiting or self._closed)
             return self._waiting.popleft() if self._waiting else None

@@ -10,7 +10,8 @@ import structlog
 
 log = structlog.get_logger()
 
-_WANTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_RELOAD: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
+_WANTED = (signal.SIGTERM, signal.SIGINT, *([_RELOAD] if _RELOAD else []))
 
 
 class Signals:
@@ -18,10 +19,11 @@ class Signals:
 
     Attributes:
         ending: Told to end; known at once, also while the main thread waits for something else.
+        told_by: The name of the signal that told so; empty before.
     """
 
     def __init__(self) -> None:
-        self.ending = False
+        self.ending, self.told_by = False, ""
         self._told: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
 
     @contextlib.contextmanager
@@ -38,14 +40,14 @@ class Signals:
         """Wait for a signal; whether it was the one to reload. One to end shows in `ending`."""
         with contextlib.suppress(queue.Empty):
             number = self._told.get(timeout=timeout_s)
-            if number == signal.SIGHUP:
+            if number == _RELOAD:
                 return True
             log.info("ending", signal=number.name)
         return False
 
     def _hear(self, number: int, _frame: object) -> None:
-        if number != signal.SIGHUP:
+        if number != _RELOAD:
             if self.ending:
                 os._exit(128 + number)
-            self.ending = True
+            self.ending, self.told_by = True, signal.Signals(number).name
         self._told.put(signal.Signals(number))

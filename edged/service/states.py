@@ -1,63 +1,43 @@
 """What a device says of itself, over whichever link there is: info, states, counts, health, pictures."""
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from edged.lifecycle import ServedModel
 from edged.mqtt.homeassistant import discovery_topic
-from edged.mqtt.link import Link, LinkState
+from edged.mqtt.link import LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import Outbox, Rank
 from edged.service.announcing import Announcer
 from edged.service.broker import topics_of
-from edged.service.cameras import Cameras
 from edged.service.counting import Counts
+from edged.service.device import Device
 from edged.service.homeassistant import HomeAssistant
 from edged.service.posts import CameraPost
-from edged.service.report import Health, info, spool
+from edged.service.report import Health, info, sample
 from edged.service.sensor_posts import SensorPost
-from edged.service.sensors import Sensors
-from edged.settings import Settings
 from edged.sources.camera import SourceStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """What is spoken of, as it is at the moment.
+class StatePublisher:
+    """Publishes it. Any thread may have a model or a camera published; the rest belongs to the main thread.
 
     Attributes:
-        settings: In force.
-        link: What takes the words.
-        cameras: At work.
-        sensors: At work.
-        models: That are used, by name.
-        started_at_s: Of the daemon, in seconds since 1970.
+        reports: Of health, with the last errors.
     """
-
-    settings: Callable[[], Settings]
-    link: Callable[[], Link]
-    cameras: Callable[[], Cameras]
-    sensors: Callable[[], Sensors]
-    models: Callable[[], Mapping[str, ServedModel]]
-    started_at_s: float
-
-
-class StatePublisher:
-    """Publishes it. Any thread may have a model or a camera published; the rest belongs to the main thread."""
 
     def __init__(self, device: Device, outbox: Outbox, counts: Counts, state: Path | None) -> None:
         """Nothing is said yet.
 
         Args:
             device: What is spoken of.
-            outbox: Takes health.
+            outbox: Takes ``health``.
             counts: Of what is in the pictures.
             state: The folder of this instance; None = Home Assistant is told nothing.
         """
         self._device, self._outbox, self._counts = device, outbox, counts
-        self._health, self._lock = Health(), threading.Lock()
+        self.reports, self._lock = Health(), threading.Lock()
         announcer = Announcer(state, self._set) if state else None
         self.homeassistant = HomeAssistant(announcer, counts, self._repeat) if announcer else None
 
@@ -85,6 +65,7 @@ class StatePublisher:
             [post.name for post in device.sensors()],
             list(device.models().values()),
             device.started_at_s,
+            before=device.previous_end,
         )
         self._set(self._topics.info, message.payload())
 
@@ -138,19 +119,14 @@ class StatePublisher:
     def health(self) -> None:
         """How the device is doing."""
         device = self._device
-        message = self._health.report(
-            device.settings().device,
-            [*device.cameras(), *device.sensors()],
-            device.models().values(),
-            spool(self._outbox, device.link()),
-        )
+        message = self.reports.report(device.settings().device, sample(device, self._outbox))
         for post in device.sensors():
             self.sensor(post)  # how many rows it has read is no news, and shall not be old
         self._outbox.append(self._topics.health, message.payload(), qos=0, rank=Rank.TELEMETRY)
 
     def remember(self, error: str) -> None:
         """Keep an error for the reports of health."""
-        self._health.remember(error)
+        self.reports.remember(error)
 
     def link_changed(self, state: LinkState) -> None:
         """The broker came, or went."""

@@ -6,6 +6,7 @@ offline ──┴→ open → first frame → online → lost ┘   a recording 
 Switched off it closes its source wherever it is in that, is ``disabled``, and begins anew when it is switched on.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -21,11 +22,12 @@ import structlog
 
 from edged.errors import BadInput, ConfigurationError, EdgedError, InputNotFound, NotAllowed, SourceLost
 from edged.frame import Frame
+from edged.heartbeat import Heartbeat
 from edged.sections import CameraSettings, is_path
 from edged.sources.backoff import Backoff
 from edged.sources.capture import Capture, Source, SourceStatistics
 from edged.sources.clock import Pace, StreamClock
-from edged.sources.motion.gate import Gate
+from edged.sources.motion.gate import Gate, Look
 from edged.sources.pixels import Pixels
 from edged.sources.selection import Selection
 from edged.sources.stream import framed, open_source
@@ -33,6 +35,15 @@ from edged.sources.switch import CONNECTING, SWITCHED_OFF, SourceStatus, Switch
 
 STOP_S = 6.0
 """How long leaving the ``with`` waits for the thread; nothing in it waits longer without looking at the stop event."""
+REST_S, REST_PART = 0.25, 0.2
+"""While nothing moves, packets of a live source gather for so long, and for this part of ``max_age`` at most."""
+AHEAD_S = 0.5
+"""A recording is read so far ahead while no frame of it is decoded: many packets in one go."""
+HANGS = "its decoder or driver does not come back; nothing but a restart of edged may help"
+STUCK_S = 30.0
+"""Of a thread in native code that has its own time-outs, and does not keep them: it hangs; opening takes longest."""
+LOST_S = 900.0
+"""So long a hanging camera is only offline. Nothing but a new process frees its thread then; see docs/adr/0017."""
 DEFAULT_STEP_S = 0.04
 """Of a recording that says nothing about its rate."""
 
@@ -123,6 +134,7 @@ class Camera:
         self.error: EdgedError | None = None
         self._settings, self._once = settings, once
         self._deliver, self._on_state = deliver, on_state
+        self._heart = Heartbeat(STUCK_S + 4 * settings.read_timeout, patience_s=LOST_S)
         self._switch = Switch(enabled=enabled, interrupt=lambda: self._hand_out(None))
         self._asked: deque[Future[Frame | None]] = deque()
         self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
@@ -140,7 +152,14 @@ class Camera:
     @property
     def state(self) -> SourceState:
         """The state now."""
+        if self._heart.late:
+            return replace(self._state, status=SourceStatus.OFFLINE, why=HANGS)
         return self._state
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its thread does not come back from native code; only it could close what it has opened."""
+        return self._heart.late
 
     @property
     def motion(self) -> bool:
@@ -165,6 +184,7 @@ class Camera:
         self._switch.end()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        self._heart.patience_s = math.inf  # nobody misses it any more
         return not self._thread.is_alive()
 
     def switch(self, enabled: bool) -> None:
@@ -203,19 +223,26 @@ class Camera:
 
     def _run(self) -> None:
         try:
-            while self._switch.begins_attempt(self._disabled):
-                if self._state.status is SourceStatus.DISABLED:
-                    self._change(SourceStatus.OFFLINE, CONNECTING)
-                fault = self._attempt()
-                if self._switch.stop.is_set() or self._once:
-                    self._end(fault)
-                    return
-                if fault is not None and not self._switch.halt.is_set():
-                    self.error = fault if self._is_hopeless(fault) else None
-                    self._offline(fault)
-                    self._switch.halt.wait(self._backoff.failed(patient=self._is_for_a_person(fault)))
+            with self._heart:
+                self._work()
         finally:
             self.finished.set()
+
+    def _work(self) -> None:
+        while self._switch.begins_attempt(self._disabled):
+            self._heart.mark()
+            if self._state.status is SourceStatus.DISABLED:
+                self._change(SourceStatus.OFFLINE, CONNECTING)
+            fault = self._attempt()
+            if self._switch.stop.is_set() or self._once:
+                self._end(fault)
+                return
+            if fault is not None and not self._switch.halt.is_set():
+                self.error = fault if self._is_hopeless(fault) else None
+                self._offline(fault)
+                delay_s = self._backoff.failed(patient=self._is_for_a_person(fault))
+                self._heart.mark(delay_s)
+                self._switch.halt.wait(delay_s)
 
     def _attempt(self) -> EdgedError | None:
         """Read the source to its end, and say what ended it before its time."""
@@ -227,6 +254,8 @@ class Camera:
             # A bug must show as a state and a log line, not as a thread that is silently gone.
             log.exception("camera failed", camera=self.name)
             return EdgedError(f"camera {self.name}", f"failed inside ({type(error).__name__})", "report this")
+        finally:
+            self.statistics.settle()
         return None
 
     def _read_through(self) -> None:
@@ -251,6 +280,7 @@ class Camera:
             statistics=self.statistics,
             transport=settings.transport,
             read_timeout_s=settings.read_timeout,
+            rest_s=min(REST_S, settings.max_age * REST_PART),
             period_s=1 / settings.fps if settings.fps else 1.0,
             decoder=settings.decoder,
         )
@@ -264,23 +294,38 @@ class Camera:
         """Count a capture, wait until it is due, and deliver it where it is chosen."""
         sequence, self._sequence = self._sequence, self._sequence + 1
         self.statistics.captured += 1
+        self._heart.mark()
         captured_s = self._captured_s(source, capture)
         if captured_s is None:
+            self.statistics.ended += 1
             return
         pixels = _Once(partial(self._pixels, source, capture.pixels)) if capture.pixels else None
         time_s = capture.arrival_s if capture.pts_s is None else capture.pts_s
-        asked = bool(self._asked) and pixels is not None
+        asked, unreadable = bool(self._asked) and pixels is not None, self.statistics.unreadable
         look = self._selection.deliver(time_s, pixels)
-        self.statistics.still += look.still
         self._tell()
-        if not (look.opens or asked) or pixels is None or (made := pixels()) is None:
+        made = pixels() if pixels and (look.opens or asked) else None
+        if not look.opens or made is None:
+            self._pass_over(look, damaged=self.statistics.unreadable > unreadable)
+        if made is None:
             return
         frame = framed(made, self.name, sequence, captured_s, look.regions)
         if self._asked:
             self._hand_out(frame)
         if look.opens:
             self.statistics.chosen += 1
+            self._heart.rest()  # for room, where it reads without loss
             self._deliver(frame)
+            self._heart.mark()
+
+    def _pass_over(self, look: Look, *, damaged: bool) -> None:
+        """Count a capture that is not delivered, once."""
+        if damaged:
+            self.statistics.damaged += 1
+        elif look.still:
+            self.statistics.still += 1
+        else:
+            self.statistics.skipped += 1
 
     def _captured_s(self, source: Source, capture: Capture) -> float | None:
         """When it was captured, on the monotonic clock; None where the stop came before it was due."""
@@ -290,9 +335,11 @@ class Camera:
             return capture.arrival_s
         now_s = time.monotonic()
         due_s = self._pace.due_s(capture.pts_s, now_s)
-        if due_s > now_s and self._switch.halt.wait(due_s - now_s):
-            return None
-        return due_s
+        early_s = due_s - now_s
+        if early_s <= (0.0 if capture.pixels else AHEAD_S):  # nobody sees that it is early
+            return due_s
+        self._heart.mark(early_s)
+        return None if self._switch.halt.wait(early_s) else due_s
 
     def _is_paced(self, source: Source) -> bool:
         if source.stills:
@@ -362,6 +409,7 @@ class Camera:
         self._change(SourceStatus.OFFLINE, why)
 
     def _disabled(self) -> None:
+        self._heart.rest()
         self.error = None
         self._backoff, self._warned = Backoff(), ""
         if self._state.status is not SourceStatus.DISABLED:
@@ -373,7 +421,10 @@ class Camera:
         state = self._state
         since_s = state.since_s if state.status is status else time.time()
         self._state = replace(state, status=status, why=why, since_s=since_s)
-        self._on_state(self._state)
+        try:
+            self._on_state(self._state)
+        except Exception:  # who is told must not end this thread
+            log.exception("camera state not told", camera=self.name)
 
     def _end(self, fault: EdgedError | None) -> None:
         """The last of a source that is read once."""

@@ -13,11 +13,17 @@ from edged.sources.pixels import Pixels
 class SourceStatistics:
     """Counts since the source was made. One thread writes, others may read.
 
+    ``captured`` is ``chosen + still + skipped + damaged + ended + failed``, and one that is in hand.
+
     Attributes:
         captured: Frames that came.
         chosen: Frames that were delivered.
         still: Frames that ``fps`` chose, or would have, and the motion gate passed over.
-        unreadable: Packets and pictures that could not be decoded.
+        skipped: Frames that ``fps`` did not choose.
+        damaged: Captured frames whose pixels could not be made.
+        ended: Frames that were not due yet when the camera was switched off or taken away.
+        failed: Frames that were in hand when reading was broken off by an error.
+        unreadable: Packets and pictures that could not be decoded, captured ones among them.
         reconnects: Times it came back after it was away.
         stalls: Times it fell silent, or sent nothing that could be decoded.
     """
@@ -25,9 +31,18 @@ class SourceStatistics:
     captured: int = 0
     chosen: int = 0
     still: int = 0
+    skipped: int = 0
+    damaged: int = 0
+    ended: int = 0
+    failed: int = 0
     unreadable: int = 0
     reconnects: int = 0
     stalls: int = 0
+
+    def settle(self) -> None:
+        """Reading has ended: a frame that was in hand comes to nothing."""
+        known = self.chosen + self.still + self.skipped + self.damaged + self.ended + self.failed
+        self.failed += self.captured - known
 
 
 @dataclass(frozen=True, slots=True)

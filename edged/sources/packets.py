@@ -45,6 +45,8 @@ class Treatment(Enum):
     """It is a key frame, and it alone is looked at."""
     PASS = auto()
     """Nothing that depends on it is looked at; it need not be decoded."""
+    REST = auto()
+    """Likewise, because nothing moves: what follows may be read a moment later, several packets at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Selection:
             return Treatment.DECODE
         if self._gate.sleeps(packet.time_s):
             if not self._gate.recheck_is_due(packet):
-                return Treatment.PASS
+                return Treatment.REST
             return Treatment.LOOK if packet.key else Treatment.DECODE
         if self._keys_only:
             looked_at = packet.key and not self._chooser.will_pass(packet.time_s)

@@ -18,6 +18,7 @@ from typing import Self
 import structlog
 
 from edged.errors import BadInput, ConfigurationError, EdgedError, NotAllowed, RuntimeMissing, SourceLost
+from edged.heartbeat import Heartbeat
 from edged.rows import Delivery
 from edged.sections import SensorSettings
 from edged.sources.backoff import Backoff
@@ -28,6 +29,8 @@ STOP_S = 6.0
 """How long leaving the ``with`` waits for the thread; nothing in it but ``deliver`` waits longer."""
 READ_S = 1.0
 """How long one read waits for rows."""
+STUCK_S = 60.0
+"""A thread that has not gone on for so long hangs; opening a source may take a time-out of the broker, or two."""
 ENDED = "its input has ended"
 
 log = structlog.get_logger()
@@ -113,6 +116,7 @@ class Sensor:
         self._source, self._once = source, once
         self._deliver, self._on_state, self._settle = deliver, on_state, settle
         self._switch = Switch(enabled=enabled, interrupt=source.wake)
+        self._heart = Heartbeat(STUCK_S)
         self._thread = threading.Thread(target=self._run, name=f"sensor-{name}", daemon=True)
         status, why = (SourceStatus.OFFLINE, CONNECTING) if enabled else (SourceStatus.DISABLED, SWITCHED_OFF)
         self._state = SensorState(status, why, time.time())
@@ -164,21 +168,28 @@ class Sensor:
 
     def _run(self) -> None:
         try:
-            while self._switch.begins_attempt(self._disabled):
-                if self._state.status is SourceStatus.DISABLED:
-                    self._change(SourceStatus.OFFLINE, CONNECTING)
-                fault = self._attempt()
-                if self._switch.stop.is_set():
-                    return
-                if self._source.ended or (self._once and fault is not None):
-                    self._end(fault)
-                    return
-                if fault is not None and not self._switch.halt.is_set():
-                    self.error = fault if _is_hopeless(fault) else None
-                    self._offline(fault)
-                    self._switch.halt.wait(self._backoff.failed(patient=_is_for_a_person(fault)))
+            with self._heart:
+                self._work()
         finally:
             self.finished.set()
+
+    def _work(self) -> None:
+        while self._switch.begins_attempt(self._disabled):
+            self._heart.mark()
+            if self._state.status is SourceStatus.DISABLED:
+                self._change(SourceStatus.OFFLINE, CONNECTING)
+            fault = self._attempt()
+            if self._switch.stop.is_set():
+                return
+            if self._source.ended or (self._once and fault is not None):
+                self._end(fault)
+                return
+            if fault is not None and not self._switch.halt.is_set():
+                self.error = fault if _is_hopeless(fault) else None
+                self._offline(fault)
+                delay_s = self._backoff.failed(patient=_is_for_a_person(fault))
+                self._heart.mark(delay_s)
+                self._switch.halt.wait(delay_s)
 
     def _attempt(self) -> EdgedError | None:
         """Open the source and read until it ends or is to be left, and say what ended it before."""
@@ -186,6 +197,7 @@ class Sensor:
             self._source.open()
             self._opened()
             while not (self._switch.halt.is_set() or self._source.ended):
+                self._heart.mark(READ_S)
                 self._hand_on(self._source.read(READ_S))
         except EdgedError as error:
             return error
@@ -219,10 +231,12 @@ class Sensor:
         self._backoff.worked()
         self._silent = False
         self._online()
+        self._heart.rest()  # for room: the model's callers say whether they go on
         for delivery in deliveries:
             self.statistics.deliveries += 1
             self.statistics.received_bytes += len(delivery.payload)
             self._deliver(delivery)
+        self._heart.mark()
         self._last_row_s = (
             time.monotonic()
         )  # the time that the taker held us back is not the source's silence
@@ -263,6 +277,7 @@ class Sensor:
         self._change(SourceStatus.OFFLINE, error.problem)
 
     def _disabled(self) -> None:
+        self._heart.rest()
         self.error = None
         self._backoff, self._silent, self._was_online = Backoff(), False, False
         if self._state.status is not SourceStatus.DISABLED:
@@ -281,7 +296,10 @@ class Sensor:
     def _change(self, status: SourceStatus, why: str) -> None:
         state = self._state
         self._state = SensorState(status, why, state.since_s if state.status is status else time.time())
-        self._on_state(self._state)
+        try:
+            self._on_state(self._state)
+        except Exception:  # who is told must not end this thread
+            log.exception("sensor state not told", sensor=self.name)
 
 
 def _is_hopeless(fault: EdgedError) -> bool:

@@ -24,6 +24,7 @@ def open_source(
     statistics: SourceStatistics,
     transport: str = "auto",
     read_timeout_s: float = READ_TIMEOUT_S,
+    rest_s: float = 0.0,
     period_s: float = 1.0,
     decoder: str = "software",
 ) -> Source:
@@ -36,6 +37,7 @@ def open_source(
         statistics: Where unreadable packets and stalls are counted.
         transport: Of RTSP: ``auto``, ``tcp`` or ``udp``.
         read_timeout_s: Longest silence of a stream.
+        rest_s: Packets of a live stream in which nothing moves may gather for so long.
         period_s: Between two pictures.
         decoder: As ``cameras.<name>.decoder``.
 
@@ -49,6 +51,7 @@ def open_source(
         address,
         transport=transport,
         read_timeout_s=read_timeout_s,
+        rest_s=rest_s,
         stop=stop,
         statistics=statistics,
         choice=DecoderChoice(decoder, FFmpegHardware()),

@@ -31,6 +31,7 @@ class Unpacker:
 
     Attributes:
         failing: Whether the last key frame that was decoded alone gave no frame.
+        at_rest: Whether nothing moves, so that the next packets can wait a moment.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Unpacker:
                 in the order they are shown, as far as they are decoded.
             stop: Ends catching up.
         """
-        self.failing = False
+        self.failing = self.at_rest = False
         self._decoder, self._reorders, self._disposability = decoder, reorders, disposability
         self._treatment, self._time_of, self._stop = treatment, time_of, stop
         self._group, self._order = Group(), CaptureOrder()
@@ -78,6 +79,7 @@ class Unpacker:
             return
         facts = self._facts(packet, arrival_s, disposability)
         treatment = Treatment.DECODE if facts is None else self._treatment(facts)
+        self.at_rest = treatment is Treatment.REST
         if treatment is Treatment.DECODE:
             yield from self._follow(packet, arrival_s)
         elif packet.is_keyframe:

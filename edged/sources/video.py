@@ -6,6 +6,7 @@ last packet, so that a silence shows first as a gap between packets; a stream ca
 decode.
 """
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -15,6 +16,7 @@ from typing import Self
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 
 from edged.errors import EdgedError
 from edged.sources import MAX_PIXELS, faults
@@ -46,6 +48,9 @@ in several slices more often, and then more threads have them ready earlier."""
 WHOLE = 0.9
 """A file of which this part of the declared frames came counts as whole."""
 
+WAITED_S = 0.002
+"""A packet that took so long to come was waited for: no other one lay ready."""
+
 _CLOCKLESS_FORMATS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe"})  # FFmpeg numbers their frames by 25 a second
 
 
@@ -60,6 +65,7 @@ class VideoSource:
         *,
         transport: str,
         read_timeout_s: float,
+        rest_s: float,
         stop: threading.Event,
         statistics: SourceStatistics,
         choice: DecoderChoice,
@@ -70,6 +76,8 @@ class VideoSource:
             address: Of any kind but pictures.
             transport: Of RTSP: ``auto``, ``tcp`` or ``udp``.
             read_timeout_s: Longest silence; opening may take as long.
+            rest_s: While nothing moves, packets of a live source are left to gather for so long: to be woken for each
+                costs several times what reading it does.
             stop: Ends every wait and every iteration.
             statistics: Where unreadable packets and stalls are counted.
             choice: Of the decoder.
@@ -82,11 +90,16 @@ class VideoSource:
         self._timeout_s = read_timeout_s
         self._stop = stop
         self._statistics = statistics
-        self._container = self._opened(_options(address, transport), choice)
+        self._rest_s = 0.0 if address.kind is Kind.DEVICE or transport == "udp" else rest_s
+        self._container = self._opened(transport, choice)
         if not self._container.streams.video:
             self._container.close()
             raise faults.nothing_decodable(address, "it has no video in it")
         self._stream = self._container.streams.video[0]
+        context: VideoCodecContext | None = self._stream.codec_context
+        if context is None:  # FFmpeg has no decoder for it
+            self._container.close()
+            raise faults.nothing_decodable(address, "its codec is not known here")
         self._set_up_decoder()
         rate = self._stream.guessed_rate or self._stream.average_rate
         self.fps: float | None = float(rate) if rate and 0 < rate <= PLAUSIBLE_FPS else None
@@ -115,6 +128,7 @@ class VideoSource:
         self._captured, self._progress_s, self._pts_s = 0, time.monotonic(), -1 / (self.fps or 25.0)
         unpacker, decoder = self._unpacker(treatment), self._decoder
         packets = self._packets()
+        rest_s, free_s = self._rest_s if self.live else 0.0, 0.0
         for packet, arrival_s in self._from_key_frame(packets) if self.live else packets:
             unreadable = decoder.unreadable
             for capture in unpacker.unpack(packet, arrival_s):
@@ -124,6 +138,10 @@ class VideoSource:
                     self._progress_s = time.monotonic()
             if decoder.unreadable != unreadable:
                 self._statistics.unreadable += decoder.unreadable - unreadable
+            if rest_s:
+                if unpacker.at_rest and arrival_s - free_s > WAITED_S:
+                    self._stop.wait(rest_s)
+                free_s = time.monotonic()
         if self._stop.is_set():
             return
         if not self.live:
@@ -131,25 +149,37 @@ class VideoSource:
         elif not self._captured:
             raise faults.stalled(self._address, self._timeout_s, "picture before its end")
 
-    def _opened(self, options: dict[str, str], choice: DecoderChoice) -> InputContainer:
-        form = "v4l2" if self._address.kind is Kind.DEVICE else None
+    def _opened(self, transport: str, choice: DecoderChoice) -> InputContainer:
         began_s = time.monotonic()
         try:
             with interruptible(self._stop, self._timeout_s):
-                # PyAV's time-out counts twice, for connecting and for looking at the stream.
-                return av.open(
-                    self._address.target,
-                    format=form,
-                    options=options,
-                    timeout=(self._timeout_s, self._timeout_s),
-                    metadata_errors="replace",
-                    hwaccel=choice.accelerator,
-                )
+                return self._by_any_transport(choice) if transport == "auto" else self._by(transport, choice)
         except (av.FFmpegError, ValueError, OSError) as error:
             waited_s = time.monotonic() - began_s
             raise faults.cannot_open(
                 self._address, error, waited_s=waited_s, limit_s=self._timeout_s
             ) from error
+
+    def _by_any_transport(self, choice: DecoderChoice) -> InputContainer:
+        """TCP first, UDP where the server refuses it; then nothing may gather, as what does not fit is lost."""
+        try:
+            return self._by("tcp", choice)
+        except av.FFmpegError as error:
+            if self._address.kind is not Kind.RTSP or error.errno != errno.EPROTONOSUPPORT:
+                raise
+        self._rest_s = 0.0
+        return self._by("udp", choice)
+
+    def _by(self, transport: str, choice: DecoderChoice) -> InputContainer:
+        return av.open(
+            self._address.target,
+            format="v4l2" if self._address.kind is Kind.DEVICE else None,
+            options=_options(self._address, transport),
+            # It counts twice, for connecting and for looking at the stream.
+            timeout=(self._timeout_s, self._timeout_s),
+            metadata_errors="replace",
+            hwaccel=choice.accelerator,
+        )
 
     def _set_up_decoder(self) -> None:
         """Slices only: decoding by frames would hold back one frame for each core."""
@@ -282,6 +312,4 @@ def _options(address: Address, transport: str) -> dict[str, str]:
     if address.kind is Kind.HTTP:
         return options | {"protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy"}
     options |= {"protocol_whitelist": "rtsp,rtp,rtcp,udp,tcp,tls,srtp", "allowed_media_types": "video"}
-    if transport == "auto":  # TCP first, UDP where the server refuses it
-        return options | {"rtsp_flags": "prefer_tcp", "rtsp_transport": "tcp+udp"}
     return options | {"rtsp_transport": transport}

@@ -7,7 +7,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -22,19 +21,15 @@ from edged.worker import limits
 from edged.worker.answer import Answer, Scored
 from edged.worker.description import LoadRequest, ModelDescription
 from edged.worker.journal import Progress
-from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_message, send_control
+from edged.worker.process import FAILED, REPLY, REQUEST, receive_control, receive_message
 from edged.worker.ring import Ring
+from edged.worker.starting import send_control, start
 from edged.worker.wire import Reply, Texts, pack_pictures, pack_request, unpack_answers, unpack_scores
 
 LOAD_TIMEOUT_S = 60.0
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
 TIMEOUT_FACTOR = 10
 """An inference that takes this many times its warm latency counts as hung."""
-PROGRAM = (
-    f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); "
-    "from edged.worker.process import main; main(sys.argv[1:])"
-)
-"""With -P nothing is imported from the working directory; edged itself is found where this one was."""
 
 
 class WorkerProcess:
@@ -47,6 +42,8 @@ class WorkerProcess:
     """
 
     description: ModelDescription
+    _lanes: list[socket.socket]
+    _ends: list[socket.socket]
 
     def __init__(self, name: str, request: LoadRequest) -> None:
         """Start the process; it loads nothing yet.
@@ -89,11 +86,13 @@ class WorkerProcess:
         except OSError as error:
             raise self._not_started(error) from error
         try:
-            socket.send_fds(self._control, [b"r"], [ring.descriptor])
+            ends = [end.fileno() for end in self._ends]
+            socket.send_fds(self._control, [b"r"], [ring.descriptor, *ends])
         except OSError as error:
             raise self._died_loading() from error
         finally:
             ring.close()
+            self._close_ends()
         for connection in self._lanes:
             _bound_waits(connection, self.timeout_s)
         self._tensors = [_parts(ring.slot(lane), description) for lane in range(self._request.callers)]
@@ -101,38 +100,24 @@ class WorkerProcess:
         return description
 
     def _start(self, request: LoadRequest) -> None:
-        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+        self._lanes, self._ends = [], []
+        with contextlib.ExitStack() as made:
             try:
-                self._start_with(request, ours, theirs)
+                for _ in range(request.callers):
+                    mine, end = socket.socketpair()
+                    self._lanes.append(made.enter_context(mine))
+                    self._ends.append(made.enter_context(end))
+                started = start(request.to_json())
             except OSError as error:
                 raise self._not_started(error) from error
-            ours.pop_all()
+            made.pop_all()
+        self._process, self._control, self._stderr = started.process, started.control, started.stderr
+        self._is_asked = bool(started.asked)
 
-    def _start_with(
-        self, request: LoadRequest, ours: contextlib.ExitStack, theirs: contextlib.ExitStack
-    ) -> None:
-        pairs = []
-        for _ in range(1 + request.callers):
-            mine, end = socket.socketpair()
-            pairs.append((ours.enter_context(mine), theirs.enter_context(end)))
-        self._control, *self._lanes = (mine for mine, _ in pairs)
-        ends = [end.fileno() for _, end in pairs]
-        self._stderr, stderr = os.pipe()
-        ours.callback(os.close, self._stderr)
-        theirs.callback(os.close, stderr)
-        os.set_blocking(self._stderr, False)
-        # A talkative library fills 64 KiB and is then not heard, rather than stopped.
-        os.set_blocking(stderr, False)
-        memory = request.max_memory_bytes or limits.default_memory_bytes()
-        command = [sys.executable, "-P", "-X", "faulthandler", "-c", PROGRAM]
-        self._process = subprocess.Popen(
-            [*command, *map(str, (ends[0], memory, os.getpid(), *ends[1:]))],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            pass_fds=ends,
-            start_new_session=True,  # Ctrl-C is the daemon's to handle: a frame in work is finished
-        )
+    def _close_ends(self) -> None:
+        """The process has its own of them, or never will."""
+        for end in self._ends:
+            end.close()
 
     def _not_started(self, error: OSError) -> WorkerLost:
         return WorkerLost(
@@ -146,7 +131,8 @@ class WorkerProcess:
         deadline_s = time.monotonic() + LOAD_TIMEOUT_S
         self._control.settimeout(LOAD_TIMEOUT_S)
         try:
-            send_control(self._control, self._request.to_json())
+            if not self._is_asked:
+                send_control(self._control, self._request.to_json())
             values = self._receive_reply(deadline_s)
             self._control.settimeout(None)
         except TimeoutError as error:
@@ -328,6 +314,7 @@ class WorkerProcess:
             self._tensors = []  # the mapped memory goes now, not when somebody collects the garbage
             for connection in (self._control, *self._lanes):
                 connection.close()
+            self._close_ends()
             os.close(self._stderr)
 
 

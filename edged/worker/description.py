@@ -1,95 +1,16 @@
-"""What the daemon and a worker tell each other about a model, as plain data that travels as JSON."""
+"""What a worker tells the daemon about a model, as plain data that travels as JSON; a `LoadRequest` goes before it."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any
 
 from edged.errors import ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import InputRecipe, RowRecipe, TensorSpec
 from edged.worker.choice import Choice, Tried
+from edged.worker.request import LoadRequest, RowUse
 
-
-@dataclass(frozen=True, slots=True)
-class RowUse:
-    """A sensor that wants a model to score its rows.
-
-    Attributes:
-        sensor: Its name.
-        fields: Those that it was configured with; empty = the model's own.
-        window: Rows to one inference; 0 = what the model takes.
-        fixed: Whether every window has as many rows; not so where it is a time.
-    """
-
-    sensor: str
-    fields: tuple[str, ...] = ()
-    window: int = 0
-    fixed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRequest:
-    """Which model to load, and how.
-
-    Attributes:
-        path: The ONNX file, or a folder that holds one.
-        providers: In order of preference.
-        require_provider: Refuse the model rather than run it on another than the first.
-        min_score: Overrides the model's own.
-        labels: Keep only these; empty = all.
-        threads: Of one inference; 0 = measured with the provider ``auto``, else one, or this caller's share of the
-            cores where the model is slow.
-        callers: How many inferences may run at once.
-        precision: ``f32``, ``f16`` or ``bf16``, where the provider lets one choose; ``auto`` is ``f32``.
-        optimize: ``latency``, ``throughput``, or ``auto``: throughput with several callers.
-        batch: Pictures that may be given to one inference at most, where the model takes several and it pays.
-        max_batch_ms: An inference of several pictures must not take longer.
-        max_memory_bytes: Of the process.
-        digest: ``sha256:…`` that the file must have; empty = any.
-        serves: What it is to be shown: ``pictures``, ``rows``, or ``any`` of them.
-        rows: The sensors that want it.
-        beside: Another version serves meanwhile: measure with pauses.
-    """
-
-    path: str
-    providers: tuple[str, ...] = ("auto",)
-    require_provider: bool = False
-    min_score: float | None = None
-    labels: tuple[str, ...] = ()
-    threads: int = 0
-    callers: int = 1
-    precision: str = "auto"
-    optimize: str = "auto"
-    batch: int = 1
-    max_batch_ms: float = 250.0
-    max_memory_bytes: int = 0
-    digest: str = ""
-    serves: Literal["any", "pictures", "rows"] = "any"
-    rows: tuple[RowUse, ...] = ()
-    beside: bool = False
-
-    @property
-    def throughput(self) -> bool:
-        """Whether inferences a second count more than the wait for one."""
-        return self.callers > 1 if self.optimize == "auto" else self.optimize == "throughput"
-
-    @property
-    def arithmetic(self) -> str:
-        """The precision to ask a provider for."""
-        return "f32" if self.precision == "auto" else self.precision
-
-    def to_json(self) -> bytes:
-        """For the other process."""
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def from_json(cls, text: bytes) -> "LoadRequest":
-        """From the other process."""
-        values = json.loads(text)
-        lists = {name: tuple(values[name]) for name in ("providers", "labels")}
-        rows = tuple(RowUse(**{**use, "fields": tuple(use["fields"])}) for use in values["rows"])
-        return cls(**{**values, **lists, "rows": rows})
+__all__ = ["LoadRequest", "ModelDescription", "RowUse", "plain"]
 
 
 def plain(value: Any) -> Any:

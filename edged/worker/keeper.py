@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from edged.errors import EdgedError, ModelRejected
+from edged.heartbeat import Heartbeat
 from edged.worker.client import MAX_TIMEOUT_S, WorkerProcess
 from edged.worker.description import LoadRequest, ModelDescription
 
@@ -17,6 +18,10 @@ log = structlog.get_logger()
 RESTART_DELAYS_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 60.0
 """A worker that lived this long starts the delays over."""
+STUCK_S = 15.0
+"""A thread that has not gone on for so long hangs, what it waits for aside …"""
+PROVE_S = 900.0
+"""… which is the trial of a first process: several providers, each with its own bound."""
 Proof = Callable[[WorkerProcess], ModelDescription]
 """Has a process load its model and makes sure of it; raises why it is not to serve."""
 
@@ -72,6 +77,7 @@ class Worker:
         self._starting: WorkerProcess | None = None
         self._description: ModelDescription | None = None
         self._stopping = threading.Event()
+        self._heart = Heartbeat(STUCK_S)
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}-{version}", daemon=True)
 
     def start(self) -> None:
@@ -133,9 +139,14 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        with self._heart:
+            self._keep()
+
+    def _keep(self) -> None:
         failures, timeout_s = 0, self._timeout_s
-        while not self._stopping.wait(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)]):
+        while not self._rest(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)]):
             started = time.monotonic()
+            self._heart.mark(PROVE_S)
             process: WorkerProcess | None = None
             try:
                 process = WorkerProcess(self.name, self.request)
@@ -164,6 +175,11 @@ class Worker:
                     MAX_TIMEOUT_S, process.timeout_s * 2
                 )  # a busy machine is slower than the warm-up
 
+    def _rest(self, delay_s: float) -> bool:
+        """Wait before the next start; True if told to stop."""
+        self._heart.mark(delay_s)
+        return self._stopping.wait(delay_s)
+
     def _load(self, process: WorkerProcess, timeout_s: float | None) -> ModelDescription:
         if self._description or self._prove is None:
             return process.load(timeout_s=timeout_s)
@@ -187,6 +203,7 @@ class Worker:
         self._on_change()
 
     def _serve(self, process: WorkerProcess, description: ModelDescription, *, started_in_s: float) -> None:
+        self._heart.mark()
         first = self._description is None
         with self._condition:
             if self._stopping.is_set():
@@ -204,7 +221,9 @@ class Worker:
                 seconds=round(started_in_s, 2),
             )
         self._on_change()
+        self._heart.rest()
         how = process.wait()
+        self._heart.mark()
         with self._condition:
             if self._current is process:
                 self._current = None

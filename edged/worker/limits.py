@@ -22,11 +22,10 @@ def default_memory_bytes() -> int:
     return memory_bytes() * 3 // 4
 
 
-def apply(*, max_memory_bytes: int, parent: int) -> None:
+def apply(*, parent: int) -> None:
     """Bound this process and tie its life to its parent's.
 
     Args:
-        max_memory_bytes: Of private writable memory (``RLIMIT_DATA``: shared memory and mapped files do not count).
         parent: Process id of the daemon; if it is gone already, this process ends here.
 
     On systems without one of these facilities that bound is left out.
@@ -37,11 +36,19 @@ def apply(*, max_memory_bytes: int, parent: int) -> None:
 
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
-    _lower(resource.RLIMIT_DATA, max_memory_bytes)
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
     end_with(parent)
+
+
+def bound_memory(max_bytes: int) -> None:
+    """Bound private writable memory (``RLIMIT_DATA``: shared memory and mapped files do not count)."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  # not on Windows
+
+    _lower(resource.RLIMIT_DATA, max_bytes)
 
 
 def bound_loading() -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from edged.decode.tabular import FAMILIES
+from edged.decode.rowfamilies import FAMILIES
 from edged.manifest import Manifest, TensorSpec
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal

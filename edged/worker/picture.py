@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -187,8 +188,12 @@ def _triple(given: PerChannel | None, usual: tuple[float, float, float]) -> tupl
     return (first, second, third)
 
 
+@cache
 def texture(recipe: InputRecipe) -> NDArray[Any]:
-    """A picture with edges, gradients and grain, the same every time: values 0–1, or 0–255 for uint8."""
+    """A picture with edges, gradients and grain, the same every time: values 0–1, or 0–255 for uint8; to be read only.
+
+    Who has no more use for it calls ``texture.cache_clear()``.
+    """
     y, x = np.ogrid[0 : recipe.height, 0 : recipe.width]
     squares = (x // 32 + y // 32) % 2
     y, x = y.astype(np.float32), x.astype(np.float32)
@@ -199,4 +204,6 @@ def texture(recipe: InputRecipe) -> NDArray[Any]:
         picture = picture * 255
     if recipe.layout == "NHWC":
         picture = picture.transpose(1, 2, 0)
-    return np.ascontiguousarray(picture[np.newaxis], dtype=np.dtype(recipe.dtype))
+    tensor = np.ascontiguousarray(picture[np.newaxis], dtype=np.dtype(recipe.dtype))
+    tensor.flags.writeable = False
+    return tensor

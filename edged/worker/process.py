@@ -1,6 +1,6 @@
-"""The program of a worker process; its arguments are CONTROL MEMORY_LIMIT PARENT LANE...
+"""The program of a worker process; its arguments are CONTROL PARENT.
 
-    daemon ── control (JSON, once) ──→ load ──→ journal … ──→ description or error ──→ daemon hands over the ring
+    daemon ── control (JSON, once) ──→ load ──→ journal … ──→ description or error ──→ daemon hands over ring and lanes
     daemon ── lane k: request ──→ slot k is read, inferred, decoded ──→ header and body ──→ daemon
 
 A lane is a socket and a slot, used by one caller at a time and served by one thread. When the control socket closes the
@@ -8,6 +8,7 @@ daemon is gone, and so is this process. Nothing here writes to standard output.
 """
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -21,6 +22,7 @@ from edged.errors import EdgedError
 from edged.worker import limits
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal
+from edged.worker.starting import AHEAD_S, send_control
 
 REQUEST = struct.Struct("<QI")
 """Number of the request, bytes that follow."""
@@ -28,13 +30,10 @@ REPLY = struct.Struct("<QBffI")
 """Number of the request, status, milliseconds of inference and of decoding, bytes that follow."""
 FOUND, FAILED = 0, 1
 MAX_CONTROL_BYTES = 16 * 1024**2
+LATER_S = 10.0
+"""So much longer than a daemon keeps this process for a model does it wait for one."""
 READ_BYTES = 16 * 1024
 """Of a lane at once: more than all but the largest messages take."""
-
-
-def send_control(connection: socket.socket, message: bytes) -> None:
-    """One length-prefixed message."""
-    connection.sendall(struct.pack("<I", len(message)) + message)
 
 
 def receive_control(connection: socket.socket) -> bytes:
@@ -81,22 +80,37 @@ def receive_message(connection: socket.socket, head: struct.Struct) -> tuple[tup
 def main(arguments: list[str]) -> None:
     """Load the model that the daemon names and answer until the daemon goes."""
     os.dup2(2, 1)
-    control_fd, max_memory, parent, *lane_fds = map(int, arguments)
-    limits.apply(max_memory_bytes=max_memory, parent=parent)
+    gc.disable()  # until the model is loaded: looking for garbage takes a tenth of the time
+    control_fd, parent = map(int, arguments)
+    limits.apply(parent=parent)
     limits.bound_loading()
     _import_rest()
     control = socket.socket(fileno=control_fd)
-    lanes = [socket.socket(fileno=descriptor) for descriptor in lane_fds]
-    request = LoadRequest.from_json(receive_control(control))
-    model = _load(request, control)
-    if model is not None:
-        limits.loaded()
-        _serve(model, control, lanes)
+    request = _await_request(control)
+    if request is not None:
+        limits.bound_memory(request.max_memory_bytes or limits.default_memory_bytes())
+        model = _load(request, control)
+        if model is not None:
+            limits.loaded()
+            gc.freeze()  # what was loaded stays
+            gc.enable()
+            _serve(model, control, request.callers)
     os._exit(0)  # native libraries may hang in their destructors
 
 
+def _await_request(control: socket.socket) -> LoadRequest | None:
+    """What to load; None where this process is not needed."""
+    control.settimeout(AHEAD_S + LATER_S)
+    try:
+        text = receive_control(control)
+    except OSError:
+        return None
+    control.settimeout(None)
+    return LoadRequest.from_json(text) if text else None
+
+
 def _import_rest() -> None:
-    """What loading a model needs, while the daemon makes ready; after the limits: here native code begins."""
+    """What loading a model needs, while the daemon makes ready."""
     from edged.inference.providers import runtime  # noqa: PLC0415
     from edged.worker import loading  # noqa: F401, PLC0415
 
@@ -127,14 +141,15 @@ def _load(request: LoadRequest, control: socket.socket) -> Any:
     return None
 
 
-def _serve(model: Any, control: socket.socket, lanes: list[socket.socket]) -> None:
+def _serve(model: Any, control: socket.socket, callers: int) -> None:
     from edged.worker.ring import Ring  # noqa: PLC0415  # as above
 
-    _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    _, descriptors, _, _ = socket.recv_fds(control, 1, 1 + callers)
     if not descriptors:
         return
+    lanes = [socket.socket(fileno=descriptor) for descriptor in descriptors[1:]]
     description = model.description
-    ring = Ring(descriptors[0], len(lanes), description.slot_shape, description.input.dtype)
+    ring = Ring(descriptors[0], callers, description.slot_shape, description.input.dtype)
     for index, lane in enumerate(lanes):
         threading.Thread(
             target=_answer_lane, args=(model, lane, ring.slot(index)), name=f"lane-{index}", daemon=True

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from mosquitto_broker import until
 
@@ -17,17 +17,23 @@ class Daemon:
     """A running `edged run`; ended by its process id at the latest when the context ends.
 
     Attributes:
-        log: Lines of standard error so far.
+        log: Lines of standard error so far; none where that was given.
     """
 
-    def __init__(self, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        wrapper: tuple[str, ...] = (),
+        stderr: IO[bytes] | None = None,
+        **environment: str,
+    ) -> None:
         self._news = threading.Condition()
         self.log: list[str] = []
         self._scratch = tempfile.TemporaryDirectory(prefix="edged-state-", ignore_cleanup_errors=True)
         environment.setdefault("EDGED_STATE__PATH", str(_state_of(arguments) or self._scratch.name))
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "edged", "run", *arguments],
-            stderr=subprocess.PIPE,
+            stderr=stderr or subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env={**os.environ, **environment},
             text=True,
@@ -36,8 +42,7 @@ class Daemon:
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in self.process.stderr or ():
             with self._news:
                 self.log.append(line.rstrip())
                 self._news.notify_all()
@@ -56,8 +61,8 @@ class Daemon:
             self.process.kill()
             self.process.wait(10)
         self._reader.join(10)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
         self._scratch.cleanup()
 
     def says(self, text: str, within_s: float = 15.0, *, times: int = 1) -> bool:

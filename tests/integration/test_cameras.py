@@ -1,14 +1,17 @@
 """Cameras against real servers, on good days and bad, and every hostile file."""
 
+import errno
 import os
 import queue
 import signal
 import time
 from pathlib import Path
 
+import av
 import pytest
 from camera_doubles import Recorder, mjpeg_server, silent_server
-from clips import solid_frame, write_clip
+from clips import passing_clip, solid_frame, write_clip
+from mosquitto_broker import until
 
 from edged.errors import EdgedError, InputNotFound, NotAllowed, SourceLost
 from edged.sources.camera import SourceStatus
@@ -44,6 +47,43 @@ def test_frames_arrive_over_rtsp_at_the_rate_asked_for(rtsp_server, free_port, c
     assert moments[-1] - moments[0] == pytest.approx(2.0, abs=0.3)
     assert frames[-1].sequence - frames[0].sequence == pytest.approx(50, abs=3)
     assert camera.statistics.chosen < camera.statistics.captured / 4
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_while_nothing_moves_over_rtsp_packets_gather_and_what_moves_is_not_missed(
+    rtsp_server, free_port, tmp_path, recorder, transport
+):
+    port = free_port()
+    rtsp_server(port, {"front": passing_clip(tmp_path / "a.mp4", fps=25, still_s=7, moving_s=9, end_s=10)})
+    motion = {"gate": "stream", "hold": 0.5, "recheck": 60}
+    with recorder.camera(f"rtsp://127.0.0.1:{port}/front", transport=transport, motion=motion) as camera:
+        recorder.online()
+        assert until(lambda: camera.statistics.still > 20, 15)
+        recorder.taken()
+        first = recorder.frame()
+        late_s = time.monotonic() - first.captured_monotonic_s
+        recorder.offline()
+        rest = recorder.taken()
+    assert late_s < 1.0
+    assert len(rest) > 25
+    numbers = [first.sequence, *(frame.sequence for frame in rest)]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_a_server_that_refuses_tcp_is_asked_for_udp(monkeypatch, clip, recorder):
+    asked, real = [], av.open
+
+    def opened(_target, **given):
+        asked.append(given["options"].pop("rtsp_transport"))
+        if asked[-1] == "tcp":  # as FFmpeg reports "461 Unsupported Transport"
+            raise av.FFmpegError(errno.EPROTONOSUPPORT, "Protocol not supported")
+        return real(str(clip))
+
+    monkeypatch.setattr("edged.sources.video.av.open", opened)
+    with recorder.camera("rtsp://127.0.0.1:1/x") as camera:
+        recorder.frame()
+    assert asked[:2] == ["tcp", "udp"]
+    assert camera.error is None
 
 
 def test_after_each_restart_of_the_server_frames_are_back_within_five_seconds(

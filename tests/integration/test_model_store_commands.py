@@ -16,7 +16,8 @@ from commands import Done, failed, process
 from daemons import Daemon, write_config
 from mosquitto_broker import Listener
 
-from edged.modelstore.records import Rejection, Service, read_pin, write_pin, write_rejection, write_service
+from edged.modelstore.pins import read_pin, write_pin
+from edged.modelstore.records import Rejection, Service, write_rejection, write_service
 from edged.modelstore.survey import content_digest
 
 NOBODY = 65534

@@ -16,7 +16,7 @@ from toy_models import constant, node
 from toy_tabular import FLOAT, INT64, ML, ROWS, STRING, gemm, linear, maps, save_rows, tensor, zip_map
 
 from edged.bundle import model
-from edged.cli.answering import LocalModel
+from edged.cli.local import LocalModel
 from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
 from edged.lifecycle import Demand, ServedModel
 from edged.rows import Scores

@@ -285,7 +285,7 @@ def test_a_command_that_does_not_exist_is_not_understood() -> None:
     with pytest.raises(Exception, match="No such option"):
         parse(["run", "--kamera", "x"])
     with pytest.raises(Exception, match="No such command"):
-        parse(["doctor"])
+        parse(["doctors"])
 
 
 @pytest.mark.parametrize(("where", "span"), sorted(set(spans())), ids=lambda value: value)

@@ -108,6 +108,13 @@ def test_a_worker_loads_nothing_that_only_the_daemon_needs():
     assert not {"pydantic", "pydantic_core", "structlog", "rich", "typer", "av", "cv2", "paho"} & set(loaded)
 
 
+def test_detect_loads_nothing_that_writes_a_log_as_none_was_set_up():
+    program = "import edged.cli.detect as detect; detect._import_rest(); print(*sys.modules)"
+    loaded = python(program).stdout.split()
+    assert "edged.worker.client" in loaded
+    assert not {"structlog", "edged.logs", "edged.settings"} & set(loaded)
+
+
 def test_a_command_loads_neither_the_others_nor_what_logs_could_use():
     program = "from edged.cli import program; program('run'); print(*sys.modules)"
     loaded = python(program).stdout.split()

@@ -1,7 +1,7 @@
 import pytest
 
 from edged.errors import BadInput, InputNotFound, ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import InputRecipe, Manifest, model_files, read_labels, read_manifest
 
 CONTRACT = """

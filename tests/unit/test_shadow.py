@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edged.detection import Detections
 from edged.errors import BadInput, InferenceFailed, WorkerLost
+from edged.fit import Fit
 from edged.frame import Frame, PixelLayout
-from edged.geometry import Fit
 from edged.manifest import InputRecipe
 from edged.pipeline import Result
 from edged.shadow import MIN_AGREEMENT, MIN_OBJECTS, Agreement, Shadow, matches

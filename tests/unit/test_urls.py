@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edged.errors import ConfigurationError
-from edged.urls import BrokerAddress, broker_address, read_credential, redacted, with_credentials
+from edged.urls import BrokerAddress, broker_address, keep_secret, read_credential, redacted, with_credentials
 
 SIGNS = string.ascii_letters + string.digits + "!$%&'()*+,-.;=_~@:/?#[]\"\\{}|^<>"
 passwords = st.text(SIGNS, min_size=1, max_size=20).map(lambda text: f"<{text}>Secret")
@@ -131,3 +131,34 @@ def test_what_is_no_address_is_refused_with_the_right_form_and_without_a_passwor
     with pytest.raises(ValueError, match="write mqtt://host:1883") as refused:
         broker_address(url)
     assert "hidden" not in str(refused.value)
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    monkeypatch.setattr("edged.urls._secrets", [])
+    return keep_secret
+
+
+def test_a_secret_that_is_known_is_found_outside_addresses_too(kept):
+    kept("Zaun könig/7")
+    assert redacted("it said: Zaun könig/7!") == "it said: ***!"
+    assert redacted("it asked for /Zaun%20k%C3%B6nig%2F7/x") == "it asked for /***/x"
+
+
+def test_of_an_address_only_what_is_secret_in_it_is_kept(kept):
+    kept("rtsp://joe:pass-word@cam:554/main?token=tok-en-1&x=y")
+    assert (
+        redacted("joe at cam:554/main says pass-word and tok-en-1") == "joe at cam:554/main says *** and ***"
+    )
+
+
+@pytest.mark.parametrize("short", ["", "a", "12345", "mqtt://joe@host", "mqtt://joe:123@host"])
+def test_what_is_too_short_to_be_told_from_other_words_is_not_looked_for(kept, short):
+    kept(short)
+    assert redacted("12345 a joe host 123") == "12345 a joe host 123"
+
+
+def test_of_secrets_that_hold_each_other_nothing_is_left(kept):
+    kept("secret")
+    kept("secret-and-more")
+    assert redacted("secret-and-more, secret") == "***, ***"

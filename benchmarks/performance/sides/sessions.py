@@ -8,7 +8,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy as np
 import onnxruntime
 
-
 OPENVINO = "OpenVINOExecutionProvider"
 IN_WHEEL = OPENVINO in onnxruntime.get_available_providers()
 """The older wheel, which has the provider in itself."""

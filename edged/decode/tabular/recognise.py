@@ -6,6 +6,7 @@ class, values; and what is none of these is passed on as it came.
 
 from difflib import get_close_matches
 
+from edged.decode.rowfamilies import FAMILIES
 from edged.decode.tabular.anomaly import (
     looks_like_score,
     looks_like_verdict,
@@ -17,8 +18,6 @@ from edged.decode.tabular.classifier import recognise_classifier
 from edged.decode.tabular.family import RowEvidence, RowRecognition, refused
 from edged.decode.tabular.outputs import Output, seen_outputs
 from edged.decode.tabular.values import recognise_outputs, recognise_regressor, shown
-
-FAMILIES = ("classifier", "regressor", "anomaly", "autoencoder", "outputs")
 
 _MAY_REBUILD = (
     "its output has the shape of its input: if it is an autoencoder, say [output] threshold in model.toml"

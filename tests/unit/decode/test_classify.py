@@ -6,7 +6,7 @@ from toy_outputs import evidence_of
 
 from edged.decode.detect import recognise
 from edged.errors import InferenceFailed, ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 
 LOGITS = np.float32([[2.0, -1.0, 0.5, 7.0, -3.0, 1.0, 0.0]])
 EXPECTED = np.exp(LOGITS[0]) / np.exp(LOGITS[0]).sum()

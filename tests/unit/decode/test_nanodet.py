@@ -8,7 +8,7 @@ from toy_outputs import LAYOUTS, evidence_of, yolox_raw
 from edged.decode.detect import recognise
 from edged.decode.nanodet import NanoDet
 from edged.errors import ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import TensorSpec
 
 

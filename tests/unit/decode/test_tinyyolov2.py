@@ -9,7 +9,7 @@ from edged.decode.detect import recognise
 from edged.decode.family import Array, Evidence
 from edged.decode.labels import VOC
 from edged.errors import ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import TensorSpec
 
 

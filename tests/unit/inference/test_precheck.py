@@ -1,3 +1,4 @@
+import json
 import os
 
 import onnx
@@ -110,6 +111,45 @@ def test_weights_outside_the_folder_of_the_model_are_refused(model, location):
 
 def test_weights_beside_the_model_are_named(model):
     assert precheck(toy_models.with_external_data(model, "data/w.bin")).external_data == {"data/w.bin"}
+
+
+def test_weights_that_lie_outside_by_a_link_are_refused(model, tmp_path):
+    toy_models.with_external_data(model, "w.bin")
+    (tmp_path / "w.bin").symlink_to("/etc/hostname")
+    with pytest.raises(ModelRejected, match="keeps weights outside its folder"):
+        precheck(model)
+
+
+def test_a_model_and_its_weights_may_both_be_links_into_one_folder(tmp_path):
+    kept, shown = tmp_path / "blobs", tmp_path / "snapshot"
+    kept.mkdir(), shown.mkdir()
+    toy_models.with_external_data(kept / "b1", "w.bin")
+    (kept / "b2").write_bytes(bytes(12))
+    (shown / "model.onnx").symlink_to("../blobs/b1")
+    (shown / "w.bin").symlink_to("../blobs/b2")
+    assert precheck(shown / "model.onnx").external_data == {"w.bin"}
+
+
+@pytest.mark.parametrize(
+    "location", ["w.bin\0", "loop", "a" * 300_000], ids=["no name", "a circle", "endless"]
+)
+def test_weights_in_files_that_cannot_be_are_refused(model, tmp_path, location):
+    (tmp_path / "loop").symlink_to("loop")
+    toy_models.with_external_data(model, location)
+    with pytest.raises(ModelRejected, match=r"outside its folder|too many or too long"):
+        precheck(model)
+
+
+def test_what_a_model_says_of_itself_is_no_longer_than_the_daemon_listens(model):
+    toy_models.toy_detector(model)
+    changed = onnx.load(model)
+    changed.producer_name = changed.producer_version = "\1" * 1_000_000
+    for number in range(5):
+        changed.metadata_props.add(key=f"k{number}", value="\1" * 500_000)
+    model.write_bytes(changed.SerializeToString())
+    summary = precheck(model)
+    assert len(json.dumps([summary.producer, summary.metadata])) < 8 * 1024**2
+    assert summary.metadata["k0"] == "\1" * 500_000
 
 
 def outside() -> TensorProto:

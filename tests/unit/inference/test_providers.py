@@ -1,6 +1,5 @@
 import json
 import re
-from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -18,12 +17,9 @@ def packages(monkeypatch):
     """Has only the named packages installed."""
 
     def installed(*names: str) -> None:
-        def version(name: str) -> str:
-            if name not in names:
-                raise PackageNotFoundError(name)
-            return "1.32.0"
-
-        monkeypatch.setattr(providers, "version", version)
+        monkeypatch.setattr(
+            providers, "installed", lambda asked: {name: "1.32.0" for name in asked if name in names}
+        )
 
     return installed
 

@@ -13,15 +13,14 @@ from edged.errors import CannotWrite, InputNotFound, NotAllowed
 from edged.lifecycle import ledger as module
 from edged.lifecycle.ledger import COPIES, Ledger, Version
 from edged.modelstore.home import Home
+from edged.modelstore.pins import read_pin, write_pin
 from edged.modelstore.pruning import PREFIX
 from edged.modelstore.records import (
     Rejection,
     Service,
-    read_pin,
     read_rejection,
     read_service,
     rejection_file,
-    write_pin,
     write_rejection,
 )
 

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from edged.detection import Detections
+from edged.fit import Fit
 from edged.frame import Frame, PixelLayout
-from edged.geometry import Fit
 from edged.lifecycle import seat as module
 from edged.lifecycle.ledger import Version
 from edged.lifecycle.seat import SHADOW_FRAMES, SHADOW_S, Seat
@@ -39,7 +39,7 @@ class Clock:
 class FakeProcess:
     """Finds as many objects as its worker is told to."""
 
-    pid = 77
+    pid, timeout_s = 77, 1.0
 
     def __init__(self, worker: "FakeWorker") -> None:
         self.description = worker.description

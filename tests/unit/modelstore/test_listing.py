@@ -5,7 +5,8 @@ import pytest
 from edged.errors import BadInput, InputNotFound
 from edged.modelstore.digests import onnx_digest
 from edged.modelstore.listing import Shelf, bytes_of, names_in, shelf_of
-from edged.modelstore.records import Rejection, Service, write_pin, write_rejection, write_service
+from edged.modelstore.pins import write_pin
+from edged.modelstore.records import Rejection, Service, write_rejection, write_service
 from edged.modelstore.survey import content_digest
 
 

@@ -17,17 +17,15 @@ from pydantic import ValidationError
 from edged.errors import CannotWrite, NotAllowed
 from edged.files import flush_folder, write_whole
 from edged.modelstore import records as module
+from edged.modelstore.pins import MAX_BYTES, read_pin, write_pin
 from edged.modelstore.records import (
-    MAX_BYTES,
     MAX_REASON,
     Rejection,
     Service,
     lift_rejection,
-    read_pin,
     read_rejection,
     read_service,
     rejection_file,
-    write_pin,
     write_rejection,
     write_service,
 )

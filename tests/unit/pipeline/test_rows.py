@@ -56,6 +56,8 @@ class Told:
 class FakeProcess:
     """Scores a window with its number; dies or fails where it is told to."""
 
+    timeout_s = 1.0
+
     def __init__(self, worker: "FakeWorker") -> None:
         self.description = SimpleNamespace(rows=worker.recipe, labels=())
         self.is_dead = False

@@ -9,7 +9,8 @@ import pytest
 from edged import machine
 from edged.pipeline import Feed, Pipeline
 from edged.sections import CameraSettings
-from edged.service.looking import regions_for, tensors_of
+from edged.service.demands import tensors_of
+from edged.service.looking import regions_for
 from edged.service.posts import CameraPost
 
 
@@ -32,29 +33,70 @@ def connected(post: CameraPost) -> Feed:
     return feed
 
 
-def test_rates_are_those_since_the_last_report_and_drops_those_since_the_start(post):
+def test_what_became_of_frames_is_summed_over_models_by_reason(post):
     feed = connected(post)
     assert (feed.weight, feed.max_age_s) == (3, 0.5)
-    post.camera.statistics.captured, feed.counts["full"], feed.counts["published"] = 100, 60, 30
-    feed.spent.frames, feed.spent.queue_s, feed.spent.inference_s = 30, 0.6, 5.0
-    health = post.health(10.0)
-    assert (health.captured_per_s, health.published_per_s, health.late_per_s) == (10.0, 3.0, 6.0)
-    assert (health.queue_ms, health.inference_percent, health.dropped) == (20.0, 50.0, {"full": 60})
-    health = post.health(10.0)
-    assert (health.captured_per_s, health.late_per_s, health.queue_ms) == (0.0, 0.0, None)
-    assert health.dropped == {"full": 60}
+    post.camera.statistics.captured, post.camera.statistics.unreadable = 100, 2
+    feed.counts.update(full=50, stale=10, published=30, withheld=5, unreadable=1)
+    feed.spent.frames, feed.spent.queue_s, feed.spent.inference_s = 45, 0.6, 5.0
+    totals = post.totals()
+    assert (totals.name, totals.captured, totals.published) == ("front", 100, 30)
+    assert {reason: count for reason, count in totals.dropped.items() if count} == {
+        "full": 50,
+        "stale": 10,
+        "unreadable": 3,
+    }
+    assert totals.work is not None
+    assert (totals.work.late, totals.work.looked_at, totals.work.queue_s) == (60, 45, 0.6)
+    assert (totals.work.inference_s, totals.work.still) == (5.0, None)
 
 
 def test_what_feeds_did_that_are_no_more_is_not_forgotten(post):
     feed = connected(post)
     feed.counts["full"], feed.spent.inference_s = 60, 5.0
     post.disconnect()
-    health = post.health(10.0)
-    assert (health.late_per_s, health.inference_percent) == (6.0, 50.0)
+    again = connected(post)
+    again.counts["full"] = 1
+    totals = post.totals()
+    assert totals.work is not None
+    assert (totals.work.late, totals.work.inference_s) == (61, 5.0)
 
 
-def test_still_frames_are_told_of_cameras_with_a_motion_gate_only(post):
-    assert post.health(1.0).still_per_s is None
+def test_a_post_that_takes_the_place_of_another_counts_on_and_forgets_models_it_does_not_name(post):
+    feed = connected(post)
+    post.camera.statistics.captured, feed.counts["full"] = 7, 5
+    post.disconnect()
+    post.camera.finished.set()
+    publisher = cast(Any, SimpleNamespace(emitter=lambda *_: lambda _result: True))
+    section = CameraSettings(url="rtsp://camera/1", models=("cars", "bikes"))
+    made = CameraPost(
+        "front", section, once=False, publisher=publisher, on_state=lambda _: None, frames=post.frames
+    )
+    made.camera.statistics.captured = 3
+    source, models = made.frames.totals()
+    assert (source["captured"], models["cars"]["full"], set(models)) == (10, 5, {"cars", "bikes"})
+    CameraPost(
+        "front",
+        CameraSettings(url="rtsp://camera/1", models=("bikes",)),
+        once=False,
+        publisher=publisher,
+        on_state=lambda _: None,
+        frames=post.frames,
+    )
+    assert set(post.frames.totals()[1]) == {"bikes"}
+
+
+def test_a_frame_for_a_model_that_is_not_served_is_counted_as_that(post):
+    post._deliver(cast(Any, object()))
+    assert post.frames.totals()[1]["cars"]["unserved"] == 1
+    assert post.totals().dropped["unserved"] == 1
+
+
+def test_the_time_that_a_thread_took_is_kept_when_it_is_gone(post, monkeypatch):
+    post._thread_id = 1
+    taken = iter([1.5, 0.0])
+    monkeypatch.setattr(machine, "thread_cpu_s", lambda _: next(taken))
+    assert [post.frames.totals()[0]["cpu_s"] for _ in range(2)] == [1.5, 1.5]
 
 
 def test_the_time_of_a_thread_is_read_from_outside_and_is_none_once_it_is_gone():

@@ -89,3 +89,18 @@ def test_only_where_every_packet_is_decoded_nothing_is_foreseen(fps, gate, fores
 def test_where_every_frame_is_wanted_key_frames_never_suffice_even_on_a_clock_that_stands():
     rhythm = KeyRhythm(fps=0)
     assert not any(rhythm.suffices(0.0, key=True) for _ in range(20))
+
+
+def test_while_nothing_moves_what_follows_may_wait_and_not_while_something_does():
+    selection = Selection(0, Gate("front", MotionSettings(gate="stream", hold=0.5)), asked=lambda: False)
+    selection.begin(H264, again=False)
+
+    treatments = []
+    for number in range(200):
+        size = (1000 if number < 170 else 90_000) + 30 * (number % 7)
+        packet = PacketFacts(number / 25, size, key=number % 50 == 0, disposable=False)
+        treatments.append(selection.treatment(packet))
+        selection.deliver(packet.time_s, object if treatments[-1] is Treatment.DECODE else None)
+    assert set(treatments[:100]) == {Treatment.DECODE}  # it learns
+    assert set(treatments[120:170]) == {Treatment.REST}
+    assert set(treatments[170:]) == {Treatment.DECODE}

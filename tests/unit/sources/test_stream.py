@@ -136,3 +136,10 @@ def test_frames_of_common_size_are_decoded_by_the_thread_that_reads_them(tmp_pat
     path = write_clip(tmp_path / "a.mp4", [solid_frame(64, 48, (100, 128, 128))] * 3, codec="libx264")
     before = threads()
     assert [threads() - before for _ in read_frames(str(path), name="clip")] == [set()] * 3
+
+
+def test_a_video_of_a_codec_that_nobody_knows_says_so(tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", [solid_frame(64, 48, (77, 90, 200))] * 3, codec="libx264")
+    clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzz9"))
+    with pytest.raises(BadInput, match="its codec is not known"):
+        next(read_frames(str(clip), name="clip"))

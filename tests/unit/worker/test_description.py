@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.errors import ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import InputRecipe, RowRecipe, TensorSpec
 from edged.worker.choice import Choice, Tried
 from edged.worker.description import LoadRequest, ModelDescription, RowUse

@@ -5,7 +5,7 @@ import pytest
 
 from edged.decode.family import InputDefaults
 from edged.errors import ModelRejected
-from edged.geometry import Fit
+from edged.fit import Fit
 from edged.manifest import InputManifest, InputRecipe, TensorSpec
 from edged.worker.picture import LIKELY_SIZES, filled, picture_input, recipes, texture
 

@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import sys
 
@@ -6,24 +7,42 @@ import pytest
 import structlog
 
 from edged import logs
+from edged.logs.repeats import AT_ONCE
+from edged.urls import keep_secret
+
+
+class Stream(io.StringIO):
+    """Standard error, with the descriptor of a file that is something else."""
+
+    def __init__(self, descriptor: int, *, terminal: bool) -> None:
+        super().__init__()
+        self._descriptor, self._terminal = descriptor, terminal
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return self._terminal
 
 
 @pytest.fixture
-def lines(monkeypatch):
-    """Configures logging for a place and gives what was written since."""
-    stream = io.StringIO()
+def lines(monkeypatch, tmp_path):
+    """Configures logging for a place and gives what was written since; nothing listens as journald does."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    monkeypatch.setenv("EDGED_TEST_JOURNAL", str(tmp_path / "nobody"))
+    with (tmp_path / "file").open("w") as file:
 
-    def configured(*, journald: bool = False, terminal: bool = False, debug: bool = False):
-        monkeypatch.setattr(sys, "stderr", stream)
-        if journald:
-            monkeypatch.setenv("JOURNAL_STREAM", "8:1")
-        monkeypatch.setattr(stream, "isatty", lambda: terminal)
-        logs.configure(debug=debug)
-        return stream.getvalue
+        def configured(*, journald: bool = False, terminal: bool = False, debug: bool = False):
+            stream = Stream(file.fileno(), terminal=terminal)
+            monkeypatch.setattr(sys, "stderr", stream)
+            if journald:
+                status = os.fstat(file.fileno())
+                monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+            logs.configure(debug=debug)
+            return stream.getvalue
 
-    yield configured
-    structlog.reset_defaults()
+        yield configured
+        structlog.reset_defaults()
 
 
 def speak() -> None:
@@ -32,7 +51,7 @@ def speak() -> None:
         getattr(log, level)(f"{level} event", camera="front", why="two words")
 
 
-def test_under_journald_a_line_begins_with_its_priority_and_has_no_time(lines):
+def test_where_journald_does_not_listen_a_line_begins_with_its_priority_and_has_no_time(lines):
     written = lines(journald=True)
     speak()
     assert written().splitlines() == [
@@ -102,3 +121,36 @@ def test_what_others_say_cannot_begin_a_line_of_its_own(lines, place):
     structlog.get_logger().warning("the\ncamera said", reason="x\n<2>forged", more="a\r\nb\x1b[31m")
     assert len(written().splitlines()) == 1
     assert "\x1b" not in written()
+
+
+def test_a_stream_that_is_not_the_journal_is_written_to_as_any_other(lines, monkeypatch):
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    written = lines()
+    speak()
+    assert not written().startswith("<")
+
+
+def test_what_is_said_again_and_again_is_summed_up(lines, monkeypatch):
+    written = lines()
+    for _ in range(100):
+        structlog.get_logger().warning("camera offline", camera="front")
+    structlog.get_logger().warning("camera offline", camera="back")
+    assert len(written().splitlines()) == AT_ONCE + 1
+    logs.tell_repeats(all_of_them=True)
+    assert written().splitlines()[-1].endswith(f"camera offline camera=front repeated={100 - AT_ONCE}")
+    logs.tell_repeats(all_of_them=True)
+    assert len(written().splitlines()) == AT_ONCE + 2
+
+
+def test_debug_lines_are_all_written(lines):
+    written = lines(debug=True)
+    for _ in range(100):
+        structlog.get_logger().debug("tick")
+    assert len(written().splitlines()) == 100
+
+
+def test_a_secret_that_is_known_gets_into_no_line_even_where_no_address_is(lines):
+    written = lines()
+    keep_secret("Zaunkoenig-77")
+    structlog.get_logger().warning("the camera said: Zaunkoenig-77 is wrong")
+    assert "the camera said: *** is wrong" in written()
