@@ -26,7 +26,7 @@ from edged.service.status_line import StatusLine
 from edged.service.supervision import Supervision
 from edged.systemd import Notifier
 
-STUCK_S = 30.0
+STUCK_S = 20.0
 """A main thread that has not come round for this long does not work."""
 EXTEND_S, EXTEND_EVERY_S = 30.0, 5.0
 """While models load, the service manager is asked for so much more time, so often."""

@@ -48,6 +48,9 @@ class Started:
             self.stderr = -1
 
 
+NOT_ITS_OWN = ("EDGED_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
+"""Of the environment: a model's process needs no password, and has nothing to tell systemd."""
+
 _lock = threading.Lock()
 _ahead: list[tuple[Started, float]] = []
 """At most one, and until when it is good."""
@@ -140,6 +143,7 @@ def _new() -> Started:
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             pass_fds=[end.fileno()],
+            env={name: value for name, value in os.environ.items() if not name.startswith(NOT_ITS_OWN)},
             start_new_session=True,  # Ctrl-C is the daemon's to handle: a frame in work is finished
         )
         ours.pop_all()

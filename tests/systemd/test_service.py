@@ -206,13 +206,13 @@ def test_stopped_it_says_goodbye_and_stays_down(machine: Machine) -> None:
 
 def test_a_unit_that_was_changed_by_hand_is_left_alone(machine: Machine) -> None:
     unit = machine.root / "etc/systemd/system/edged.service"
-    changed = unit.read_text().replace("WatchdogSec=30", "WatchdogSec=40")
+    changed = unit.read_text().replace("WatchdogSec=20", "WatchdogSec=40")
     unit.write_text(changed)
     assert "kept       /etc/systemd/system/edged.service  (changed by hand" in machine.done(
         "edged", "install-service"
     )
     assert unit.read_text() == changed
-    unit.write_text(changed.replace("WatchdogSec=40", "WatchdogSec=30"))
+    unit.write_text(changed.replace("WatchdogSec=40", "WatchdogSec=20"))
     assert "unchanged  /etc/systemd/system/edged.service" in machine.done("edged", "install-service")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,14 @@ def test_what_is_asked_arrives_with_its_length_before_it():
         module.send_control(ours, ONE)
         (length,) = struct.unpack("<I", theirs.recv(4))
         assert json.loads(theirs.recv(length))["path"] == "one.onnx"
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="Linux tells of the environment of a process")
+def test_a_model_is_not_told_what_is_not_its_own(made, monkeypatch):
+    monkeypatch.setenv("EDGED_MQTT__URL", "mqtt://joe:secret@broker")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/edged")
+    monkeypatch.setenv("CACHE_DIRECTORY", "/var/cache/edged")
+    told = Path(f"/proc/{start(ONE).process.pid}/environ").read_bytes()
+    assert b"CACHE_DIRECTORY" in told
+    assert b"secret" not in told
+    assert b"credentials" not in told
