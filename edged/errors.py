@@ -34,9 +34,14 @@ class EdgedError(Exception):
     exit_code = 70
 
     def __init__(self, subject: str, problem: str, remedy: str = "") -> None:
-        self.subject, self.problem, self.remedy = subject, problem, remedy
+        self.subject, self.problem, self.remedy = subject, _harmless(problem), remedy
         line = f"{subject}: {problem}" + (f"; {remedy}" if remedy else "")
-        super().__init__(" ".join(line.split()))
+        super().__init__(_harmless(" ".join(line.split())))
+
+
+def _harmless(text: str) -> str:
+    """Without what would steer a terminal: names in a stranger's file get into it."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "·" for sign in text)
 
 
 class UsageError(EdgedError):

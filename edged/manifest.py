@@ -16,6 +16,8 @@ from edged.fit import Fit
 
 MAX_TOML_BYTES = 1024**2
 MAX_LABELS_BYTES = 4 * 1024**2
+MAX_LABELS = 100_000
+"""More than four times the classes of the largest known set; each takes up memory in the daemon."""
 
 PerChannel = float | tuple[float, ...]
 """One for all, or one for each colour channel of a picture, or for each field of a row."""
@@ -256,8 +258,8 @@ def read_manifest(path: Path | None) -> Manifest:
 
     try:
         return TypeAdapter(Manifest).validate_python(tomllib.loads(_read_text(path, MAX_TOML_BYTES)))
-    except tomllib.TOMLDecodeError as error:
-        raise ModelRejected(str(path), f"is not TOML ({error})", "correct that line") from error
+    except RecursionError as error:
+        raise ModelRejected(str(path), "is nested too deeply", "see docs/models.md for the keys") from error
     except ValidationError as error:
         detail = error.errors()[0]
         # Of a number or three, pydantic names the kind too.
@@ -276,6 +278,8 @@ def read_manifest(path: Path | None) -> Manifest:
             f"{key!r} is {detail['input']!r:.60}",
             f"allowed: {message}",
         ) from error
+    except ValueError as error:  # not TOML, or a number with thousands of digits
+        raise ModelRejected(str(path), f"is not TOML ({error})", "correct that line") from error
 
 
 def _all_keys(table: Any) -> list[str]:
@@ -291,13 +295,15 @@ def read_labels(path: Path | None) -> tuple[str, ...]:
     """The lines of a ``labels.txt``, without blank ones at its end; empty where there is no file.
 
     Raises:
-        ModelRejected: Not readable as UTF-8 text.
+        ModelRejected: Not readable as UTF-8 text, or more than `MAX_LABELS`.
     """
     if path is None:
         return ()
     lines = [line.strip() for line in _read_text(path, MAX_LABELS_BYTES).splitlines()]
     while lines and not lines[-1]:
         lines.pop()
+    if len(lines) > MAX_LABELS:
+        raise ModelRejected(str(path), f"holds more than {MAX_LABELS:,} labels", "a line a class is enough")
     return tuple(lines)
 
 

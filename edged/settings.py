@@ -145,10 +145,16 @@ def load_settings(path: Path) -> LoadedSettings:
     except UnicodeDecodeError as error:
         raise ConfigurationError(str(path), "is not UTF-8 text", "save it as UTF-8") from error
     try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return check_settings(_tables(text, path), name=str(path), path=path)
+    except RecursionError as error:  # of the parser, or of who walks through what it read
+        raise ConfigurationError(str(path), "is nested too deeply", "see docs/configuration.md") from error
+
+
+def _tables(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # also of a number with thousands of digits
         raise ConfigurationError(str(path), f"is not TOML ({error})", "correct that line") from error
-    return check_settings(given, name=str(path), path=path)
 
 
 def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = None) -> LoadedSettings:

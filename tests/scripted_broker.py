@@ -100,6 +100,12 @@ class ScriptedBroker:
             with suppress(OSError):
                 sock.sendall(bytes([0xE0, 2, reason, 0]))
 
+    def say(self, raw: bytes) -> None:
+        """These bytes to everybody."""
+        for sock in self._sockets:
+            with suppress(OSError):
+                sock.sendall(raw)
+
     def wait_for(self, true: Callable[[], bool], within_s: float = 10.0) -> bool:
         with self._news:
             return self._news.wait_for(true, within_s)

@@ -47,7 +47,6 @@ class Session:
     Attributes:
         inputs: Declared inputs, without initializers that are listed as inputs.
         outputs: Declared outputs.
-        metadata: Custom metadata of the file.
         provider: What it really runs on.
         tuning: How it was made.
     """
@@ -98,9 +97,11 @@ class Session:
                 refused.append(f"{attempt.name}: {_reason(error, path)}")
         else:
             self._refuse(refused, require=require)
-        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
-        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
-        self.metadata: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        try:
+            self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+            self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        except UnicodeDecodeError as error:
+            raise ModelRejected(str(path), "has names that are not UTF-8", "export it again") from error
         self.tuning = attempt.tuning
         asked = tuple(each.provider if isinstance(each, Tuning) else each for each in providers)
         self.provider = self._report(asked, attempt, refused)

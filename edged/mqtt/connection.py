@@ -43,6 +43,8 @@ CLOSE_TIMEOUT_S = 0.5
 """For the last bytes to leave when a connection is closed cleanly."""
 
 MAX_INCOMING_BYTES = 1 << 20
+MOST_INCOMING_BYTES = 32 << 20
+"""Of a packet of a broker that does not keep to that, or of 3.1.1, where it is not told: it is in memory until it ends."""
 """Announced to an MQTT 5 broker: nobody has reason to send us more at once."""
 
 MAX_ALIASES = 64
@@ -230,6 +232,8 @@ class Connection:
             self._client.loop_write()
         if pending or event & ~select.POLLOUT:
             self._client.loop_read()
+            if (coming := self._client._in_packet["remaining_length"]) > MOST_INCOMING_BYTES:
+                raise self.given_up(f"the broker sends a packet of {coming >> 20} MiB")
         self._client.loop_misc()
         if self._client.socket() is None:
             raise self._ended()

@@ -524,7 +524,8 @@ def _keep_secrets(settings: Settings) -> None:
     cameras = [camera.url for camera in settings.cameras.values()]
     sensors = [sensor.url for sensor in settings.sensors.values()]
     for url in (settings.mqtt.url, *cameras, *sensors):
-        keep_secret(url)
+        if "://" in url:  # otherwise it is a path
+            keep_secret(url)
 
 
 def _link_options(loaded: LoadedSettings) -> LinkOptions:

@@ -14,11 +14,12 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
-from edged.errors import EdgedError
+from edged.errors import EdgedError, ModelRejected
 from edged.worker import limits
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal
@@ -121,9 +122,19 @@ def _import_rest() -> None:
 def _load(request: LoadRequest, control: socket.socket) -> Any:
     from edged.worker.loading import load_model  # noqa: PLC0415  # see `_import_rest`
 
-    journal = Journal(lambda message: send_control(control, json.dumps(message).encode()))
+    def tell(message: Mapping[str, Any]) -> None:
+        text = json.dumps(message).encode()
+        if len(text) > MAX_CONTROL_BYTES:
+            raise ModelRejected(
+                request.path,
+                f"says more of itself than {MAX_CONTROL_BYTES >> 20} MiB",
+                "export it with shorter names and less metadata",
+            )
+        send_control(control, text)
+
     try:
-        model = load_model(request, journal)
+        model = load_model(request, Journal(tell))
+        tell({"ready": model.description.to_dict()})
     except EdgedError as error:
         reply: dict[str, Any] = {"error": type(error).__name__, "subject": error.subject}
         reply |= {"problem": error.problem, "remedy": error.remedy}
@@ -135,7 +146,6 @@ def _load(request: LoadRequest, control: socket.socket) -> Any:
             "remedy": "raise max_memory or use a smaller model",
         }
     else:
-        send_control(control, json.dumps({"ready": model.description.to_dict()}).encode())
         return model
     send_control(control, json.dumps(reply).encode())
     return None

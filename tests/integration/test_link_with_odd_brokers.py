@@ -129,6 +129,17 @@ def test_garbage_instead_of_an_answer_is_survived():
         assert numbers(broker) == [0]
 
 
+def test_a_packet_without_end_is_not_waited_for():
+    box = outbox()
+    with ScriptedBroker() as broker, Link(options(broker.url), topics=TOPICS, outbox=box) as link:
+        assert until(lambda: link.connected, 10)
+        broker.say(b"\x30\xff\xff\xff\x7f" + bytes(1000))  # PUBLISH, 256 MiB follow
+        assert broker.wait_for(lambda: len(broker.greetings) > 1)
+        box.append(FRONT, result(0), qos=1)
+        assert link.drain(10)
+    assert numbers(broker) == [0]
+
+
 def test_the_receive_maximum_of_the_broker_is_kept():
     box = outbox()
     held = threading.Event()
