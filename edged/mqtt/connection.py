@@ -43,9 +43,9 @@ CLOSE_TIMEOUT_S = 0.5
 """For the last bytes to leave when a connection is closed cleanly."""
 
 MAX_INCOMING_BYTES = 1 << 20
-MOST_INCOMING_BYTES = 32 << 20
-"""Of a packet of a broker that does not keep to that, or of 3.1.1, where it is not told: it is in memory until it ends."""
 """Announced to an MQTT 5 broker: nobody has reason to send us more at once."""
+MOST_INCOMING_BYTES = 32 << 20
+"""Of a packet of a broker that does not keep to that, or was not told (3.1.1): it is in memory until it ends."""
 
 MAX_ALIASES = 64
 """Topics that go by a number, where the broker allows it: results come on a few, thousands of times."""
