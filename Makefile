@@ -61,8 +61,9 @@ format: install
 fuzz: install parts  ## bytes that went wrong at every door, a minute each; ARGS="gate --mutants 2000 --seed 1" for some
 	PYTHONPATH=tests:tests/e2e nice $(BIN)/python -m fuzz $(ARGS)
 
-soak: install parts  ## ten minutes of kills: nothing that was accepted may be lost
+soak: install parts  ## kills, then random faults of every kind, SECONDS=600 of each; ARGS="--seed 7 --every 60" for the faults
 	EDGED_SOAK_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_outbox.py
+	PYTHONPATH=tests:tests/e2e $(BIN)/python -m soak --seconds $(or $(SECONDS),600) $(ARGS)
 
 bench: install parts  ## what docs/performance.md shows, measured again; ARGS="1 2 --rounds 7 --peers" for some of it
 	$(BIN)/python -m benchmarks.performance $(ARGS)

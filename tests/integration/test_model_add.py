@@ -164,7 +164,7 @@ def test_a_store_that_cannot_be_written_is_told_apart_from_one_that_may_not_be(e
         if folder.name.startswith(("pytest-", "test_")):
             folder.chmod(0o755)  # pytest makes them for one user alone
     # The interpreter may lie where others may not read: what is needed is read before the user is another.
-    ready = "import edged.cli.model, edged.intake, edged.inference.precheck; edged.catalog.load_catalog()"
+    ready = "import edged.logs, edged.cli.model, edged.intake, edged.inference.precheck; edged.catalog.load_catalog()"
     become = f"import os; os.geteuid() or os.setuid({NOBODY})"
     done = process("model", "add", toy, "--store", store, before=f"{ready}\n{become}")
     failed(done, 77, "may not be written by this user")

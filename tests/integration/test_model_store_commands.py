@@ -380,7 +380,7 @@ def test_a_store_that_may_not_be_written_is_one_line_and_stays_as_it_is(tmp_path
         if place.name.startswith(("pytest-", "test_")):
             place.chmod(0o755)  # pytest makes them for one user alone
     # The interpreter may lie where others may not read: what is needed is read before the user is another.
-    ready = "import edged.cli.model, edged.modelstore.listing, edged.modelstore.pruning"
+    ready = "import edged.logs, edged.cli.model, edged.modelstore.listing, edged.modelstore.pruning"
     become = f"import os; os.geteuid() or os.setuid({NOBODY})"
     folder.chmod(0o555)
     failed(
