@@ -1,0 +1,7 @@
+"""See `soak.program`."""
+
+import sys
+
+from soak.program import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""What must add up at the end of a run, from figures and ids alone: no clock, no file, no process."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+SETTLED_S = 120.0  # caches, pools and the first of every fault are filled by then
+JUDGED_S = 1800.0  # a slope over less is noise
+SLOPE_MB_PER_H = 1.0
+MORE_THREADS, MORE_DESCRIPTORS = 2, 4
+
+Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The daemon's process between two faults.
+
+    Attributes:
+        at_s: Since the run began.
+        resident_mb: Of the daemon alone, in 10^6 bytes.
+        threads: Of the daemon.
+        descriptors: Open in the daemon.
+    """
+
+    at_s: float
+    resident_mb: float
+    threads: int
+    descriptors: int
+
+
+def total(series: Series, name: str, **labels: str) -> float:
+    """The sum of all series of a name that have these labels."""
+    wanted = set(labels.items())
+    return sum(value for (found, has), value in series.items() if found == name and wanted <= has)
+
+
+def frames_astray(series: Series, camera: str) -> list[str]:
+    """Where captured frames and their ends differ; only of a camera that is switched off."""
+    figure = {
+        end: total(series, f"edged_camera_frames_{end}_total", camera=camera)
+        for end in ("captured", "skipped", "delivered", "inferred", "dropped")
+    }
+    found = []
+    if figure["captured"] != figure["skipped"] + figure["delivered"]:
+        found.append(f"{camera}: captured is not skipped + delivered: {figure}")
+    if figure["delivered"] != figure["inferred"] + figure["dropped"]:
+        found.append(f"{camera}: delivered is not inferred + dropped: {figure}")
+    if not figure["inferred"]:
+        found.append(f"{camera}: nothing was inferred: {figure}")
+    return found
+
+
+def ids_astray(source: str, published: float, received: Sequence[str], told: int) -> list[str]:
+    """Where messages are missing at the subscriber, beyond those told of on `gap`."""
+    arrived = len(set(received))
+    if arrived + told == published > 0:
+        return []
+    return [f"{source}: {published:.0f} published, {arrived} received, {told} told of as dropped"]
+
+
+def disorder(source: str, received: Iterable[tuple[str, bool]]) -> list[str]:
+    """Where the first arrivals are out of order; the replayed and the live ones have an order each."""
+    seen: set[str] = set()
+    last = {False: "", True: ""}
+    for one, replayed in received:
+        if one in seen:
+            continue
+        seen.add(one)
+        if one < last[replayed]:
+            return [f"{source}: {one} came after {last[replayed]}"]
+        last[replayed] = one
+    return []
+
+
+def slope_mb_per_h(samples: Sequence[Sample]) -> float:
+    """Of the resident memory, by least squares; 0 for fewer than two moments."""
+    middle_s = sum(one.at_s for one in samples) / max(1, len(samples))
+    middle_mb = sum(one.resident_mb for one in samples) / max(1, len(samples))
+    spread = sum((one.at_s - middle_s) ** 2 for one in samples)
+    if not spread:
+        return 0.0
+    together = sum((one.at_s - middle_s) * (one.resident_mb - middle_mb) for one in samples)
+    return together / spread * 3600
+
+
+def leaks(samples: Sequence[Sample]) -> list[str]:
+    """What grew from the first moment to the last; memory only where the run was long enough to say so."""
+    first, last = samples[0], samples[-1]
+    found = []
+    if last.threads > first.threads + MORE_THREADS:
+        found.append(f"threads grew from {first.threads} to {last.threads}")
+    if last.descriptors > first.descriptors + MORE_DESCRIPTORS:
+        found.append(f"descriptors grew from {first.descriptors} to {last.descriptors}")
+    settled = [one for one in samples if one.at_s >= SETTLED_S]
+    if settled and settled[-1].at_s - settled[0].at_s >= JUDGED_S:
+        slope = slope_mb_per_h(settled)
+        if slope > SLOPE_MB_PER_H:
+            found.append(f"resident memory grows by {slope:.2f} MB an hour")
+    return found
