@@ -22,7 +22,7 @@ from edged.modelstore.records import (
     write_rejection,
     write_service,
 )
-from edged.modelstore.survey import Arrivals, Mark, Standing, content_digest
+from edged.modelstore.survey import Arrivals, Mark, Standing, content_digest, stand
 
 log = structlog.get_logger()
 
@@ -247,10 +247,14 @@ class Ledger:
     def settle_in(self, version: Version, *, whole: bool) -> Path:
         """Where a version's files stay while it serves; see `Home.accepted`."""
         try:
-            return self.home.accepted(version.standing, whole=whole)
+            path = self.home.accepted(version.standing, whole=whole)
         except (EdgedError, OSError) as error:
             log.warning("the version could not be kept in the store", model=self._name, error=str(error))
             return version.standing.path
+        if path != version.standing.path and (copy := stand(path, version.number)):
+            # Its files go by other names now; it is the same version all the same.
+            self._identities[version.number] = replace(version, standing=copy)
+        return path
 
     def refreshed(self, version: Version, standing: Standing) -> Version | None:
         """The version as it stands now, if it was only touched; None if it is another one."""

@@ -503,6 +503,15 @@ def test_a_single_file_that_serves_is_kept_and_a_few_before_it(single):
     assert versions(single.store / ".kept" / "m") == ["3", "4", "5"]
 
 
+def test_what_is_kept_of_a_single_file_is_the_same_version_by_other_names(single):
+    served = single.version(1)
+    settle(single, 1)
+    assert single.look() == [1]
+    kept = single.ledger.found[1]
+    assert kept.path != served.standing.path
+    assert single.ledger.refreshed(served, kept) == replace(served, standing=kept)
+
+
 def test_a_single_file_that_was_only_touched_is_what_is_kept(single):
     settle(single, 1)
     os.utime(single.path, (1, 1))
