@@ -95,7 +95,7 @@ class Lanes:
         self._paced = False
         self._look_behind(flight, now_s)
         late = now_s - self._began_s > IN_ORDER_S
-        self._split = self._split or (late and self._backlog_waits and flight.size >= SMALLEST)
+        self._split = self._split or (late and self.backlog_waits and flight.size >= SMALLEST)
         if not self._split:
             return self._in_order(flight, now_s)
         trickle = self._trickle(flight)
@@ -136,10 +136,11 @@ class Lanes:
     def _trickle(self, flight: Flight) -> int:
         """Places that live results leave to the backlog, whatever else."""
         taken = sum(key <= self._begin_key for key in flight.keys)
-        return max(0, max(1, int(flight.size * TRICKLE)) - taken) if self._backlog_waits else 0
+        return max(0, max(1, int(flight.size * TRICKLE)) - taken) if self.backlog_waits else 0
 
     @property
-    def _backlog_waits(self) -> bool:
+    def backlog_waits(self) -> bool:
+        """Whether some of the backlog did not go yet, or has to go again."""
         return self._backlog_key < self._begin_key
 
     def _look_behind(self, flight: Flight, now_s: float) -> None:
@@ -156,7 +157,7 @@ class Lanes:
 
     def _in_order(self, flight: Flight, now_s: float) -> list[Entry]:
         backlog = self._backlog(flight.room, flight, now_s)
-        if self._backlog_waits and (backlog or self._paced):
+        if self.backlog_waits and (backlog or self._paced):
             reached = backlog[-1].key if backlog else 0
             if (
                 self._paced
@@ -167,7 +168,7 @@ class Lanes:
         return [*backlog, *self._beyond(self._live_key, flight.room - len(backlog), flight, None)]
 
     def _backlog(self, room: int, flight: Flight, now_s: float) -> list[Entry]:
-        if not self._backlog_waits or room <= 0:
+        if not self.backlog_waits or room <= 0:
             return []
         allowed = self._allowed(now_s)
         self._paced = allowed < room

@@ -475,7 +475,7 @@ class Link:
     def _may_read_in_s(self, now_s: float) -> float:
         """Seconds for which nothing that the broker says is waited for; 0 where it is to be heard at once."""
         others = len(self._retained) or len(self._answers) or self._drains or self._stopping.is_set()
-        if others or not self._proven or self._window.is_crowded:
+        if others or not self._proven or self._window.waits:
             return 0.0
         return min(self._window.oldest_s + READ_LATER_S - now_s, READ_LATER_S)
 

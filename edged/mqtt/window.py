@@ -88,9 +88,9 @@ class Window:
         return len(self._flight)
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether more than half of what may be in flight is."""
-        return self.room * 2 < self._size
+    def waits(self) -> bool:
+        """Whether something goes only when acknowledgements have come: a backlog, or what follows a suspect."""
+        return self.room * 2 < self._size or self._alone in self._keys or self._lanes.backlog_waits
 
     @property
     def oldest_s(self) -> float:

@@ -403,6 +403,7 @@ def test_a_new_name_of_the_device_leaves_nothing_of_the_old_one_on_the_broker(
         assert listener.wait_for(lambda: listener.payloads("edged/box/status")[-1] == b"stopped", 5)
         for topic in ("info", "camera/front/state", "model/m/state"):
             assert listener.payloads(f"edged/box/{topic}")[-1] == b"", topic
+        assert listener.wait_for(lambda: bool(listener.objects("edged/crate/info")), 5)
         assert listener.objects("edged/crate/info")[-1]["models"]["m"]["provider"]
         assert daemon.end() == 0
 

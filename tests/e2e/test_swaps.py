@@ -134,7 +134,8 @@ def test_a_stream_goes_on_while_good_and_bad_versions_come_one_after_the_other(
     sequences = [message["sequence"] for message in found]
     assert sequences == sorted(sequences)
     missing = sequences[-1] - sequences[0] + 1 - len(sequences)
-    assert missing <= len(sequences) // 100, f"{missing} of {len(sequences)} frames have no result"
+    # A swap loses none; models that are tried on two busy cores may cost some their turn.
+    assert missing <= len(sequences) // 25, f"{missing} of {len(sequences)} frames have no result"
     versions = [message["model"]["version"] for message in found]
     assert versions == sorted(versions)
     assert {number: here.rejection(number)["step"] for number in expected} == expected
