@@ -262,9 +262,9 @@ def test_a_sensor_without_a_window_is_said_and_no_failure(spoilt: Path, tmp_path
 
 def test_results_that_found_nothing_are_no_detections(spoilt: Path, tmp_path: Path) -> None:
     toy_models.toy_detector(spoilt / "edged/bundled/models/parcel-codes/1/model.onnx", objects=())
-    with Demo(spoilt, tmp_path, "--seconds", "6") as shown:
+    with Demo(spoilt, tmp_path, "--seconds", "12") as shown:
         assert shown.ended() == 69
-    assert re.search(r"nothing was found in \d+ results in 6 s", shown.complaints)
+    assert re.search(r"nothing was found in \d+ results in 12 s", shown.complaints)
 
 
 @pytest.mark.parametrize(
