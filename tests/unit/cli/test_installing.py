@@ -1,6 +1,7 @@
 """``edged install-service`` and ``uninstall-service``, into a folder that stands for a machine."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_what_a_person_changed_is_kept_and_what_nobody_changed_is_renewed(edged,
     edged("install-service", "--root", root, "--with", "usb-cameras")
     (root / UNIT).write_text(stamped("[Service]\n# of an older edged\n"))
     other = root / "etc/systemd/system/edged@.service"
-    other.write_text(other.read_text().replace("WatchdogSec=30", "WatchdogSec=60"))
+    other.write_text(re.sub(r"WatchdogSec=\d+", "WatchdogSec=60", other.read_text()))
     drop_in = root / "etc/systemd/system/edged.service.d/10-usb-cameras.conf"
     drop_in.write_text(stamped("[Service]\n"))
     configuration = root / "etc/edged/edged.toml"
