@@ -30,7 +30,7 @@ def outside(tmp_path, monkeypatch):
     "folder",
     [
         "/home/me/venv/bin",
-        "/root/.local/bin",
+        "/root",
         "/tmp/venv/bin",
         "/run/user/1000/bin",
         "/var/lib/edged/env/bin",
