@@ -157,3 +157,20 @@ def test_a_state_in_flight_is_nobody_s_entry():
     settled = sender.window.settled(1, 0x97, 0.0)
     assert settled is not None
     assert settled[1] is Outcome.LATER
+
+
+def test_an_acknowledgement_is_waited_for_while_a_backlog_waits_and_not_for_live_results():
+    sender = Sender(5, size=8)
+    sender.outbox.append("t", b"suspect", qos=1)
+    sender.send()
+    sender.window.hung_up()  # what was in flight goes alone from now on
+    sender.reconnect(8)
+    for left in range(6, 0, -1):
+        (identifier,) = sender.send()
+        assert sender.window.waits, left
+        sender.window.settled(identifier, 0, 0.0)
+    assert sender.send() == {}
+    assert not sender.window.waits
+    sender.outbox.append("t", b"live", qos=1)
+    assert len(sender.send()) == 1
+    assert not sender.window.waits
