@@ -8,7 +8,7 @@ RUNTIME ?= $(if $(and $(filter x86_64,$(shell uname -m)),$(filter Linux,$(shell 
 export ORT_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo check test fuzz soak format docs install parts bench figures deb systemd-test clean
+.PHONY: demo check test fuzz soak format docs install parts bench figures deb systemd-test vm-test clean
 
 install: $(VENV)/installed
 
@@ -38,6 +38,7 @@ check: install  ## format, lint, types, layers, tables in docs
 
 docs: install  ## the tables of docs/mqtt.md, from the topics and the schemas
 	$(BIN)/python -m edged.mqtt.schemas
+	$(BIN)/python -m edged.service.status_schema
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/findings.py
 	$(BIN)/python docs/metrics.py
@@ -77,6 +78,9 @@ deb: install  ## a Debian package, in dist/, for the release and the architectur
 
 systemd-test: install  ## boots a Debian and does to its edged what happens to boxes; as root, three minutes
 	EDGED_SYSTEMD_TESTS=1 $(BIN)/python -m pytest -s tests/systemd
+
+vm-test: install  ## power cuts, clocks that jump, a want of memory, in virtual machines; as root, CUTS=3
+	EDGED_VM_TESTS=1 EDGED_VM_CUTS=$(or $(CUTS),3) $(BIN)/python -m pytest -s tests/vm
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

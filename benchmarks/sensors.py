@@ -118,11 +118,12 @@ def edged(models: Models, settings: Any, file: Path, rows: int, folder: Path) ->
     done = threading.Event()
     link = threading.Thread(target=taken_away, args=(outbox, done))
     link.start()
+    publisher = RowPublisher(Sender(TOPICS, 1), outbox)
     sensors = Sensors(
         once=True,
         configured=lambda: settings.sensors,
         models=lambda: models.served,
-        publisher=RowPublisher(Sender(TOPICS, 1), outbox),
+        publisher=lambda: publisher,
         state=None,
         broker=lambda: (LinkOptions(broker_address("mqtt://127.0.0.1:1"), client_id="bench"), TOPICS),
         on_state=lambda _: None,

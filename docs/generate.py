@@ -4,7 +4,7 @@
 
 Each table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, where NAME is ``topics`` or that of a
 schema such as ``edged.gap/1``. What stands around them is written by hand. Words for a field belong into
-``edged/mqtt/payloads.py``, from where ``python -m edged.mqtt.schemas`` brings them into its schema; a field without any
+``edged/mqtt/shapes``, from where ``python -m edged.mqtt.schemas`` brings them into its schema; a field without any
 is an error.
 """
 
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from edged.mqtt.schemas import FOLDER, SHAPES
 from edged.mqtt.topics import JPEG, JSON, TABLE, TEXT, Meaning
 
 PAGE = Path(__file__).parent / "mqtt.md"
-SCHEMAS = Path(__file__).parent.parent / "edged" / "schema"
 
 Schema = dict[str, Any]
 
@@ -60,8 +60,8 @@ def page_with_tables(page: str, tables: dict[str, str]) -> str:
 def all_tables() -> dict[str, str]:
     """Every table in Markdown, by the name of its block."""
     tables = {"topics": topics_table()}
-    for path in sorted(SCHEMAS.glob("*.json")):
-        schema = json.loads(path.read_text(encoding="utf-8"))
+    for name in sorted(SHAPES):
+        schema = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
         tables[schema["title"]] = fields_table(schema)
     return tables
 
@@ -93,7 +93,7 @@ def fields(shape: Schema, definitions: dict[str, Schema], prefix: str = "") -> I
         field, path = _resolved(given, definitions), f"{prefix}{name}"
         says = field.get("description", "")
         if not says:
-            raise CannotGenerateError(f"{path} has no description; write one in edged/mqtt/payloads.py")
+            raise CannotGenerateError(f"{path} has no description; write one in edged/mqtt/shapes")
         yield Field(path, _kind(field, definitions), name in shape.get("required", ()), _as_cell(says))
         yield from _inner_fields(field, definitions, path)
 

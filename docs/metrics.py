@@ -18,6 +18,7 @@ GROUPS = {
     "cameras": ("edged_camera_", "edged_frame_"),
     "sensors": ("edged_sensor_",),
     "models": ("edged_model_", "edged_worker_"),
+    "updates": ("edged_update_",),
     "broker": ("edged_mqtt_", "edged_outbox_"),
     "daemon": ("edged_",),
 }

@@ -33,6 +33,16 @@ class Detections:
         """The chosen rows, in the order of ``index`` (positions, or a mask of N booleans)."""
         return Detections(self.xyxy[index], self.score[index], self.class_id[index])
 
+    def parted(self, min_score: float) -> tuple["Detections", "Detections"]:
+        """Those of at least a score, and the others; best first, as they are."""
+        count = int((self.score >= np.float32(min_score)).sum())
+        if count == len(self):
+            return self, Detections.empty()
+        return (
+            Detections(self.xyxy[:count], self.score[:count], self.class_id[:count]),
+            Detections(self.xyxy[count:], self.score[count:], self.class_id[count:]),
+        )
+
 
 def label_of(labels: Sequence[str], class_id: int) -> str:
     """The name of a class, or its number as text where it has none."""

@@ -79,6 +79,20 @@ def jpeg(picture: Picture, *, quality: int, max_width: int | None = None) -> tup
     return encoded.tobytes(), width, height
 
 
+def commented(encoded: bytes, comment: str) -> bytes:
+    """A JPEG with a comment, which programs that show pictures pass over (ITU-T T.81, B.2.4.5).
+
+    Args:
+        encoded: As `jpeg` makes it.
+        comment: 65533 bytes of UTF-8 at most.
+    """
+    at = 2  # behind SOI, and behind JFIF's APP0, which must come first
+    if encoded[2:4] == b"\xff\xe0":
+        at = 4 + int.from_bytes(encoded[4:6], "big")
+    text = comment.encode()
+    return encoded[:at] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + encoded[at:]
+
+
 def _write(canvas: Picture, text: str, corner: tuple[int, int], color: Color, text_px: int) -> None:
     """Put a line of text on a filled box above a corner, and never outside the picture."""
     scale, thickness = text_px / 1.4 / _FONT_PX, max(1, round(text_px / 14))

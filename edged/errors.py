@@ -15,11 +15,30 @@ it, and what to do. Foreign exceptions become one of these at the door they come
     │   ├── SourceLost            69  the camera went away: reopen it with backoff
     │   ├── BrokerUnreachable     69  the broker is away: connect again with backoff
     │   ├── WorkerLost            69  the model's process died or hung: hand the frame to the next one
+    │   ├── UpdateUnreachable     69  the weather between us and the repository: keep what came, ask again
     │   └── RuntimeMissing        69  no ONNX Runtime (or not the provider asked for) in this installation
     ├── CannotWrite               74  disk full, read-only, no permission to write
     ├── NotAllowed                77  refused for who we are: try again slowly, a person must act
+    │   └── UpdateRefused         77  what came is not what the keys signed: an alarm, keep what you have
     └── ConfigurationError        78  give up: a supervisor must not start us again
 """
+
+from typing import Literal
+
+Weather = Literal[
+    "unreachable",
+    "missing",
+    "not allowed",
+    "no repository",
+    "interrupted",
+    "too slow",
+    "disk full",
+    "cannot write",
+    "stopped",
+]
+"""Why updates cannot be had now."""
+Refusal = Literal["signature", "rollback", "frozen", "clock", "mismatch", "package"]
+"""Which check updates failed."""
 
 
 class EdgedError(Exception):
@@ -100,6 +119,18 @@ class RuntimeMissing(Unreachable):
     """ONNX Runtime, or a provider that was required, is not in this installation."""
 
 
+class UpdateUnreachable(Unreachable):
+    """Updates that cannot be had now: what had come stays, the next try goes on from there.
+
+    Attributes:
+        reason: In a word or two, for states and metrics.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str = "", *, reason: Weather) -> None:
+        super().__init__(subject, problem, remedy)
+        self.reason = reason
+
+
 class CannotWrite(EdgedError):
     """A file that cannot be written."""
 
@@ -110,6 +141,18 @@ class NotAllowed(EdgedError):
     """Credentials or permissions that were refused."""
 
     exit_code = 77
+
+
+class UpdateRefused(NotAllowed):
+    """Updates that failed a check: nothing of them is used, and a person must look.
+
+    Attributes:
+        reason: In a word, for states and metrics.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str = "", *, reason: Refusal) -> None:
+        super().__init__(subject, problem, remedy)
+        self.reason = reason
 
 
 class ConfigurationError(EdgedError):

@@ -49,6 +49,9 @@ class Frame:
         matrix: Luma coefficients, meaningful for YUV and NV12.
         full_range: True where Y spans 0–255, False where it spans 16–235; meaningful for YUV, NV12 and GRAY.
         regions: Where something moves, x1, y1, x2, y2 in pixels; empty where nobody asked for it.
+        scene_s: When that was for what is in the picture: as ``captured_monotonic_s``, but of a recording that is read
+            faster than it was made, as the recording has it. None where frames have nothing to do with one another.
+        still_s: The last moment (as ``scene_s``) at which a motion gate saw that nothing moves; None = it never did.
     """
 
     source: str
@@ -62,3 +65,5 @@ class Frame:
     matrix: ColorMatrix = ColorMatrix.BT601
     full_range: bool = True
     regions: tuple[tuple[float, float, float, float], ...] = ()
+    scene_s: float | None = None
+    still_s: float | None = None

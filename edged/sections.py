@@ -6,6 +6,7 @@ The JSON Schema comes from these classes. A stage gets its own section and never
 import contextlib
 import math
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,7 +27,13 @@ from edged.urls import broker_address
 
 MAX_WINDOW = 1_000_000
 """Rows."""
+MIN_RATE = 4096
+"""Bytes a second: below this a model takes days."""
 MAX_FLOAT32 = 3.4028234e38
+MAX_INERTIA = 3600
+"""Frames or seconds."""
+
+Points = tuple[tuple[float, float], ...]
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -65,6 +72,36 @@ def _area(crop: tuple[float, ...] | None) -> tuple[float, ...] | None:
     if crop and not (crop[0] < crop[2] and crop[1] < crop[3]):
         raise ValueError("left, top, right, bottom in fractions of the frame, like [0.25, 0.0, 0.75, 1.0]")
     return crop
+
+
+def _simple(polygon: Points) -> Points:
+    from edged.zones import is_simple  # noqa: PLC0415  # which needs NumPy: for who has zones
+
+    if not is_simple(polygon):
+        raise ValueError("corners in order around the area, whose edges do not cross")
+    return polygon
+
+
+def _way(points: Points) -> Points:
+    if any(a == b for a, b in pairwise(points)):
+        raise ValueError("points that follow each other must differ")
+    return points
+
+
+def _frames_or_time(value: object) -> int | float:
+    """An int is frames, a float is seconds."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):  # told below
+            value = int(value) if re.fullmatch(r"\d{1,4}", value) else _duration(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INERTIA:
+        return value
+    if isinstance(value, float) and 0 < value <= MAX_INERTIA:
+        return value
+    raise ValueError(f'frames, 1 to {MAX_INERTIA}, or a time, like "500ms" or "2s"')
+
+
+def _switch(value: object) -> object:
+    return {"enabled": value} if isinstance(value, bool) else value
 
 
 def _sensor(url: str) -> str:
@@ -110,6 +147,41 @@ def _delimiter(value: str) -> str:
     return value
 
 
+def _repository(url: str) -> str:
+    if url and not re.match(r"https?://[^/\s]\S*$", url):
+        raise ValueError('the folder of a repository, like "https://updates.example.org/edged"')
+    return url
+
+
+def _window(value: str) -> str:
+    time = r"(?:[01]\d|2[0-3]):[0-5]\d"
+    found = re.fullmatch(rf"\s*({time})\s*-\s*({time})\s*", value)
+    if value and (not found or found[1] == found[2]):
+        raise ValueError('local times from and to, like "01:00-05:00" or "22:30-04:00"; "" is always')
+    return f"{found[1]}-{found[2]}" if found else ""
+
+
+def _rate(value: object) -> object:
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        size, slash, unit = value.partition("/")
+        if not slash or unit.strip() != "s":
+            raise ValueError('bytes a second, like "2MB/s" or "500KiB/s"; "" is as fast as it goes')
+        return size.strip()
+    return value
+
+
+def _message_rate(value: object) -> object:
+    """Messages a second."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*/\s*(s|m|h)\s*", value)
+        if not found:
+            raise ValueError('a number a second, minute or hour, like "5/s", "60/m", "100/h"')
+        return float(found[1]) / _UNITS_S[found[2]]
+    return value
+
+
 def _listen(value: str) -> str:
     if value and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value):
         raise ValueError('"address:port", like "127.0.0.1:9110", or "" for none')
@@ -131,13 +203,43 @@ Span = Annotated[
         {"type": ["integer", "string", "number"], "description": 'Rows, or a duration such as "2s".'}
     ),
 ]
+Rate = Annotated[
+    ByteSize,
+    Field(ge=MIN_RATE),
+    WithJsonSchema(
+        {"type": ["string", "integer"], "description": 'Bytes a second, such as "2MB/s" or "500KiB/s".'}
+    ),
+]
+MessageRate = Annotated[
+    float,
+    BeforeValidator(_message_rate),
+    Field(gt=0, allow_inf_nan=False),
+    WithJsonSchema({"type": ["string", "number"], "description": 'Such as "5/s", "60/m", "100/h".'}),
+]
+"""Messages a second."""
 Figure = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, AfterValidator(_topic_part)]
 Provider = Annotated[str, AfterValidator(provider_name)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Channel = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")]
 Crop = tuple[Fraction, Fraction, Fraction, Fraction]
 Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
 """Corners in fractions of the frame."""
+Area = Annotated[
+    tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, max_length=100), AfterValidator(_simple)
+]
+"""The same, of a polygon that has an inside."""
+Way = Annotated[
+    tuple[tuple[Fraction, Fraction], ...], Field(min_length=2, max_length=100), AfterValidator(_way)
+]
+"""Points of a line in fractions of the frame."""
+Inertia = Annotated[
+    int | float,
+    BeforeValidator(_frames_or_time),
+    WithJsonSchema(
+        {"type": ["integer", "string", "number"], "description": 'Frames, or a duration such as "1s".'}
+    ),
+]
 
 
 class Section(BaseModel):
@@ -246,6 +348,9 @@ class MotionSettings(Section):
     recheck: Duration = Field(
         30.0, description="While nothing moves, a frame is looked at this often all the same."
     )
+    off_delay: Duration = Field(
+        5.0, description="The topic `motion` says OFF so long after the last motion, with or without a gate."
+    )
     hold: Duration = Field(2.0, description="Frames are looked at for so long after the last motion.")
     min_area: Annotated[float, Field(gt=0, le=1)] = Field(
         0.0005, description="Share of the picture that must change in one place to count as motion."
@@ -258,11 +363,84 @@ class MotionSettings(Section):
     )
 
 
-class ZoneSettings(Section):
-    """A polygon in fractions of the frame."""
+class TrackSettings(Section):
+    """How objects are followed from frame to frame; ``track = false`` is short for ``enabled = false``."""
 
-    points: Polygon
-    labels: tuple[str, ...] = ()
+    enabled: bool = Field(True, description="Detectors only: classifiers have nothing to follow.")
+    high_score: Fraction | None = Field(
+        None, description="A detection below this begins no track; default: min_score."
+    )
+    low_score: Fraction = Field(
+        0.1, description="A detection down to this goes on with a track that is there already."
+    )
+    lost: Duration = Field(
+        2.0, description="An object that moves and is not found for so long is not followed any more."
+    )
+
+
+class ZoneSettings(Section):
+    """A part of the picture: a polygon in fractions of the frame."""
+
+    points: Area
+    labels: tuple[str, ...] = Field((), description="Only these count; empty = all.")
+    min_score: Fraction = Field(0.0, description="An object counts once it was found with such a score.")
+    min_area: Fraction = Field(0.0, description="Of an object's box, as a share of the frame.")
+    share: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Of the box that must lie inside; default: its bottom centre must."
+    )
+    inertia: Inertia = Field(
+        3,
+        description="Frames in a row, or a time, that an object is inside before it counts, and outside likewise.",
+    )
+    loitering: Duration | None = Field(
+        None, description="An object that stays so long loiters; default: nobody asks."
+    )
+
+
+class LineSettings(Section):
+    """A line that objects cross: its points in fractions of the frame."""
+
+    points: Way
+    labels: tuple[str, ...] = Field((), description="Only these are counted; empty = all.")
+    min_score: Fraction = Field(0.0, description="An object counts once it was found with such a score.")
+
+
+class MaskSettings(Section):
+    """A part of the picture in which objects are ignored, by their bottom centre."""
+
+    points: Area
+    labels: tuple[str, ...] = Field((), description="Only these are ignored; empty = all.")
+
+
+class SnapshotSettings(Section):
+    """Pictures of what is followed, the best of each; ``snapshots = true`` is short for the section without keys."""
+
+    enabled: bool = Field(True, description="Without this section there are none.")
+    labels: tuple[str, ...] = Field((), description="Only of these; empty = all.")
+    view: Literal["both", "full", "crop"] = Field(
+        "both",
+        description="What they show: the whole frame on `snapshot` and the object on `snapshot/<label>`, or one of "
+        "them on both.",
+    )
+    draw: bool = Field(True, description="Draw the object's box, label and score.")
+    quality: Annotated[int, Field(ge=1, le=100)] = 85
+    max_width: Annotated[int, Field(ge=16, le=16384)] | None = Field(
+        None, description="Pixels; a wider picture is made smaller. Default: as it is."
+    )
+    margin: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.1, description="Around the object of a crop, as a share of its longer side."
+    )
+    max_rate: MessageRate = Field(0.5, description="Objects that get a picture, at most; default 30/m.")
+
+
+class PrivacySettings(Section):
+    """What nobody outside may see of a camera's pictures, whoever asks for them."""
+
+    masks: tuple[Area, ...] = Field((), description="Polygons, in fractions of the frame, that are blanked.")
+    blur: tuple[str, ...] = Field(
+        (),
+        description="Labels whose boxes are blurred; a picture that no model has looked at does not leave.",
+    )
 
 
 class CameraSettings(Section):
@@ -278,7 +456,12 @@ class CameraSettings(Section):
     max_age: Duration = Field(
         1.0, description="An older frame is dropped and counted, never published as news."
     )
-    publish: Literal["every", "found", "changed"] = "every"
+    publish: Literal["every", "found", "changed", "events"] = "every"
+    max_rate: MessageRate | None = Field(
+        None,
+        description="Detections and updates of events that are sent, together, at most; starts and ends always are. "
+        "Default: all.",
+    )
     min_score: Fraction | None = Field(
         None, description="Keep only detections of at least this score; default: all that the model gives."
     )
@@ -307,7 +490,34 @@ class CameraSettings(Section):
         TILE_OVERLAP, description="Of neighbouring tiles, as a share of a tile."
     )
     motion: MotionSettings = MotionSettings(gate="off")
+    track: Annotated[
+        TrackSettings,
+        BeforeValidator(_switch),
+        WithJsonSchema({"anyOf": [TrackSettings.model_json_schema(), {"type": "boolean"}]}),
+    ] = TrackSettings()
     zones: dict[Name, ZoneSettings] = {}
+    lines: dict[Name, LineSettings] = {}
+    masks: dict[Name, MaskSettings] = {}
+    snapshots: Annotated[
+        SnapshotSettings,
+        BeforeValidator(_switch),
+        WithJsonSchema({"anyOf": [SnapshotSettings.model_json_schema(), {"type": "boolean"}]}),
+    ] = SnapshotSettings(enabled=False)
+    privacy: PrivacySettings = PrivacySettings()
+
+    @field_validator("track")
+    @classmethod
+    def _followed_for_events(cls, track: TrackSettings, given: ValidationInfo) -> TrackSettings:
+        if not track.enabled and given.data.get("publish") == "events":
+            raise ValueError('true, as publish = "events" is about what is followed')
+        return track
+
+    @field_validator("snapshots")
+    @classmethod
+    def _of_what_is_followed(cls, snapshots: SnapshotSettings, given: ValidationInfo) -> SnapshotSettings:
+        if snapshots.enabled and "track" in given.data and not given.data["track"].enabled:
+            raise ValueError("false, as there are no objects to make pictures of with track = false")
+        return snapshots
 
 
 class SensorSettings(Section):
@@ -402,6 +612,35 @@ class SensorSettings(Section):
         if below is not None and above is not None and below > above:
             raise ValueError(f"{above:g} at most, which is above: otherwise every value is an anomaly")
         return below
+
+
+class UpdatesSettings(Section):
+    """Models from afar: where they are, whose signatures count, when they are asked for."""
+
+    url: Annotated[str, AfterValidator(_repository)] = Field(
+        "", description="Folder of a repository of `edged publish`, http(s)://…; empty = no updates."
+    )
+    root: Annotated[Path | None, Field(validate_default=True)] = Field(
+        None, description="The repository's root metadata: the keys that are trusted."
+    )
+    interval: Annotated[Duration, Field(ge=1)] = Field(
+        900.0, description="Between two questions, by chance a tenth more or less."
+    )
+    channel: Channel = Field("stable", description="Of models that `channels` does not name.")
+    channels: dict[Name, Channel] = Field({}, description="Of single models.")
+    window: Annotated[str, AfterValidator(_window)] = Field(
+        "", description='Local time in which may be downloaded, like "01:00-05:00"; empty = always.'
+    )
+    max_rate: Annotated[Rate | None, BeforeValidator(_rate)] = Field(
+        None, description="Of downloads; default: as fast as it goes."
+    )
+
+    @field_validator("root")
+    @classmethod
+    def _with_the_address(cls, root: Path | None, given: ValidationInfo) -> Path | None:
+        if root is None and given.data.get("url"):
+            raise ValueError("the path of the repository's root.json, as updates.url is set")
+        return root
 
 
 class HttpSettings(Section):

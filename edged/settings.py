@@ -9,17 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, cast
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 
 from edged.errors import ConfigurationError, InputNotFound
 from edged.machine import host_name
@@ -32,6 +25,7 @@ from edged.sections import (
     SensorSettings,
     StateSettings,
     StoreSettings,
+    UpdatesSettings,
     is_path,
     is_sensor_path,
 )
@@ -40,15 +34,10 @@ from edged.urls import redacted
 CONFIG_LOCATIONS = (Path("edged.toml"), Path("/etc/edged/edged.toml"))
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All of it. Only the commands and the service see this class."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, validate_default=True, env_prefix="EDGED_", env_nested_delimiter="__"
-    )
-
-    given_first: ClassVar[bool] = False
-    """Whether what the caller passes counts more than the environment."""
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     device: Name = Field(default_factory=host_name, description="Default: the host name.")
     mqtt: MqttSettings = MqttSettings()
@@ -57,19 +46,8 @@ class Settings(BaseSettings):
     models: dict[Name, ModelSettings] = {}
     cameras: dict[Name, CameraSettings] = {}
     sensors: dict[Name, SensorSettings] = {}
+    updates: UpdatesSettings = UpdatesSettings()
     http: HttpSettings = HttpSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What counts more comes first."""
-        return (init_settings, env_settings) if cls.given_first else (env_settings, init_settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +69,16 @@ class LoadedSettings:
         """A line for each accepted key that has no effect."""
         settings, name = self.settings, str(self.path or "command line")
         for camera, section in settings.cameras.items():
-            if section.zones:
-                yield f"{name}: cameras.{camera}.zones is accepted, but this version knows no zones; it has no effect"
             if section.motion.gate == "stream" and section.motion.masks:
                 yield f'{name}: cameras.{camera}.motion.masks has no effect with gate "stream": packets know no places'
-
-
-class CommandLineSettings(Settings):
-    """Settings given on the command line, which count more than the environment."""
-
-    given_first: ClassVar[bool] = True
+        if settings.updates.root and not settings.updates.url:
+            yield f"{name}: updates.root has no effect without updates.url"
+        for model in settings.updates.channels:
+            if model not in settings.models or settings.models[model].path:
+                why = (
+                    "models.path names where it is" if model in settings.models else "there is no such model"
+                )
+                yield f"{name}: updates.channels.{model} has no effect: {why}"
 
 
 def find_config(path: Path | None) -> Path:
@@ -169,12 +147,7 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
     Raises:
         ConfigurationError: The first wrong key or value, with what is allowed.
     """
-    try:
-        environment = EnvSettingsSource(Settings)()
-    except SettingsError as error:
-        raise ConfigurationError(
-            "environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]'
-        ) from error
+    environment = _environment()
     _check_environment()
     from_given = {".".join(key): name for key, _ in _leaves(given)}
     from_environment = {
@@ -182,13 +155,56 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
     }
     origin = from_given | from_environment if path else from_environment | from_given
     try:
-        settings = Settings(**given) if path else CommandLineSettings(**given)
+        settings = Settings(**(_merged(given, environment) if path else _merged(environment, given)))
     except ValidationError as error:
         # An unknown key first: it is the reason why a required one is missing.
         first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         raise _explain(first, name=name, origin=origin) from error
     settings = _resolved(settings, path.parent if path else Path())
+    _require_lookouts(settings, name=name, origin=origin)
     return LoadedSettings(settings, origin, path)
+
+
+def _require_lookouts(settings: Settings, *, name: str, origin: Mapping[str, str]) -> None:
+    """What is to be blurred must be kept by a model of the camera: otherwise it would not be known where it is."""
+    for camera, section in settings.cameras.items():
+        key = f"cameras.{camera}.privacy.blur"
+        kept = [settings.models[model].labels for model in section.models]
+        for label in section.privacy.blur:
+            if all(labels and label not in labels for labels in kept):
+                raise ConfigurationError(
+                    origin.get(key, name),
+                    f"{key!r} names {label!r}, and models.{section.models[0]}.labels does not keep it",
+                    "add it there, and hide it from messages with a mask of this label if need be",
+                )
+
+
+def _environment() -> dict[str, Any]:
+    """Nested tables from ``EDGED_SECTION__KEY`` of the environment."""
+    if not any(name.upper().startswith("EDGED_") for name in os.environ.keys() - {"EDGED_CONFIG"}):
+        return {}
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError  # noqa: PLC0415  # a tenth of a start
+
+    try:
+        return EnvSettingsSource(
+            cast("type[BaseSettings]", Settings), env_prefix="EDGED_", env_nested_delimiter="__"
+        )()
+    except SettingsError as error:
+        raise ConfigurationError(
+            "environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]'
+        ) from error
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, table by table; what stands in ``over`` counts more."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(below, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _check_environment() -> None:
@@ -271,6 +287,9 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
     state = settings.state
     if state.path:
         state = state.model_copy(update={"path": folder / state.path.expanduser()})
+    updates = settings.updates
+    if updates.root:
+        updates = updates.model_copy(update={"root": folder / updates.root.expanduser()})
     sections = {
         "models": models,
         "cameras": cameras,
@@ -278,5 +297,6 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
         "store": store,
         "state": state,
         "mqtt": mqtt,
+        "updates": updates,
     }
     return settings.model_copy(update=sections)

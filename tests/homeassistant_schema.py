@@ -75,7 +75,7 @@ COMPONENT = {
             **STATED,
             **READ_ONLY,
             **EXPIRING,
-            device_class={"enum": ["connectivity", "motion", "problem"]},
+            device_class={"enum": ["connectivity", "motion", "occupancy", "problem"]},
             payload_on=TEXT,
             payload_off=TEXT,
             off_delay={"type": "integer"},

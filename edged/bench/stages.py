@@ -118,7 +118,7 @@ class Stages:
             transform = self._preparer.prepare(frame, tensor)
         wall_s, cpu_s, worker_s = time.perf_counter(), time.process_time(), process_cpu_s(self._worker.pid)
         answer = self._worker.answer(0)
-        found = in_frame(answer, transform)
+        found = in_frame(answer.detections, transform)
         cpu_ms = (time.process_time() - cpu_s) * 1000
         there_ms = (process_cpu_s(self._worker.pid) - worker_s) * 1000
         inside_ms = answer.inference_ms + answer.decode_ms

@@ -1,8 +1,7 @@
 """Everything at once: a camera, a model and an outbox as the daemon builds them, without a broker."""
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from edged.outbox import Outbox
 from edged.publisher import Publisher, Sender
 from edged.sections import CameraSettings
 from edged.service.cameras import Cameras
+from edged.service.following import SILENT
 from edged.service.models import Models
 from edged.settings import check_settings
 
@@ -39,18 +39,6 @@ class WholeRound:
     cpu_ms: float
 
 
-class _Counter:
-    """Counts results; told by the callers of the pipeline."""
-
-    def __init__(self) -> None:
-        self._lock, self.results = threading.Lock(), 0
-
-    def saw(self, _camera: str, _model: str, _found: Mapping[str, int]) -> None:
-        """One more."""
-        with self._lock:
-            self.results += 1
-
-
 class WholePipeline:
     """See `built`.
 
@@ -58,8 +46,8 @@ class WholePipeline:
         video_fps: Frames a second as the video declares them, after the first round; None where it does not.
     """
 
-    def __init__(self, section: CameraSettings, cameras: Cameras, models: Models, counter: _Counter) -> None:
-        self._section, self._cameras, self._models, self._counter = section, cameras, models, counter
+    def __init__(self, section: CameraSettings, cameras: Cameras, models: Models) -> None:
+        self._section, self._cameras, self._models = section, cameras, models
         self.video_fps: float | None = None
 
     def run(self, seconds: float) -> WholeRound:
@@ -70,14 +58,14 @@ class WholePipeline:
         """
         self._cameras.start(CAMERA, self._section)
         try:
-            self._wait_for(self._counter.results + FIRST_RESULTS)
+            self._wait_for(self._results + FIRST_RESULTS)
             self.video_fps = self._cameras.find(CAMERA).camera.state.fps
-            count, wall_s, cpu_s = self._counter.results, time.monotonic(), self._cpu_s()
-            while time.monotonic() < wall_s + seconds or self._counter.results == count:
+            count, wall_s, cpu_s = self._results, time.monotonic(), self._cpu_s()
+            while time.monotonic() < wall_s + seconds or self._results == count:
                 time.sleep(min(seconds, 0.1))
                 self._check(wall_s + seconds + FIRST_S)
             count, cpu_s, wall_s = (
-                self._counter.results - count,
+                self._results - count,
                 self._cpu_s() - cpu_s,
                 time.monotonic() - wall_s,
             )
@@ -85,9 +73,14 @@ class WholePipeline:
             self._cameras.end([CAMERA])
         return WholeRound(count / wall_s, cpu_s * 1000 / count)
 
+    @property
+    def _results(self) -> int:
+        """Since the start, rounds before this one among them."""
+        return int(self._cameras.find(CAMERA).totals().published)
+
     def _wait_for(self, results: int) -> None:
         deadline_s = time.monotonic() + FIRST_S
-        while self._counter.results < results:
+        while self._results < results:
             self._check(deadline_s)
             time.sleep(LOOK_UP_S)
 
@@ -126,16 +119,19 @@ def built(model: Path, video: str, providers: tuple[str, ...], outbox: Outbox) -
         name="edged bench",
     ).settings
     models = Models(once=True, on_change=lambda _: None, checkpoint=lambda: None)
-    counter = _Counter()
-    publisher = Publisher(Sender(Topics("edged", "bench"), 1), outbox, counter.saw)
     cameras = Cameras(
-        once=False, models=lambda: models.served, publisher=publisher, overrides=None, on_state=lambda _: None
+        once=False,
+        models=lambda: models.served,
+        publisher=Publisher(Sender(Topics("edged", "bench"), 1), outbox),
+        outlets=SILENT,
+        overrides=None,
+        on_state=lambda _: None,
     )
     try:
         if not models.start(settings):
             errors = [served.error for served in models.served.values() if served.error]
             raise errors[0] if errors else ModelRejected(str(model), "is not served", "see the log")
-        yield WholePipeline(settings.cameras[CAMERA], cameras, models, counter)
+        yield WholePipeline(settings.cameras[CAMERA], cameras, models)
     finally:
         models.halt()
         for served in models.served.values():

@@ -30,13 +30,14 @@ COMMANDS = {
     "bench": "benching",
     "demo": "demo",
     "watch": "watch",
+    "fleet": "fleet",
     "doctor": "doctor",
     "status": "status",
     "install-service": "installing",
     "uninstall-service": "installing",
 }
 """The module of each; the function is called as the command is, with _ for -."""
-GROUPS = ("config", "model")
+GROUPS = ("config", "model", "publish")
 MODEL_FIRST = frozenset({"run", "detect"})
 """What they do first with all their might is to load a model."""
 SILENT = frozenset({"detect"})
@@ -112,7 +113,7 @@ def main() -> None:
         if debug:
             listen(end)
     try:
-        program(command)(arguments)
+        _command(command, arguments)
     except EdgedError as error:
         if debug:
             print(redacted(traceback.format_exc()), file=sys.stderr)
@@ -132,6 +133,17 @@ def main() -> None:
     finally:
         gc.enable()
         end_ahead()
+
+
+def _command(command: str, arguments: list[str]) -> None:
+    if command == "run":
+        from edged.cli.plain import plain_run
+
+        if plain := plain_run(arguments):
+            from edged.cli.serving import end_process, serve_file
+
+            end_process(serve_file(plain.config, once=plain.once))
+    program(command)(arguments)
 
 
 def _start_model(command: str, arguments: list[str]) -> None:

@@ -2,14 +2,14 @@
 
 import contextlib
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edged.cli.signals import ended_by_signals
 from edged.cli.stores import ConfigOption, StoreOption, store_folder
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def add(
 
     wanted = understand(source, catalog=load_catalog(), name=name, sha256=sha256)
     folder = store_folder(store, config)
-    with _ended_by_signals(), _progress(wanted) as progress:
+    with ended_by_signals(), _progress(wanted) as progress:
         added = add_model(wanted, folder, download=fetch, check=precheck, progress=progress)
     _print_added(wanted, folder, added)
 
@@ -113,22 +113,6 @@ def _what_next(wanted: "Wanted", store: Path, added: "Added") -> str:
     if version == 1:
         return f'name it at a camera or sensor, models = ["{wanted.name}"], and reload or start edged'
     return "an edged that runs tries it now, and serves it once it has passed the gate"
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the command as Ctrl-C does: what it made is removed on the way out."""
-
-    def end(number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

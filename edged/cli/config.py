@@ -30,9 +30,10 @@ def check(*, config: File = None) -> None:
     for line in loaded.warnings():
         typer.echo(f"edged: {line}", err=True)
     settings = loaded.settings
-    from edged.service.addresses import require_addresses
+    from edged.service.addresses import require_addresses, require_root
 
     require_addresses(loaded)
+    require_root(loaded)
     held: dict[str, Mapping[str, object]] = {
         "camera": settings.cameras,
         "sensor": settings.sensors,

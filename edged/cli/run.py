@@ -1,17 +1,15 @@
 """``edged run``: the daemon in the foreground."""
 
-import gc
-import os
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edged.bundle import model_path
+from edged.cli.serving import end_process, serve, serve_file
 from edged.errors import UsageError
-from edged.settings import LoadedSettings, check_settings, find_config, load_settings
+from edged.settings import LoadedSettings, check_settings
 
 HELP = """Run the daemon in the foreground.
 
@@ -39,20 +37,14 @@ def run(
             raise UsageError(
                 "--mqtt", "goes with --camera and --model", "or set mqtt.url in the configuration"
             )
-        path = find_config(config)
-        loaded, again = load_settings(path), lambda: load_settings(path)
-        code = _serve(loaded, again, once=once)
+        code = serve_file(config, once=once)
     elif camera is None or model is None:
         raise UsageError("--camera and --model", "go together", "give both, or a configuration with -c FILE")
     elif config is not None:
         raise UsageError("-c", "does not go with --camera and --model", "put them into the file")
     else:
-        code = _serve(_without_file(camera, model, mqtt), None, once=once)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(
-        code
-    )  # a thread that is still deep in a decoder must not hold the process, nor crash it on the way out
+        code = serve(_without_file(camera, model, mqtt), None, once=once)
+    end_process(code)
 
 
 def _without_file(camera: str, model: Path, mqtt: str | None) -> LoadedSettings:
@@ -66,14 +58,3 @@ def _without_file(camera: str, model: Path, mqtt: str | None) -> LoadedSettings:
     if mqtt is not None:
         given["mqtt"] = {"url": mqtt}
     return check_settings(given, name="command line")
-
-
-def _serve(loaded: LoadedSettings, again: Any, *, once: bool) -> int:
-    from edged.service.ahead import load_ahead
-
-    load_ahead(loaded.settings, once=once)  # before what takes half a start to load
-    from edged.service.daemon import Service
-
-    gc.freeze()  # what was loaded stays
-    gc.enable()
-    return Service(loaded, once=once, reload=again).run()

@@ -170,7 +170,7 @@ def _models(models: Sequence[Table_], rates: Mapping[str, Table_]) -> Table:
 
 
 def _of_model(model: Table_, rate: Table_) -> Text:
-    words = []
+    words, active = [], _table(model, "active")
     if candidate := _table(model, "candidate"):
         words.append(f"trying {candidate.get('version')} ({candidate.get('step')})")
     if model.get("probation"):
@@ -179,11 +179,25 @@ def _of_model(model: Table_, rate: Table_) -> Text:
     words += [f"{one.get('version')} rejected: {one.get('reason')}" for one in rejected[-MAX_REJECTED:]]
     if len(rejected) > MAX_REJECTED:
         words.append(f"{len(rejected) - MAX_REJECTED} more rejected")
+    if update := _table(model, "update"):
+        words += _of_update(update, int(_number(active, "version")) if active else 0)
     if restarts := int(_number(rate, "restarts")):
         words.append(f"{restarts} restart{'s' if restarts > 1 else ''}")
     if why := model.get("why"):
         words.append(str(why))
     return Text("; ".join(words))
+
+
+def _of_update(update: Table_, active: int) -> list[str]:
+    """How far the update from afar is; nothing where nothing is to be said."""
+    state, reason, number = str(update.get("state", "?")), update.get("reason"), update.get("version")
+    if state in {"checked", "active"} and not reason:
+        return []
+    words = "update" if number in (None, active) else f"update to {number}"
+    words += f" {state}"
+    if total := _number(update, "of"):
+        words += f" {_number(update, 'bytes') / total:.0%} of {size(total)}"
+    return [f"{words}: {reason}" if reason else words]
 
 
 def _state(source: Table_, *, alarm: bool = False) -> Text:

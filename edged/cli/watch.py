@@ -2,16 +2,13 @@
 
 import base64
 import json
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edged.errors import UsageError
-from edged.urls import BrokerAddress, broker_address
+from edged.cli.brokers import LOCAL, Base, CaFile, CertFile, KeyFile, Mqtt, looker
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,29 +22,22 @@ REFRESH_S = 0.5
 
 def watch(
     *,
-    mqtt: Annotated[str, typer.Option(help="The broker.", metavar="URL")] = "mqtt://localhost:1883",
-    base: Annotated[str, typer.Option(help="Base topic of the devices.")] = "edged",
+    mqtt: Mqtt = LOCAL,
+    base: Base = "edged",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a message on stdout.")] = False,
     seconds: Annotated[float, typer.Option(help="End after so long; 0 = never.", min=0)] = 0.0,
-    ca_file: Annotated[Path | None, typer.Option(help="PEM of the authorities to trust.")] = None,
-    cert_file: Annotated[Path | None, typer.Option(help="PEM of a client certificate.")] = None,
-    key_file: Annotated[Path | None, typer.Option(help="PEM of its key.")] = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Watch every device on a broker: rates, gaps, duplicates, replays, drops, states, what was found.
 
     Example: edged watch --mqtt mqtt://user:password@broker.lan --json
     """
-    from edged.mqtt.records import LinkOptions
     from edged.mqtt.subscriber import Subscriber
     from edged.mqtt.topics import everything
 
-    options = LinkOptions(
-        address=_address(mqtt),
-        client_id=f"edged-watch-{os.urandom(6).hex()}",
-        ca_file=str(ca_file or ""),
-        cert_file=str(cert_file or ""),
-        key_file=str(key_file or ""),
-    )
+    options = looker("watch", mqtt, ca_file, cert_file, key_file)
     end_s = time.monotonic() + (seconds or float("inf"))
     try:
         with Subscriber(options, everything(base)) as subscriber:
@@ -60,13 +50,6 @@ def watch(
                 _show(messages, base)
     except KeyboardInterrupt:
         return  # the usual way to end it
-
-
-def _address(url: str) -> BrokerAddress:
-    try:
-        return broker_address(url)
-    except ValueError as error:
-        raise UsageError("--mqtt", str(error)) from None
 
 
 def _until(end_s: float, subscriber: "Subscriber") -> "Iterator[Received | None]":

@@ -9,16 +9,13 @@ from statistics import fmean
 from pydantic import ValidationError
 
 from edged.mqtt import topics
-from edged.mqtt.payloads import (
-    CameraStateMessage,
-    DetectionShape,
-    DetectionsMessage,
-    InfoMessage,
-    ModelStateMessage,
-    Shape,
-)
 from edged.mqtt.records import Received
 from edged.mqtt.sensor_payloads import SensorStateMessage, WindowMessage
+from edged.mqtt.shapes.camera_state import CameraStateMessage
+from edged.mqtt.shapes.detections import DetectionShape, DetectionsMessage
+from edged.mqtt.shapes.fields import Shape
+from edged.mqtt.shapes.info import InfoMessage
+from edged.mqtt.shapes.model_state import ModelStateMessage
 from edged.mqtt.tally import RATE_OVER_S, Row, Tally
 
 MAX_RECENT = 8

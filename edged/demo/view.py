@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.demo.board import Board
-from edged.mqtt.payloads import DetectionsMessage
 from edged.mqtt.sensor_payloads import WindowMessage
+from edged.mqtt.shapes.detections import DetectionsMessage
 from edged.mqtt.tally import Row, one_line, outcome_in_words
 
 SKETCH_COLUMNS, MAX_SKETCH_LINES = 38, 12

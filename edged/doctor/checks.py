@@ -40,7 +40,7 @@ from edged.sections import ModelSettings
 from edged.service.addresses import require_addresses
 from edged.service.broker import topics_of
 from edged.service.demands import uses
-from edged.service.state import USUAL_CONFIG, state_folder
+from edged.service.state import USUAL_CONFIG
 from edged.settings import LoadedSettings, find_config, load_settings
 
 Ask = Callable[[Deadline], runtime.RuntimeFacts]
@@ -79,18 +79,22 @@ def checks(
     yield Check("machine", lambda _: machine.findings(machine_probe.facts()))
     if loaded is None:
         yield from _of_machine(_Once([]), {}, {}, [])
-        yield Check("service", lambda _: service.unit_findings(service_probe.unit(), user=user()))
+        yield Check("service", lambda _: service.unit_findings(service_probe.units(), user=user()))
         return
     settings = loaded.settings
     used, needed = needs.providers(settings), needs.devices(settings)
     ask = _Once([one for section in used.values() for one in section.providers])
     yield from _of_machine(ask, used, needs.decoders(settings), needed)
-    unit = partial(service.unit_findings, user=user(), needs_devices=bool(needed))
-    yield Check("service", lambda _: unit(service_probe.unit()))
+    own = service.unit_of(loaded.path)
+    units = partial(service.unit_findings, user=user(), own=own, needs_devices=bool(needed))
+    yield Check("service", lambda _: units(service_probe.units()))
     presence = service_probe.presence(
-        settings.http.listen, named="http.listen" in loaded.origin, state=state_folder(loaded)
+        settings.http.listen,
+        named="http.listen" in loaded.origin,
+        state=service_probe.state_looked_at(loaded),
+        device=settings.device,
     )
-    yield Check("daemon", lambda _: service.daemon_findings(presence))
+    yield Check("daemon", lambda _: service.daemon_findings(presence, own=own))
     yield Check("broker", partial(_broker, loaded, presence))
     yield from _sources(loaded, presence)
     yield Check("store", lambda _: _folders(loaded))
@@ -215,7 +219,7 @@ def _sources(loaded: LoadedSettings, presence: Presence) -> Iterator[Check]:
 def _folders(loaded: LoadedSettings) -> Iterator[Finding]:
     settings, who = loaded.settings, user()
     store = storage_probe.folder_facts(settings.store.path)
-    folder = state_folder(loaded)
+    folder = service_probe.state_looked_at(loaded)
     state = storage_probe.folder_facts(folder)
     outbox = storage_probe.folder_facts(folder / "outbox")
     needed = any(section.path is None for section in needs.providers(settings).values())

@@ -175,23 +175,30 @@ SERVICE = Kind("service", "service", OK, "the systemd unit, as systemd sees it")
 SERVICE_FAILED = Kind(
     "service-failed", "service", WARNING, "the unit has failed", "journalctl -u {unit} -n 50"
 )
+OTHER_INSTANCE = Kind(
+    "other-instance",
+    "service",
+    NOTE,
+    "a unit `edged@NAME` of another configuration; only its state was looked at",
+    "edged doctor -c {file}",
+)
 DAEMON = Kind("daemon", "service", OK, "a daemon of this configuration runs and is ready")
 NO_DAEMON = Kind("no-daemon", "service", NOTE, "none runs on this machine")
 DAEMON_UNREADY = Kind(
-    "daemon-unready", "service", WARNING, "a daemon runs and is not well", "journalctl -u edged -n 50"
+    "daemon-unready", "service", WARNING, "a daemon runs and is not well", "journalctl -u {unit} -n 50"
 )
 ENDPOINT_TAKEN = Kind(
     "endpoint-taken",
     "service",
     WARNING,
-    "another program has the default port of the local endpoint; edged runs without",
+    "another program, or another edged, has the default port of the local endpoint; edged runs without",
     'write listen = "127.0.0.1:{free}" under [http]',
 )
 ENDPOINT_STOLEN = Kind(
     "endpoint-stolen",
     "service",
     ERROR,
-    "another program has the port that `http.listen` names; edged does not start",
+    "another program, or another edged, has the port that `http.listen` names; edged does not start",
     'write listen = "127.0.0.1:{free}" under [http]',
     WRONG,
 )

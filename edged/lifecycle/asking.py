@@ -36,6 +36,7 @@ def load_request(section: ModelSettings, demand: Demand, version: Version, *, be
         providers=section.providers,
         require_provider=section.require_provider,
         min_score=section.min_score,
+        low_score=demand.low_score if demand.low_score < 1 else None,
         labels=section.labels,
         threads=section.threads or 0,
         callers=running.callers,

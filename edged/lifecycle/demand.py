@@ -18,6 +18,7 @@ class Demand:
         tensors: That one frame of each camera makes, tiles among them.
         max_age_s: Of the camera whose frames may be least old; infinite of rows.
         eager: How many cameras want every frame looked at.
+        low_score: Down to which tracks want detections; 1 = there are no tracks.
     """
 
     feeds: int = 1
@@ -26,6 +27,7 @@ class Demand:
     tensors: int = 1
     max_age_s: float = math.inf
     eager: int = 0
+    low_score: float = 1.0
 
     def fits(self, served: "Demand") -> bool:
         """Whether a model that serves another demand serves this one: of rows, none that it was not tried with."""
@@ -33,4 +35,5 @@ class Demand:
         def kinds(demand: "Demand") -> set[tuple[tuple[str, ...], int, bool]]:
             return {(use.fields, use.window, use.fixed) for use in demand.rows}
 
-        return self.serves == served.serves and kinds(self) <= kinds(served)
+        low = self.low_score >= served.low_score
+        return self.serves == served.serves and kinds(self) <= kinds(served) and low

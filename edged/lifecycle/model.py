@@ -26,7 +26,9 @@ from edged.lifecycle.trial import Trial, slower
 from edged.lifecycle.wishes import Reply, Wishes
 from edged.modelstore.home import Home
 from edged.modelstore.survey import Standing
-from edged.mqtt.payloads import ModelInfo, ModelStateMessage, RunningShape
+from edged.mqtt.payloads import ModelInfo
+from edged.mqtt.shapes.info import RunningShape
+from edged.mqtt.shapes.model_state import ModelStateMessage
 from edged.pipeline import Pipeline, Result, RowPipeline, RowResult
 from edged.sections import ModelSettings
 from edged.worker.client import LOAD_TIMEOUT_S

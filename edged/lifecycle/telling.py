@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from edged.errors import EdgedError
 from edged.lifecycle.ledger import Version
 from edged.modelstore.records import Rejection
-from edged.mqtt.payloads import (
-    CandidateShape,
-    ModelStateMessage,
-    RejectedShape,
-    VersionShape,
-    timestamp,
-)
+from edged.mqtt.payloads import timestamp
+from edged.mqtt.shapes.model_state import CandidateShape, ModelStateMessage, RejectedShape, VersionShape
 from edged.sections import ModelSettings
 from edged.worker.keeper import Worker
 

@@ -11,17 +11,19 @@ import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-_HIDES = "rich" not in sys.modules
-if _HIDES:
-    # structlog.dev loads it for tracebacks that nobody asks for: a tenth of a start, and megabytes.
-    sys.modules["rich"] = None  # type: ignore[assignment]
+from edged.logs.lazily import Lazily
+
+# structlog loads these for tracebacks and for coroutines that are not used here: a tenth of a start, and megabytes.
+_STAND_INS: dict[str, Any] = {"rich": None, "asyncio": Lazily("asyncio")}
+_hidden = [name for name in _STAND_INS if name not in sys.modules]
+sys.modules.update({name: _STAND_INS[name] for name in _hidden})
 import structlog  # noqa: E402
 
 from edged.logs.repeats import Repeats  # noqa: E402
 from edged.urls import redacted  # noqa: E402
 
-if _HIDES:
-    del sys.modules["rich"]
+for _name in _hidden:
+    del sys.modules[_name]
 
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 _REPEATED = "repeated"

@@ -13,6 +13,8 @@ SKIPPED = ("fps", "still", "damaged", "ended", "failed")
 """Why a captured frame was shown to no model."""
 DROPPED = ("full", "stale", "unreadable", "failed", "lost", "ended", "unserved")
 """Why a frame that was to be shown to a model has no result."""
+SNAPSHOTS_DROPPED = ("full", "rate", "unseen")
+"""Why there is no picture of an object."""
 WINDOWS_DROPPED = ("full", "failed", "lost")
 """Why a window of rows has no result."""
 ROWS_DROPPED = ("gap", "source")
@@ -20,6 +22,10 @@ ROWS_DROPPED = ("gap", "source")
 PROVIDERS = ("cpu", "openvino", "cuda", "tensorrt")
 """What may run a model; its device is not told."""
 OTHER = "other"
+UPDATE_STATES = ("checked", "offered", "downloading", "staged", "active", "refused", "unreachable")
+"""How far the update of a model is."""
+UPDATE_CHECKS = ("ok", "refused", "unreachable")
+"""What became of asking for updates."""
 STAGES = ("queue", "preprocess", "inference", "decode")
 """What a frame goes through one after the other."""
 
@@ -70,6 +76,12 @@ MEMORY = _gauge(
 )
 FDS = _gauge("edged_process_open_fds", "", "Open file descriptors of the daemon.")
 THREADS = _gauge("edged_process_threads", "", "Threads of the daemon.")
+THREAD_DEATHS = _counter(
+    "edged_thread_deaths_total", "", "Threads that an error ended: a bug of edged, with its trace in the log."
+)
+THREAD_HANGS = _counter(
+    "edged_thread_hangs_total", "", "Times a thread did not go on within its bound; the log has its stack."
+)
 
 # Cameras
 
@@ -100,7 +112,19 @@ DROPPED_FRAMES = _counter(
 CAMERA_PUBLISHED = _counter(
     "edged_camera_results_published_total",
     "camera model",
-    "Messages made of inferred frames; the others `publish` kept back.",
+    "Messages made of inferred frames; the others `publish` or `max_rate` kept back.",
+)
+WITHHELD = _counter(
+    "edged_camera_messages_withheld_total",
+    "camera kind",
+    "Messages that `max_rate` kept back: `detections`, and `updates` of events, which are told later, together.",
+)
+SNAPSHOTS = _counter("edged_camera_snapshots_total", "camera", "Pictures of objects that were made.")
+SNAPSHOTS_LOST = _counter(
+    "edged_camera_snapshots_dropped_total",
+    "camera reason",
+    "Pictures of objects that were not made: `full` (no room for so many), `rate` (more than `snapshots.max_rate`), "
+    "`unseen` (it was not known what is to be blurred).",
 )
 UNDECODABLE = _counter(
     "edged_camera_packets_undecodable_total", "camera", "Packets that no frame could be made of."
@@ -208,6 +232,27 @@ WORKER_CPU = _counter(
 WORKER_MEMORY = _gauge("edged_worker_resident_memory_bytes", "model", "Resident memory of its processes.")
 WORKER_FDS = _gauge("edged_worker_open_fds", "model", "Open file descriptors of its processes.")
 WORKER_THREADS = _gauge("edged_worker_threads", "model", "Threads of its processes.")
+
+# Updates from afar; absent while they are off
+
+UPDATE_STATE = _gauge(
+    "edged_update_state",
+    "model state",
+    "1 for the state that the update of the model is in, 0 for the others: `checked`, `offered`, `downloading`, "
+    "`staged`, `active`, `refused`, `unreachable`.",
+)
+UPDATE_VERSION = _gauge(
+    "edged_update_version", "model", "Number of the version that its update is about; 0 = none."
+)
+UPDATE_CHECKED = _counter(
+    "edged_update_checks_total", "result", "Times the repository was asked: `ok`, `refused`, `unreachable`."
+)
+UPDATE_LAST = _gauge(
+    "edged_update_last_success_timestamp_seconds",
+    "",
+    "When the repository was last asked and believed, in seconds since 1970; 0 = not since the start.",
+)
+UPDATE_BYTES = _counter("edged_update_downloaded_bytes_total", "", "Bytes of models that were downloaded.")
 
 # Broker and outbox
 

@@ -44,6 +44,7 @@ CLOSE_TIMEOUT_S = 0.5
 
 MAX_INCOMING_BYTES = 1 << 20
 """Announced to an MQTT 5 broker: nobody has reason to send us more at once."""
+READ_AHEAD_BYTES = 65_536
 MOST_INCOMING_BYTES = 32 << 20
 """Of a packet of a broker that does not keep to that, or was not told (3.1.1): it is in memory until it ends."""
 
@@ -72,6 +73,7 @@ class _Noted:
     limits: Limits = field(default_factory=Limits)
     goodbye: int | None = None
     subscribed: list[int] = field(default_factory=list)
+    unsubscribed: bool = False
 
 
 class Connection:
@@ -157,24 +159,27 @@ class Connection:
             self._aliases[message.topic] = alias
         return sent.mid
 
-    def subscribe(self, topic_filter: str) -> None:
-        """Ask for what is published under a filter and wait for the answer.
+    def subscribe(self, *topic_filters: str, qos: int = 1) -> None:
+        """Ask for what is published under filters, up to a QoS, and wait for the answer.
 
         Raises:
-            NotAllowed: The broker refuses the filter.
+            NotAllowed: The broker refuses a filter.
             ConnectionEnded: It hung up, or did not answer in time.
         """
-        self.ask_for([topic_filter])
+        self.ask_for(topic_filters, qos=qos)
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         while self.granted is None:
             if (left_s := deadline_s - time.monotonic()) <= 0:
                 raise self.given_up("no answer to the subscription")
             self.step(left_s)
-        if not all(self.granted):
-            raise NotAllowed(self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL")
+        for topic_filter, granted in zip(topic_filters, self.granted, strict=False):
+            if not granted:
+                raise NotAllowed(
+                    self._name, f"refuses the subscription to {topic_filter!r}", "look at its ACL"
+                )
 
-    def ask_for(self, topic_filters: Sequence[str]) -> None:
-        """Ask for what is published under filters, QoS 1; ``granted`` becomes the answer.
+    def ask_for(self, topic_filters: Sequence[str], *, qos: int = 1) -> None:
+        """Ask for what is published under filters, up to a QoS; ``granted`` becomes the answer.
 
         In a session nothing comes that was retained before (MQTT 5; in 3.1.1 it is marked as such).
         """
@@ -185,11 +190,21 @@ class Connection:
                 SubscribeOptions.RETAIN_DO_NOT_SEND,
             )
             options = SubscribeOptions(
-                qos=1, retainAsPublished=False, retainHandling=never if self._session else on_subscribe
+                qos=qos, retainAsPublished=False, retainHandling=never if self._session else on_subscribe
             )
             self._client.subscribe([(topic_filter, options) for topic_filter in topic_filters])
         else:
-            self._client.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
+            self._client.subscribe([(topic_filter, qos) for topic_filter in topic_filters])
+
+    def forget(self, topic_filters: Sequence[str]) -> None:
+        """Ask for no more of what is published under filters; ``forgotten`` once the broker has answered."""
+        self._noted.unsubscribed = False
+        self._client.unsubscribe(list(topic_filters))
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether the broker has answered to `forget`."""
+        return self._noted.unsubscribed
 
     @property
     def granted(self) -> list[bool] | None:
@@ -231,12 +246,19 @@ class Connection:
         if event & select.POLLOUT:
             self._client.loop_write()
         if pending or event & ~select.POLLOUT:
-            self._client.loop_read()
-            if (coming := self._client._in_packet["remaining_length"]) > MOST_INCOMING_BYTES:
-                raise self.given_up(f"the broker sends a packet of {coming >> 20} MiB")
+            self._read()
         self._client.loop_misc()
         if self._client.socket() is None:
             raise self._ended()
+
+    def _read(self) -> None:
+        """A packet, and those that came with it."""
+        while True:
+            self._client.loop_read()
+            if (coming := self._client._in_packet["remaining_length"]) > MOST_INCOMING_BYTES:
+                raise self.given_up(f"the broker sends a packet of {coming >> 20} MiB")
+            if not self._client.has_ahead or self._client.socket() is None:
+                return
 
     def rest(self, timeout_s: float) -> None:
         """Wait for the waker, whatever comes from the broker meanwhile; its hanging up ends it too."""
@@ -272,6 +294,7 @@ class Connection:
         self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_unsubscribe = self._on_unsubscribe
 
     def _greet(self, context: ssl.SSLContext | None, cancelled: Callable[[], bool]) -> None:
         address = self._options.address
@@ -424,14 +447,40 @@ class Connection:
     ) -> None:
         self._noted.subscribed = [reason.value for reason in reasons]
 
+    def _on_unsubscribe(
+        self, _client: paho.Client, _: Any, _message: int, _reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        self._noted.unsubscribed = True
+
 
 class _Client(paho.Client):
-    """paho over a socket that is connected already."""
+    """paho over a socket that is connected already, and read in large pieces: paho asks for single bytes.
+
+    Attributes:
+        dialled: The socket.
+        reads_ahead: Whether more is read than was asked for; who holds a broker back by not reading wants no more.
+    """
 
     dialled: socket
+    reads_ahead = False
+    _ahead: bytes = b""
+    _taken = 0
+
+    @property
+    def has_ahead(self) -> bool:
+        """Whether something was read and not looked at yet."""
+        return self._taken < len(self._ahead)
 
     def _create_socket(self) -> socket:
         return self.dialled
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if not self.reads_ahead:
+            return super()._sock_recv(bufsize)
+        if not self.has_ahead:
+            self._ahead, self._taken = super()._sock_recv(max(bufsize, READ_AHEAD_BYTES)), 0
+        begin, self._taken = self._taken, min(self._taken + bufsize, len(self._ahead))
+        return self._ahead[begin : self._taken]
 
 
 class _Trouble(logging.Logger):
@@ -462,6 +511,7 @@ def _client(
     client.dialled = sock
     client.max_inflight_messages_set(0)  # no second window behind ours
     client.manual_ack_set(keeps)
+    client.reads_ahead = not keeps
     if options.address.user:
         client.username_pw_set(options.address.user, secret or None)
     if will is not None:
@@ -479,7 +529,20 @@ def _properties_for(message: Message, alias: int | None) -> Properties:
 
 @lru_cache(maxsize=256)
 def _usual_properties(content_type: str, schema: str, expiry_s: int | None, alias: int | None) -> Properties:
-    return _properties(content_type, schema, expiry_s, alias)
+    return _Packed(_properties(content_type, schema, expiry_s, alias))
+
+
+class _Packed(Properties):
+    """Properties that are the same for many messages, packed once: paho would do it anew for each."""
+
+    def __init__(self, properties: Properties) -> None:
+        super().__init__(properties.packetType)  # type: ignore[no-untyped-call]
+        vars(self).update(vars(properties))
+        vars(self)["packed"] = properties.pack()  # type: ignore[no-untyped-call]  # not a property, which paho checks
+
+    def pack(self) -> bytes:
+        packed: bytes = vars(self)["packed"]
+        return packed
 
 
 def _properties(content_type: str, schema: str, expiry_s: int | None, alias: int | None) -> Properties:

@@ -23,6 +23,7 @@ from edged.mqtt.homeassistant_entities import (
     of_sensor,
 )
 from edged.mqtt.homeassistant_names import identifier
+from edged.mqtt.homeassistant_places import of_lines, of_pictures, of_zones
 from edged.mqtt.homeassistant_templates import availability
 from edged.mqtt.topics import Topics
 
@@ -51,11 +52,17 @@ class AnnouncedCamera:
         name: As configured.
         labels: Those whose count is published; see `labels_to_count`.
         has_motion: Whether ``camera/<name>/motion`` is published.
+        zones: Each with the labels that are counted in it.
+        lines: Each with the labels of which crossings are counted.
+        pictures: Labels of which there are pictures.
     """
 
     name: str
     labels: tuple[str, ...] = ()
     has_motion: bool = False
+    zones: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lines: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +185,19 @@ def _components(announced: Announced, topics: Topics) -> dict[str, dict[str, Any
 def _entities(announced: Announced, topics: Topics) -> Iterator[Entity]:
     return chain(
         of_device(topics),
-        chain.from_iterable(
-            of_camera(topics, camera.name, camera.labels, has_motion=camera.has_motion)
-            for camera in announced.cameras
-        ),
+        chain.from_iterable(_of_camera(topics, camera) for camera in announced.cameras),
         chain.from_iterable(
             of_sensor(topics, sensor.name, sensor.says, alarms=sensor.alarms) for sensor in announced.sensors
         ),
         chain.from_iterable(of_model(topics, model) for model in announced.models),
     )
+
+
+def _of_camera(topics: Topics, camera: AnnouncedCamera) -> Iterator[Entity]:
+    yield from of_camera(topics, camera.name, camera.labels, has_motion=camera.has_motion)
+    yield from of_zones(topics, camera.name, dict(camera.zones))
+    yield from of_lines(topics, camera.name, dict(camera.lines))
+    yield from of_pictures(topics, camera.name, camera.pictures)
 
 
 def _device_id(topics: Topics) -> str:

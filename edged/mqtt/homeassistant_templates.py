@@ -67,25 +67,35 @@ def update(title: str) -> str:
     return _UPDATE.replace("TITLE", literal(title))
 
 
+# ``value_json.update`` would be the method of a dict.
 _UPDATE = (
     "{% set active = (value_json.active | default({})).version | default(0) %}"
     "{% set trying = value_json.candidate | default({}) %}"
     "{% set waiting = value_json.waiting | default({}) | map('int') | list %}"
     "{% set rejected = value_json.rejected | default([]) %}"
-    "{% set others = [trying.version | default(0), (value_json.previous | default({})).version | default(0)] %}"
+    "{% set afar = value_json.get('update', {}) %}"
+    "{% set doing = afar.state | default('') %}"
+    "{% set offered = afar.version | default(0) if doing in ['offered', 'downloading', 'staged'] else 0 %}"
+    "{% set before = (value_json.previous | default({})).version | default(0) %}"
+    "{% set others = [trying.version | default(0), before, offered] %}"
     "{% set standing = (others + waiting) | reject('in', rejected | map(attribute='version') | list) | list %}"
     "{% set latest = ([active] + standing) | max %}"
     "{% set refused = rejected | selectattr('version', 'gt', active) | sort(attribute='version') | last %}"
     "{% if trying.version is defined %}"
     "{% set about = 'Version ' ~ trying.version ~ ' is being tried: ' ~ trying.step %}"
+    "{% elif doing == 'downloading' %}"
+    "{% set share = 100 * (afar.bytes | default(0)) / ([afar.of | default(1), 1] | max) %}"
+    "{% set about = 'Version ' ~ offered ~ ' is being downloaded: ' ~ share | round(0, 'floor') | int ~ ' %' %}"
     "{% elif latest > active and latest in waiting %}"
     "{% set about = 'Version ' ~ latest ~ ' has not arrived: ' ~ value_json.waiting[latest | string] %}"
     "{% elif latest > active and value_json.pinned is defined %}"
     "{% set about = 'Version ' ~ value_json.pinned ~ ' is pinned; installing takes the pin away.' %}"
     "{% elif refused is defined %}"
     "{% set about = 'Version ' ~ refused.version ~ ' was rejected: ' ~ refused.reason %}"
+    "{% elif doing in ['offered', 'refused', 'unreachable'] %}"
+    "{% set about = 'Updates: ' ~ doing ~ ' ' ~ afar.reason | default('') %}"
     "{% else %}{% set about = '' %}{% endif %}"
     "{{ {'installed_version': (active or 'none') | string, 'latest_version': (latest or 'none') | string,"
     " 'title': TITLE, 'release_summary': about[:" + str(LONGEST_STATE) + "],"
-    " 'in_progress': trying.version is defined} | to_json }}"
+    " 'in_progress': trying.version is defined or doing == 'downloading'} | to_json }}"
 )

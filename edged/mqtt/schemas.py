@@ -6,21 +6,21 @@
 import json
 from pathlib import Path
 
-from edged.mqtt.payloads import (
-    CameraStateMessage,
-    DetectionsMessage,
-    GapMessage,
-    HealthMessage,
-    InfoMessage,
-    ModelStateMessage,
-    Shape,
-)
 from edged.mqtt.sensor_payloads import SensorMessage, SensorStateMessage
+from edged.mqtt.shapes.camera_state import CameraStateMessage
+from edged.mqtt.shapes.detections import DetectionsMessage
+from edged.mqtt.shapes.event import EventMessage
+from edged.mqtt.shapes.fields import Shape
+from edged.mqtt.shapes.gap import GapMessage
+from edged.mqtt.shapes.health import HealthMessage
+from edged.mqtt.shapes.info import InfoMessage
+from edged.mqtt.shapes.model_state import ModelStateMessage
 
 FOLDER = Path(__file__).parent.parent / "schema"
 
 SHAPES: dict[str, type[Shape]] = {
     "detections-1": DetectionsMessage,
+    "event-1": EventMessage,
     "info-1": InfoMessage,
     "sensor-1": SensorMessage,
     "camera_state-1": CameraStateMessage,
@@ -37,8 +37,13 @@ def schema_text(name: str) -> str:
     Args:
         name: A key of ``SHAPES``: the schema's name without ``edged.``, its version after a dash.
     """
-    title = "edged." + "/".join(name.rsplit("-", 1))
-    schema = SHAPES[name].model_json_schema(by_alias=True, mode="validation")
+    return text_of(SHAPES[name])
+
+
+def text_of(shape: type[Shape]) -> str:
+    """The schema of one shape as it stands in its file; it is named as the shape names itself."""
+    title = shape.model_fields["schema_"].default
+    schema = shape.model_json_schema(by_alias=True, mode="validation")
     # The builders fill ``schema`` in by themselves; on the wire it is never missing.
     schema["required"] = ["schema", *schema["required"]]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

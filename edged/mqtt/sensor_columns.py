@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edged.detection import label_of
-from edged.mqtt.payloads import LAST_SECOND, Count, Shape
+from edged.mqtt.payloads import LAST_SECOND
+from edged.mqtt.shapes.fields import Count, Shape
 from edged.rows import Scores, Windows
 
 _DIGITS = 4

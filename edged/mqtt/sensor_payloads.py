@@ -14,18 +14,9 @@ from pydantic import ConfigDict, Field
 from pydantic_core import PydanticSerializationError, to_json
 
 from edged.detection import label_of
-from edged.mqtt.payloads import (
-    Count,
-    MessageId,
-    Milliseconds,
-    ModelInfo,
-    ModelShape,
-    Moment,
-    Shape,
-    SourceState,
-    timestamp,
-)
+from edged.mqtt.payloads import ModelInfo, timestamp
 from edged.mqtt.sensor_columns import ResultsShape, figure
+from edged.mqtt.shapes.fields import Count, MessageId, Milliseconds, ModelShape, Moment, Shape, SourceState
 from edged.mqtt.topics import SENSOR, SENSOR_STATE
 from edged.rows import Scores
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from edged.errors import BrokerUnreachable
@@ -22,17 +23,18 @@ class Subscriber:
 
     Args:
         options: How the broker is spoken to.
-        topic_filter: What is asked for.
+        topic_filters: What is asked for.
+        qos: Up to which.
 
     Raises:
         BrokerUnreachable: The broker cannot be reached now.
-        NotAllowed: It refuses our credentials or the filter.
+        NotAllowed: It refuses our credentials or a filter.
         ConfigurationError: A certificate file that cannot be used.
     """
 
-    def __init__(self, options: LinkOptions, topic_filter: str) -> None:
+    def __init__(self, options: LinkOptions, *topic_filters: str, qos: int = 1) -> None:
         self.why = ""
-        self._filter = topic_filter
+        self._filters, self._qos = topic_filters, qos
         self._connector = Connector(options)
         self._waker = Waker()
         self._pause = threading.Event()
@@ -73,9 +75,26 @@ class Subscriber:
                 connection.step(timeout_s)
         except BrokerUnreachable as error:
             self._lost(error)
-        received = list(connection.received)
-        connection.received.clear()
-        return received
+        return self._taken(connection)
+
+    def look_up(self, topics: Sequence[str], timeout_s: float) -> list[Received]:
+        """What the broker keeps on topics, and whatever else came meanwhile, in order.
+
+        Args:
+            topics: Without wildcards.
+            timeout_s: Longest wait for the broker's answer, which comes after what it keeps.
+        """
+        connection, deadline_s = self._connection, time.monotonic() + timeout_s
+        if connection is None or not topics:
+            return self.receive(timeout_s)
+        try:
+            connection.ask_for(topics, qos=0)
+            connection.forget(topics)
+            while not connection.forgotten and (left_s := deadline_s - time.monotonic()) > 0:
+                connection.step(left_s)
+        except BrokerUnreachable as error:
+            self._lost(error)
+        return self._taken(connection)
 
     def close(self) -> None:
         """Say goodbye and close."""
@@ -84,9 +103,15 @@ class Subscriber:
             self._connection = None
         self._waker.close()
 
+    @staticmethod
+    def _taken(connection: Connection) -> list[Received]:
+        received = list(connection.received)
+        connection.received.clear()
+        return received
+
     def _subscribe(self) -> None:
         self._connection = self._connector.connect(self._waker)
-        self._connection.subscribe(self._filter)
+        self._connection.subscribe(*self._filters, qos=self._qos)
         self.why = ""
 
     def _come_back(self, timeout_s: float) -> None:

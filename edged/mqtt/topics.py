@@ -13,6 +13,7 @@ TEXT: Final = "text/plain"
 JPEG: Final = "image/jpeg"
 
 DETECTIONS: Final = "edged.detections/1"
+EVENT: Final = "edged.event/1"
 SENSOR: Final = "edged.sensor/1"
 INFO: Final = "edged.info/1"
 HEALTH: Final = "edged.health/1"
@@ -80,17 +81,59 @@ TABLE: Final = (
         Meaning(JSON, DETECTIONS),
     ),
     TopicRow(
+        "camera/<name>/events",
+        _RESULT_QOS,
+        False,
+        "an object came, changed, or went",
+        Meaning(JSON, EVENT),
+    ),
+    TopicRow(
         "camera/<name>/count/<label>",
         "1",
         True,
-        "how many objects of a label are in the newest picture",
+        "how many objects of a label are followed; without tracking, are in the newest picture",
+        Meaning(TEXT),
+    ),
+    TopicRow(
+        "camera/<name>/zone/<zone>/count/<label>",
+        "1",
+        True,
+        "how many of them are in a zone",
+        Meaning(TEXT),
+    ),
+    TopicRow(
+        "camera/<name>/line/<line>/count/<label>/in",
+        "1",
+        True,
+        "how many have crossed a line to its right since edged was started",
+        Meaning(TEXT),
+    ),
+    TopicRow(
+        "camera/<name>/line/<line>/count/<label>/out",
+        "1",
+        True,
+        "likewise to its left",
+        Meaning(TEXT),
+    ),
+    TopicRow(
+        "camera/<name>/motion",
+        "1",
+        True,
+        "`ON`, `OFF`: whether something moves, or did a moment ago",
         Meaning(TEXT),
     ),
     TopicRow(
         "camera/<name>/snapshot",
         "0",
         False,
-        "a picture, when `camera/snapshot` asks for it",
+        "a picture, when `camera/snapshot` asks for it, and of each object with `snapshots`",
+        Meaning(JPEG),
+    ),
+    TopicRow(
+        "camera/<name>/snapshot/<label>",
+        "1",
+        True,
+        "the best picture of the newest object of a label, with `snapshots`",
         Meaning(JPEG),
     ),
     TopicRow("sensor/<name>/state", "1", True, "whether rows come, and why not", Meaning(JSON, SENSOR_STATE)),
@@ -113,13 +156,7 @@ TABLE: Final = (
 )
 """Every topic that edged publishes or listens to; the table in ``docs/mqtt.md`` is made from it."""
 
-_NOT_YET: Final = {
-    "camera/*/motion": Meaning(TEXT),
-    "camera/*/zone/*/count/*": Meaning(TEXT),
-}
-"""Topics that are spelled here, and that nothing is published on yet."""
-
-_MEANINGS: Final = _NOT_YET | {re.sub("<[^>]+>", "*", row.pattern): row.meaning for row in TABLE}
+_MEANINGS: Final = {re.sub("<[^>]+>", "*", row.pattern): row.meaning for row in TABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +234,17 @@ class Topics:
         """How many objects of a label are in a zone; retained."""
         return f"{self.root}/camera/{camera}/zone/{level(zone)}/count/{level(label)}"
 
+    def line_count(self, camera: str, line: str, label: str, direction: str) -> str:
+        """How many objects of a label have crossed a line; retained.
+
+        Args:
+            camera: Its name.
+            line: Its name.
+            label: Of the objects.
+            direction: ``in`` or ``out``.
+        """
+        return f"{self.root}/camera/{camera}/line/{level(line)}/count/{level(label)}/{direction}"
+
     def motion(self, camera: str) -> str:
         """``ON`` or ``OFF``; retained."""
         return f"{self.root}/camera/{camera}/motion"
@@ -208,6 +256,10 @@ class Topics:
     def snapshot(self, camera: str) -> str:
         """A JPEG."""
         return f"{self.root}/camera/{camera}/snapshot"
+
+    def best_view(self, camera: str, label: str) -> str:
+        """A JPEG of the best view of the newest object of a label; retained."""
+        return f"{self.root}/camera/{camera}/snapshot/{level(label)}"
 
     def sensor_result(self, sensor: str) -> str:
         """What a model said about a window of rows."""

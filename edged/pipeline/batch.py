@@ -41,6 +41,7 @@ class Result:
         inference_ms: In the runtime; of inferences that it shared with other frames, its share.
         decode_ms: From outputs to boxes; likewise.
         regions: Where it was looked, an inference each; empty = at the whole frame, in one.
+        low: What was found less surely than is asked for, in frame pixels, where tracks want it.
     """
 
     frame: Frame
@@ -52,6 +53,7 @@ class Result:
     inference_ms: float
     decode_ms: float
     regions: tuple[Region, ...] = ()
+    low: Detections = field(default_factory=Detections.empty)
 
     @property
     def source(self) -> str:
@@ -71,13 +73,15 @@ class _Seen:
     turn: Turn
     begun_s: float = 0.0
     looks: list[Detections] = field(default_factory=list)
+    low: list[Detections] = field(default_factory=list)
     preprocess_ms: float = 0.0
     inference_ms: float = 0.0
     decode_ms: float = 0.0
     error: Exception | None = None
 
     def take(self, answer: Answer, transform: Transform) -> None:
-        self.looks.append(in_frame(answer, transform))
+        self.looks.append(in_frame(answer.detections, transform))
+        self.low.append(in_frame(answer.low, transform))
         self.inference_ms += answer.inference_ms
         self.decode_ms += answer.decode_ms
 
@@ -167,10 +171,11 @@ class Batch:
     def _result(self, one: _Seen, version: int) -> Result | Exception:
         turn, model = one.turn, self.process.description
         try:
-            detections = one.looks[0]
+            detections, low = one.looks[0], one.low[0]
             if len(one.looks) > 1:
-                detections = merge(
-                    one.looks, turn.regions, iou=model.iou, max_detections=model.max_detections
+                detections, low = (
+                    merge(looks, turn.regions, iou=model.iou, max_detections=model.max_detections)
+                    for looks in (one.looks, one.low)
                 )
         except Exception as error:  # noqa: BLE001  # as above
             return error
@@ -184,4 +189,5 @@ class Batch:
             inference_ms=one.inference_ms,
             decode_ms=one.decode_ms,
             regions=turn.regions,
+            low=low,
         )

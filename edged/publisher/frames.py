@@ -3,10 +3,9 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from edged.detection import label_of
 from edged.mqtt.ids import MessageIds
 from edged.mqtt.payloads import ModelInfo, TimingMs, detections_message
 from edged.outbox import Outbox
@@ -15,23 +14,33 @@ from edged.publisher.sender import Sender
 from edged.sections import CameraSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is worth a message of a frame.
+
+    Attributes:
+        result: With those detections only.
+        track_ids: Of each detection, 0 = none yet; None where nothing is followed.
+        zones: In which each detection is; None where there are none.
+        events: How many were told of it.
+    """
+
+    result: Result
+    track_ids: Sequence[int] | None = None
+    zones: Sequence[Sequence[str]] | None = None
+    events: int = 0
+
+
 class Publisher:
     """Makes a message of each result worth one and hands it to the outbox. Called from the callers' threads."""
 
-    def __init__(
-        self,
-        sender: Sender,
-        outbox: Outbox,
-        on_found: Callable[[str, str, Mapping[str, int]], None] | None = None,
-    ) -> None:
+    def __init__(self, sender: Sender, outbox: Outbox) -> None:
         """Nothing was found yet.
 
         Args:
             sender: Under which names.
             outbox: Takes the messages.
-            on_found: Told of each picture: the camera, the model, and how many of each label are in it.
         """
-        self._on_found = on_found
         self._sender, self._outbox = sender, outbox
         self._ids = MessageIds(clock=time.time, randomness=os.urandom)
 
@@ -42,37 +51,45 @@ class Publisher:
     def emitter(
         self,
         camera: str,
-        section: CameraSettings,
+        section: Callable[[], CameraSettings],
         info: Callable[[Result], ModelInfo],
-        min_score: Callable[[], float | None] = lambda: None,
+        look: Callable[[Result, ModelInfo], Sight],
+        may_send: Callable[[], bool] = lambda: True,
     ) -> Callable[[Result], bool]:
         """What a feed of this camera calls with each result; it says whether a message was made of it.
 
         Args:
             camera: Its name.
-            section: As configured.
+            section: As configured, asked with each result.
             info: Which model answered.
-            min_score: Asked with each result: detections of a lower score are left out; None = all are kept.
+            look: Says what of a result is worth a message.
+            may_send: Whether a message that is worth it may be sent; called once for each.
         """
         last: Counter[int] | None = None
 
         def emit(result: Result) -> bool:
             nonlocal last
-            result, model = _kept(result, min_score()), info(result)
-            if self._on_found:
-                self._on_found(camera, model.name, _by_label(result))
-            found = Counter(result.detections.class_id.tolist()) if section.publish == "changed" else None
-            unchanged = found is not None and found == last
-            last = found
-            if unchanged or (section.publish == "found" and not len(result.detections)):
+            model, publish = info(result), section().publish
+            seen = look(result, model)
+            classes = seen.result.detections.class_id
+            found = Counter(classes.tolist()) if publish == "changed" else None
+            if (
+                (found is not None and found == last)
+                or (publish == "found" and not len(classes))
+                or (publish == "events" and not seen.events)
+            ):
                 return False
-            self._append(camera, model, result)
+            if not may_send():
+                return False  # and a change is still one when the next frame comes
+            last = found
+            self._append(camera, model, seen)
             return True
 
         return emit
 
-    def _append(self, camera: str, model: ModelInfo, result: Result) -> None:
-        frame, sender = result.frame, self._sender
+    def _append(self, camera: str, model: ModelInfo, seen: Sight) -> None:
+        result, sender = seen.result, self._sender
+        frame = result.frame
         timing = TimingMs(
             queue=result.queue_ms,
             preprocess=result.preprocess_ms,
@@ -92,23 +109,7 @@ class Publisher:
             timing=timing,
             detections=result.detections,
             labels=result.model.labels,
+            track_ids=seen.track_ids,
+            zones=seen.zones,
         )
         self._outbox.append(sender.topics.detections(camera), payload, qos=sender.qos)
-
-
-def _by_label(result: Result) -> dict[str, int]:
-    """How many objects of each label are in a picture."""
-    labels, found = result.model.labels, dict[str, int]()
-    for class_id in result.detections.class_id.tolist():
-        label = label_of(labels, class_id)
-        found[label] = found.get(label, 0) + 1
-    return found
-
-
-def _kept(result: Result, min_score: float | None) -> Result:
-    """The result without detections below a score."""
-    found = result.detections
-    if min_score is None or not len(found):
-        return result
-    keep = found.score >= min_score
-    return result if keep.all() else replace(result, detections=found.take(keep))

@@ -28,3 +28,23 @@ def require_addresses(loaded: LoadedSettings, *, once: bool = False) -> None:
             raise
         problem = f"{error.subject!r} {error.problem}"
         raise ConfigurationError(str(loaded.path), problem, error.remedy) from error
+
+
+def require_root(loaded: LoadedSettings) -> None:
+    """The keys that updates are trusted by are there. A daemon starts without: its models serve all the same.
+
+    Raises:
+        ConfigurationError: Not so.
+    """
+    updates = loaded.settings.updates
+    if not updates.url or updates.root is None:
+        return
+    try:
+        with updates.root.open("rb"):
+            return
+    except OSError as error:
+        raise ConfigurationError(
+            str(loaded.path or "command line"),
+            f"'updates.root' is {updates.root}, which cannot be read ({error.strerror or error})",
+            "put the repository's root.json there",
+        ) from error

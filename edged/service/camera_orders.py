@@ -1,19 +1,18 @@
 """What commands do with a camera: switch it off and on, choose by score, take a picture. Called from one thread."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from edged.drawing import jpeg
 from edged.errors import NotAllowed, SourceLost
 from edged.frame import Frame
 from edged.mqtt.payloads import timestamp
-from edged.preprocess import to_bgr
 from edged.service.cameras import Cameras
+from edged.service.pictures import Pictures
 from edged.service.posts import CameraPost
 from edged.sources.camera import SourceStatus
 
-FRAME_S = 5.0
-"""Longest wait for the next frame."""
 QUALITY = 85
 
 Answer = Mapping[str, Any]
@@ -22,14 +21,15 @@ Answer = Mapping[str, Any]
 class CameraOrders:
     """Each method takes checked arguments, answers, and raises `edged.errors.EdgedError` where it cannot be done."""
 
-    def __init__(self, cameras: Cameras, publish: Callable[[str, bytes], None]) -> None:
+    def __init__(self, cameras: Cameras, pictures: Pictures, publish: Callable[[str, bytes], None]) -> None:
         """Keep what is needed.
 
         Args:
             cameras: Those at work.
+            pictures: Make frames such that they may be shown.
             publish: Sends the picture of a camera, by its name.
         """
-        self._cameras, self._publish = cameras, publish
+        self._cameras, self._pictures, self._publish = cameras, pictures, publish
 
     def enable(self, arguments: Answer) -> Answer:
         """Switch a camera on or off: ``name``, ``enabled``. Its state follows when its connection is closed."""
@@ -55,9 +55,9 @@ class CameraOrders:
     def snapshot(self, arguments: Answer) -> Answer:
         """Publish the next frame of a camera: ``name``, and if wanted ``max_width`` and ``quality``."""
         post = self._cameras.find(arguments["name"])
-        frame = _next_frame(post)
+        shown, frame = self._pictures.next(post.name, partial(_next_frame, post))
         picture, width, height = jpeg(
-            to_bgr(frame),
+            shown,
             quality=arguments.get("quality", QUALITY),
             max_width=arguments.get("max_width"),
         )
@@ -72,12 +72,11 @@ class CameraOrders:
         }
 
 
-def _next_frame(post: CameraPost) -> Frame:
+def _next_frame(post: CameraPost, timeout_s: float) -> Frame | None:
     _require_online(post)
-    frame = post.camera.next_frame(FRAME_S)
+    frame = post.camera.next_frame(timeout_s, deliver=bool(post.section.privacy.blur))
     if frame is None:
         _require_online(post)
-        raise SourceLost(f"cameras.{post.name}", f"no frame came within {FRAME_S:g} s", "try again later")
     return frame
 
 

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from edged.allocator import give_memory_back
 from edged.errors import BrokerUnreachable, ConfigurationError, EdgedError, NotAllowed
 from edged.lifecycle import ServedModel
 from edged.mqtt.commands import Command
 from edged.mqtt.homeassistant import BIRTH_TOPIC
 from edged.mqtt.link import Link, LinkOptions
-from edged.publisher import Publisher, RowPublisher, Sender
-from edged.service.addresses import require_addresses
+from edged.publisher import Publisher, Sender
+from edged.sections import CameraSettings
+from edged.service.addresses import require_addresses, require_root
 from edged.service.broker import link_options, topics_of
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
@@ -29,22 +31,25 @@ from edged.service.counting import Counts
 from edged.service.demands import uses
 from edged.service.device import Device, deeds_of
 from edged.service.endings import in_parallel, join
+from edged.service.eventing import Eventing
 from edged.service.lasting import Lasting
 from edged.service.models import Models
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
 from edged.service.oversight import Oversight
+from edged.service.pictures import Pictures
 from edged.service.reloading import Changes, Reloads, changes
 from edged.service.sensors import Sensors
 from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
 from edged.service.states import StatePublisher
+from edged.service.updates import Updates
 from edged.settings import LoadedSettings, Settings
 from edged.urls import keep_secret, redacted
-from edged.web import LocalEndpoint
 
 if TYPE_CHECKING:
+    from edged.publisher import RowPublisher
     from edged.service.figures import Figures
 
 log = structlog.get_logger()
@@ -54,6 +59,10 @@ TICK_S = 0.5
 STOP_S = 4.0
 """From the first signal to the end, at most; systemd and people expect five seconds."""
 NO_FILE = "reload: edged was started without a configuration file; start it with -c FILE"
+FLUSH_S = 0.5
+"""How long ends of events may take to be written down."""
+PICTURES_S = 0.3
+"""How long the last pictures may take."""
 DELIVER_S = 30.0
 """With ``--once``: how long the outbox may stand still at the end."""
 GATHER_S = 0.1
@@ -107,8 +116,15 @@ class Service:
         self._oversight = Oversight(folder, remember=self._remember)
         self._outbox = outbox_of(loaded, lambda: topics_of(self._settings), once=once)
         counts = Counts()
-        self._publisher = Publisher(_sender(loaded.settings), self._outbox, counts.saw)
+        self._publisher = Publisher(_sender(loaded.settings), self._outbox)
         self._links = Lasting()
+        self._updates = Updates(
+            settings=lambda: self._settings,
+            models=lambda: self._models.served,
+            state=folder,
+            on_change=self._updated,
+            remember=self._remember,
+        )
         self._device = Device(
             settings=lambda: self._settings,
             link=lambda: self._link,
@@ -119,22 +135,41 @@ class Service:
             links=self._links,
             started_at_s=time.time(),
             previous_end=self._oversight.previous_end,
+            update=self._updates.known,
+            update_totals=lambda: self._updates.totals if self._updates.wanted else None,
+            pictures=lambda: self._pictures,
         )
         self._states = StatePublisher(self._device, self._outbox, counts, folder)
+        self._pictures = Pictures(
+            self._section,
+            lambda: self._models.served,
+            show=self._states.snapshot,
+            keep=self._states.keep_picture,
+        )
+        self._events = Eventing(
+            _sender(loaded.settings),
+            self._outbox,
+            folder,
+            counts,
+            on_counted=self._states.counted,
+            on_gone=self._states.not_counted,
+            watch=self._pictures.watch,
+            looked=self._pictures.looked,
+        )
         self._models = Models(once=once, on_change=self._states.model, checkpoint=self._checkpoint)
         self._cameras = Cameras(
             once=once,
             models=lambda: self._models.served,
             publisher=self._publisher,
+            outlets=self._events.outlets,
             overrides=Overrides(folder) if folder else None,
             on_state=self._states.camera,
         )
-        self._row_publisher = RowPublisher(_sender(loaded.settings), self._outbox, self._alarmed)
         self._sensors = Sensors(
             once=once,
             configured=lambda: self._settings.sensors,
             models=lambda: self._models.served,
-            publisher=self._row_publisher,
+            publisher=lambda: self._row_publisher,
             state=folder,
             broker=lambda: (_link_options(self._loaded), topics_of(self._settings)),
             on_state=self._states.sensor,
@@ -200,7 +235,7 @@ class Service:
         return link
 
     def _make_orders(self) -> Orders:
-        cameras = CameraOrders(self._cameras, self._states.snapshot)
+        cameras = CameraOrders(self._cameras, self._pictures, self._states.snapshot)
         return Orders(
             self._answer,
             models=lambda: self._models.served,
@@ -211,10 +246,17 @@ class Service:
                 "camera/snapshot": cameras.snapshot,
             },
             reload=self._reloads.ask,
+            update=self._updates.ask,
         )
+
+    def _section(self, camera: str) -> CameraSettings | None:
+        return self._cameras.section(camera)
 
     def _remember(self, error: str) -> None:
         self._states.remember(error)
+
+    def _updated(self, model: ServedModel) -> None:
+        self._states.update(model)
 
     def _alarmed(self, sensor: str, model: str, origin: str, up: bool) -> None:
         self._sensors.alarmed(sensor, model, origin, up=up)
@@ -225,9 +267,11 @@ class Service:
     @contextlib.contextmanager
     def _endpoint(self) -> Iterator[None]:
         listen = self._settings.http.listen
-        endpoint: LocalEndpoint | None = None
+        endpoint: contextlib.AbstractContextManager[object] | None = None
         try:
             if listen:
+                from edged.web import LocalEndpoint  # noqa: PLC0415
+
                 endpoint = LocalEndpoint(
                     listen,
                     healthy=self._unhealthy,
@@ -244,6 +288,12 @@ class Service:
         with endpoint or contextlib.nullcontext():
             yield
 
+    @cached_property
+    def _row_publisher(self) -> "RowPublisher":
+        from edged.publisher import RowPublisher  # noqa: PLC0415  # for who has sensors
+
+        return RowPublisher(_sender(self._settings), self._outbox, self._alarmed)
+
     def _metrics(self, accept: str) -> tuple[str, bytes]:
         from edged.metrics.exposition import rendered  # noqa: PLC0415  # for who asks, as the start has no time
 
@@ -254,7 +304,12 @@ class Service:
         from edged.service.figures import Figures  # noqa: PLC0415  # likewise
 
         return Figures(
-            self._device, self._outbox, self._states.reports, healthy=self._unhealthy, ready=self._unready
+            self._device,
+            self._outbox,
+            self._states.reports,
+            healthy=self._unhealthy,
+            ready=self._unready,
+            troubles=self._oversight.troubles,
         )
 
     def _status(self) -> dict[str, Any]:
@@ -266,10 +321,12 @@ class Service:
 
     def _start(self) -> None:
         settings = self._settings
-        if not self._models.start(settings):
+        if not self._models.start(settings) and not self._updates.may_bring_any:
             raise _NothingLeftError(
                 "no model can be served", [model.error for model in self._models.served.values()]
             )
+        self._events.start(settings.cameras)
+        self._pictures.start()
         self._cameras.forget_all_but(settings.cameras)
         for name, section in settings.cameras.items():
             self._cameras.start(name, section)
@@ -277,6 +334,7 @@ class Service:
             self._sensors.start(name, sensor)
         self._states.everything()
         self._models.watch()
+        self._updates.apply()
 
     def _checkpoint(self) -> None:
         """The main thread is alive, and hears a signal to end also while it waits for models."""
@@ -310,7 +368,10 @@ class Service:
                 self._handle_reload()
         self._cameras.connect_missing()
         self._sensors.connect_missing()
+        now_s = time.monotonic()
+        self._cameras.pass_time(now_s)
         self._states.counts()
+        self._states.motion(now_s)
         self._states.sensors()
         for post in self._oversight.hanging_anew(self._cameras):
             self._states.camera(post)
@@ -322,6 +383,7 @@ class Service:
         while not self._told_to_end():
             if (now_s := time.monotonic()) >= next_health_s:
                 self._states.health()
+                give_memory_back()
                 next_health_s = now_s + HEALTH_EVERY_S
             self._end_if_nothing_is_left()
         return 0
@@ -347,6 +409,8 @@ class Service:
         while not all(pipeline.wait_idle(0) for pipeline in pipelines):
             if self._told_to_end():
                 return 0
+        self._end_objects()
+        self._pictures.close(DELIVER_S)
         self._deliver_all()
         failed = self._failed_sources()
         failed += [model.error for model in models if model.error]
@@ -365,6 +429,13 @@ class Service:
                 deadline_s, left = time.monotonic() + DELIVER_S, len(self._outbox)
             if time.monotonic() > deadline_s:
                 raise BrokerUnreachable("broker", f"{left} results were not delivered", self._link.state.why)
+
+    def _end_objects(self) -> None:
+        """What was followed has its end, and nothing is there any more: said while it can be delivered."""
+        self._cameras.end_objects("stopped", for_good=True)
+        self._states.counted()
+        self._states.motion(time.monotonic())
+        self._events.flush(FLUSH_S)
 
     # Reloading
 
@@ -401,6 +472,7 @@ class Service:
         old, new = self._settings, loaded.settings
         _keep_secrets(new)
         _link_options(loaded)  # wrong ones are found before anything is touched
+        require_root(loaded)
         fresh = self._load_models(old, new)
         for line in loaded.warnings():
             log.warning(line)
@@ -420,6 +492,7 @@ class Service:
             self._replace_link(loaded, change)
         self._loaded = loaded
         self._swap(new, fresh, change)
+        self._updates.apply()
         self._states.everything()
         return change.sections
 
@@ -440,7 +513,10 @@ class Service:
         old, before = self._settings, self._link
         mqtt = loaded.settings.mqtt
         self._outbox.rebound(int(mqtt.spool_max_bytes), mqtt.spool_max_age)
+        if topics_of(old) != topics_of(loaded.settings):
+            self._cameras.end_objects("removed")  # where they began; they begin anew under the new names
         self._publisher.redirect(_sender(loaded.settings))
+        self._events.redirect(_sender(loaded.settings))
         self._row_publisher.redirect(_sender(loaded.settings))
         # Nothing can fail from here on, and who asked listens where this link speaks, not where the next one will.
         self._reloads.answer({"ok": True, "changed": change.sections})
@@ -457,6 +533,9 @@ class Service:
         """Have models, cameras and sensors take the place of those before."""
         retired = self._models.swap(new, fresh)
         self._cameras.end(change.gone)
+        for name in change.gone:
+            self._pictures.forget(name)
+        self._cameras.forget_all_but(new.cameras)
         self._sensors.end(change.gone_sensors)
         for name in change.gone_sensors:
             if name not in new.sensors:
@@ -464,7 +543,8 @@ class Service:
         for name in change.gone:
             if name not in new.cameras:
                 self._states.take_back_camera(name)
-        self._cameras.forget_all_but(new.cameras)
+        for name in change.adjusted:
+            self._cameras.adjust(name, new.cameras[name])
         at_work = self._cameras.sections
         for name, section in new.cameras.items():
             if name not in at_work:
@@ -488,15 +568,19 @@ class Service:
         self._orders.close()
         self._reloads.close(STOPPING)
         self._models.halt()
+        self._updates.halt()
         models = list(self._models.served.values())
         cameras = self._cameras.stop(1.0)
         self._sensors.disconnect()
         pipelines = [model.pipeline for model in models if model.pipeline]
         callers = in_parallel([partial(pipeline.stop, 1.5) for pipeline in pipelines], "stop-pipeline")
         join([*callers, *cameras], time.monotonic() + 1.7)
+        self._end_objects()
+        self._pictures.close(PICTURES_S)
         self._orders.join(0.2)
         self._link.stop(max(0.5, deadline_s - time.monotonic() - 1.0))
         kept = self._outbox.close(1.0)
+        self._events.close(0.5)
         join(
             self._sensors.stop(0.5), deadline_s
         )  # once their results are safe: a broker is told so before the goodbye
@@ -523,7 +607,7 @@ def _keep_secrets(settings: Settings) -> None:
     """What stands in addresses is found from now on wherever it is printed."""
     cameras = [camera.url for camera in settings.cameras.values()]
     sensors = [sensor.url for sensor in settings.sensors.values()]
-    for url in (settings.mqtt.url, *cameras, *sensors):
+    for url in (settings.mqtt.url, settings.updates.url, *cameras, *sensors):
         if "://" in url:  # otherwise it is a path
             keep_secret(url)
 

@@ -37,6 +37,7 @@ def _of_cameras(name: str, settings: Settings, feeds: int) -> Demand:
         tensors=tensors,
         max_age_s=min(camera.max_age for camera in users),
         eager=sum(camera.fps == 0 or camera.realtime is False for camera in users),
+        low_score=min(camera.track.low_score if camera.track.enabled else 1.0 for camera in users),
     )
 
 

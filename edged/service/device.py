@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edged.lifecycle import ServedModel
 from edged.mqtt.link import Link
@@ -10,6 +11,12 @@ from edged.service.lasting import Counts, Lasting
 from edged.service.previous_end import PreviousEnd
 from edged.service.sensors import Sensors
 from edged.settings import Settings
+
+if TYPE_CHECKING:
+    from edged.mqtt.shapes.model_state import ModelStateMessage
+    from edged.service.pictures import Pictures
+    from edged.service.updates import Totals
+    from edged.updates.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,9 @@ class Device:
         links: What all links did since the start (`deeds_of`).
         started_at_s: Of the daemon, in seconds since 1970.
         previous_end: How the run before ended; None where that is not known.
+        update: How far the update of a model is; None where it is not updated from afar.
+        update_totals: What updates did since the start; None while they are off.
+        pictures: Those of objects; None = nobody makes any.
     """
 
     settings: Callable[[], Settings]
@@ -37,6 +47,18 @@ class Device:
     links: Lasting
     started_at_s: float
     previous_end: PreviousEnd | None = None
+    update: Callable[[str], "Progress | None"] = lambda _: None
+    update_totals: Callable[[], "Totals | None"] = lambda: None
+    pictures: "Callable[[], Pictures] | None" = None
+
+    def model_state(self, model: ServedModel) -> "ModelStateMessage":
+        """What is said of a model on ``model/<name>/state``."""
+        message, progress = model.state(self.settings().device), self.update(model.name)
+        if progress is None:
+            return message
+        from edged.service.update_words import with_update  # noqa: PLC0415  # for who wants updates
+
+        return with_update(message, progress)
 
     @property
     def reconnects(self) -> int:

@@ -7,20 +7,27 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edged import __version__, machine
 from edged.lifecycle import ServedModel
 from edged.metrics import catalog
-from edged.metrics.catalog import DROPPED, ROWS_DROPPED, STAGES, WINDOWS_DROPPED, Metric
+from edged.metrics.catalog import DROPPED, ROWS_DROPPED, SNAPSHOTS_DROPPED, STAGES, WINDOWS_DROPPED, Metric
 from edged.metrics.figure import Figure
 from edged.outbox import Outbox
 from edged.service.device import Device
 from edged.service.frame_totals import AGE, ModelTotals, inferred, passed_over
+from edged.service.pictures import Pictures
 from edged.service.posts import CameraPost
+from edged.service.quota import KINDS
 from edged.service.report import Health, spool
 from edged.service.sensor_posts import SensorPost
+from edged.service.supervision import Troubles
 from edged.sources.switch import SourceStatus
+
+if TYPE_CHECKING:
+    from edged.mqtt.shapes.model_state import ModelStateMessage
+    from edged.service.updates import Totals
 
 Check = Callable[[], list[str]]
 
@@ -29,7 +36,14 @@ class Figures:
     """Gathers them. Any thread may call."""
 
     def __init__(
-        self, device: Device, outbox: Outbox, reports: Health, *, healthy: Check, ready: Check
+        self,
+        device: Device,
+        outbox: Outbox,
+        reports: Health,
+        *,
+        healthy: Check,
+        ready: Check,
+        troubles: Callable[[], Troubles],
     ) -> None:
         """Nothing was asked yet.
 
@@ -39,9 +53,10 @@ class Figures:
             reports: With the errors that were kept.
             healthy: Why the process does not work.
             ready: Why it is not ready yet.
+            troubles: What has been wrong with threads.
         """
         self._device, self._outbox, self._reports = device, outbox, reports
-        self._healthy, self._ready = healthy, ready
+        self._healthy, self._ready, self._troubles = healthy, ready, troubles
         self._workers = WorkerTime()
 
     def all(self) -> list[Figure]:
@@ -50,6 +65,8 @@ class Figures:
         figures = [*self._process(), *self._broker()]
         for camera in device.cameras():
             figures += of_camera(camera)
+            if device.pictures is not None:
+                figures += of_pictures(camera.name, device.pictures())
         for sensor in device.sensors():
             figures += of_sensor(sensor)
         models, totals = device.models(), device.model_totals()
@@ -58,6 +75,8 @@ class Figures:
             work = totals[model.name].totals() if model.name in totals else {}
             figures += of_model(model, work)
             figures += of_workers(model.name, model.pids, self._workers)
+        if totals_of_updates := device.update_totals():
+            figures += of_updates(totals_of_updates, [device.model_state(one) for one in models.values()])
         return figures
 
     def _process(self) -> Iterator[Figure]:
@@ -71,6 +90,9 @@ class Figures:
         yield _one(catalog.MEMORY, own.memory_bytes)
         yield _one(catalog.FDS, own.descriptors)
         yield _one(catalog.THREADS, own.threads)
+        troubles = self._troubles()
+        yield _one(catalog.THREAD_DEATHS, troubles.deaths)
+        yield _one(catalog.THREAD_HANGS, troubles.hangs)
 
     def _broker(self) -> Iterator[Figure]:
         device = self._device
@@ -133,6 +155,8 @@ def of_camera(post: CameraPost) -> Iterator[Figure]:
     yield one(catalog.CAMERA_RECONNECTS, source["reconnects"])
     yield one(catalog.CAMERA_STALLS, source["stalls"])
     yield one(catalog.DECODE_CPU, source["cpu_s"])
+    for kind in KINDS:
+        yield Figure(catalog.WITHHELD, (name, kind), post.quota.withheld[kind])
     for model, counts in models.items():
         yield Figure(catalog.INFERRED, (name, model), inferred(counts))
         yield Figure(catalog.CAMERA_PUBLISHED, (name, model), counts.get("published", 0))
@@ -141,6 +165,14 @@ def of_camera(post: CameraPost) -> Iterator[Figure]:
         for stage in STAGES:
             yield Figure(catalog.STAGE, (name, model, stage), ModelTotals.buckets(counts, stage))
         yield Figure(catalog.AGE, (name, model), ModelTotals.buckets(counts, AGE))
+
+
+def of_pictures(camera: str, pictures: Pictures) -> Iterator[Figure]:
+    """Of the pictures of a camera's objects."""
+    dropped = pictures.dropped(camera)
+    yield Figure(catalog.SNAPSHOTS, (camera,), pictures.made(camera))
+    for reason in SNAPSHOTS_DROPPED:
+        yield Figure(catalog.SNAPSHOTS_LOST, (camera, reason), dropped.get(reason, 0))
 
 
 def of_sensor(post: SensorPost) -> Iterator[Figure]:
@@ -198,6 +230,24 @@ def of_model(model: ServedModel, work: dict[Any, float]) -> Iterator[Figure]:
     yield one(catalog.INFERENCES, work.get("inferences", 0))
     yield one(catalog.INFERENCE_TIME, work.get("inference_s", 0.0))
     yield one(catalog.CALLERS, pipeline.count if pipeline else 0)
+
+
+def of_updates(totals: "Totals", states: Sequence["ModelStateMessage"]) -> Iterator[Figure]:
+    """Of updates from afar.
+
+    Args:
+        totals: Since the start.
+        states: Of the models that are used now.
+    """
+    for result in catalog.UPDATE_CHECKS:
+        yield Figure(catalog.UPDATE_CHECKED, (result,), totals.checks.get(result, 0))
+    yield _one(catalog.UPDATE_LAST, totals.checked_s)
+    yield _one(catalog.UPDATE_BYTES, totals.arrived_bytes)
+    for model in states:
+        if update := model.update:
+            yield Figure(catalog.UPDATE_VERSION, (model.model,), update.version or 0)
+            for state in catalog.UPDATE_STATES:
+                yield Figure(catalog.UPDATE_STATE, (model.model, state), update.state == state)
 
 
 def of_workers(name: str, pids: Sequence[int], time: WorkerTime) -> Iterator[Figure]:

@@ -14,8 +14,7 @@ from edged.mqtt.homeassistant import (
     labels_to_count,
 )
 from edged.mqtt.topics import Topics
-from edged.publisher import tells_anomalies
-from edged.sections import SensorSettings
+from edged.sections import CameraSettings, SensorSettings
 from edged.service.announcing import Announcer
 from edged.service.counting import Counts
 from edged.settings import Settings
@@ -77,7 +76,9 @@ class HomeAssistant:
         announced = Announced(
             version=__version__,
             machine=self._machine,
-            cameras=tuple(AnnouncedCamera(camera, counted) for camera, counted in labels.items()),
+            cameras=tuple(
+                _camera(camera, settings.cameras[camera], counted) for camera, counted in labels.items()
+            ),
             models=tuple(models),
             sensors=tuple(
                 _sensor(name, section, [models[one] for one in section.models if one in models])
@@ -98,6 +99,20 @@ class HomeAssistant:
         return labels_to_count(settings.models[model.name].labels, known, seen)
 
 
+def _camera(name: str, section: CameraSettings, labels: tuple[str, ...]) -> AnnouncedCamera:
+    pictured = section.snapshots.labels or labels
+    return AnnouncedCamera(
+        name,
+        labels,
+        has_motion=section.motion.gate != "off" or section.track.enabled,
+        zones=tuple((zone, asked.labels or labels) for zone, asked in section.zones.items()),
+        lines=tuple((line, asked.labels or labels) for line, asked in section.lines.items())
+        if section.track.enabled
+        else (),
+        pictures=pictured if section.snapshots.enabled else (),
+    )
+
+
 _SAYS: Mapping[str, tuple[str, ...]] = {
     "classifier": ("label",),
     "regressor": ("value",),
@@ -108,6 +123,8 @@ _SAYS: Mapping[str, tuple[str, ...]] = {
 
 
 def _sensor(name: str, section: SensorSettings, models: Sequence[ServedModel]) -> AnnouncedSensor:
+    from edged.publisher import tells_anomalies  # noqa: PLC0415  # for who has sensors
+
     found = [model.description for model in models if model.description]
     says = dict.fromkeys(key for one in found for key in _SAYS.get(one.family, ()))
     alarms = any(tells_anomalies(one.family, one.labels, section) for one in found)

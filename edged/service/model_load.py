@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edged import machine
 from edged.lifecycle import ServedModel
-from edged.mqtt.payloads import ModelHealthShape
+
+if TYPE_CHECKING:
+    from edged.mqtt.shapes.health import ModelHealthShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,10 @@ class ModelTotals:
     cpu_s: Mapping[int, float] = field(default_factory=dict)
     restarts: int = 0
 
-    def health(self, before: "ModelTotals | None", seconds: float) -> ModelHealthShape:
+    def health(self, before: "ModelTotals | None", seconds: float) -> "ModelHealthShape":
         """Of the last ``seconds``, before which it stood as ``before``; what is new did all its work in them."""
+        from edged.mqtt.shapes.health import ModelHealthShape  # noqa: PLC0415  # a start has no time for it
+
         before = before or ModelTotals(self.name, self.callers)
         inferences = max(0.0, self.inferences - before.inferences)
         busy_s = max(0.0, self.inference_s - before.inference_s)

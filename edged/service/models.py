@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from edged.lifecycle import Demand, ServedModel
-from edged.modelstore.watching import StoreWatcher
 from edged.service.demands import uses
 from edged.service.endings import in_parallel, join
 from edged.service.lasting import Lasting
 from edged.service.model_load import work_of
 from edged.settings import Settings
 from edged.worker.starting import end_ahead
+
+if TYPE_CHECKING:
+    from edged.modelstore.watching import StoreWatcher
 
 TICK_S = 0.5
 """Between two looks at whether to go on waiting."""
@@ -100,6 +103,8 @@ class Models:
             before.stop()
         if self._once:
             return
+        from edged.modelstore.watching import StoreWatcher  # noqa: PLC0415  # once all is at work
+
         folders = dict.fromkeys(folder for model in self.served.values() for folder in model.watched)
         self._watcher = StoreWatcher(list(folders), on_change=self._store_changed)
         self._watcher.start()

@@ -61,6 +61,7 @@ class Orders:
         cameras: Callable[[], Collection[str]],
         actions: Mapping[str, Action],
         reload: Callable[[Reply], None],
+        update: Callable[[str | None, Reply], None],
     ) -> None:
         """Keep what is needed.
 
@@ -70,9 +71,10 @@ class Orders:
             cameras: Names of those that are configured now.
             actions: What takes time, by verb: ``camera/enable`` and the like.
             reload: Asks for a reload; its reply is called when it is done.
+            update: Has the newest version of a model served, from afar too; None = look for updates of all.
         """
         self._answer, self._models, self._cameras = answer, models, cameras
-        self._actions, self._reload = actions, reload
+        self._actions, self._reload, self._update = actions, reload, update
         self._bucket = TokenBucket(burst=BURST, per_s=PER_S)
         self._refused, self._warned_s = 0, float("-inf")
         self._executor = SerialExecutor("orders", limit=MAX_WAITING, bound_s=STUCK_S)
@@ -118,7 +120,7 @@ class Orders:
             "model/list": {"name": model},
             "model/rollback": {"name": model},
             "model/test": {"name": model, "version": VERSION},
-            "model/update": {"name": model},
+            "model/update": {"name": model.optional},
             "ping": {},
             "reload": {},
         }
@@ -129,6 +131,8 @@ class Orders:
         reply = partial(self._answer, command)
         if self._closing.is_set():
             self._refuse(command, STOPPING)
+        elif command.verb == "model/update":
+            self._update(command.arguments.get("name"), reply)
         elif kind == "model":
             arguments = command.arguments
             model = self._models().get(arguments["name"])

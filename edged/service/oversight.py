@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from edged import logs
 from edged.errors import EdgedError
@@ -21,10 +22,12 @@ from edged.mqtt.link import LinkState
 from edged.service.posts import CameraPost
 from edged.service.previous_end import PreviousEnd
 from edged.service.runfile import RunFile
-from edged.service.sensor_posts import SensorPost
 from edged.service.status_line import StatusLine
-from edged.service.supervision import Supervision
+from edged.service.supervision import Supervision, Troubles
 from edged.systemd import Notifier
+
+if TYPE_CHECKING:
+    from edged.service.sensor_posts import SensorPost
 
 STUCK_S = 20.0
 """A main thread that has not come round for this long does not work."""
@@ -33,7 +36,7 @@ EXTEND_S, EXTEND_EVERY_S = 30.0, 5.0
 
 
 class Oversight:
-    """A context manager around the whole run; the main thread alone uses it, `reasons` aside."""
+    """A context manager around the whole run; the main thread alone uses it, `reasons` and `troubles` aside."""
 
     def __init__(self, folder: Path | None, *, remember: Callable[[str], None]) -> None:
         """Read what the run before left.
@@ -74,6 +77,10 @@ class Oversight:
         """Why the process does not work; empty while it does. Any thread may ask."""
         return self._supervision.reasons()
 
+    def troubles(self) -> Troubles:
+        """What has been wrong with threads. Any thread may ask."""
+        return self._supervision.troubles
+
     def comes_round(self) -> None:
         """The main thread goes on, be it with work or with waiting.
 
@@ -111,7 +118,7 @@ class Oversight:
     def tell(
         self,
         cameras: Iterable[CameraPost],
-        sensors: Iterable[SensorPost],
+        sensors: "Iterable[SensorPost]",
         models: Iterable[ServedModel],
         link: LinkState,
     ) -> None:

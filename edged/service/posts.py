@@ -3,20 +3,24 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from edged import machine
 from edged.frame import Frame
 from edged.lifecycle import ServedModel
-from edged.mqtt.payloads import CameraStateMessage, timestamp
-from edged.pipeline import Feed, Pipeline
-from edged.publisher import Publisher
+from edged.mqtt.payloads import ModelInfo, timestamp
+from edged.mqtt.shapes.camera_state import CameraStateMessage
+from edged.pipeline import Feed, Pipeline, Result
+from edged.publisher import Publisher, Sight
 from edged.sections import CameraSettings
+from edged.service.following import Following
 from edged.service.frame_totals import UNSERVED, FrameTotals, Latencies
 from edged.service.looking import regions_for
 from edged.service.overrides import NOTHING, CameraOverride
+from edged.service.quota import Quota
 from edged.service.source_totals import SourceTotals
-from edged.sources.camera import Camera, SourceState
+from edged.sources.camera import Camera, SourceState, SourceStatus
 
 
 class CameraPost:
@@ -28,6 +32,7 @@ class CameraPost:
         override: What was switched of it by command.
         camera: What reads it.
         frames: What became of its frames.
+        quota: Says how many messages it may send.
     """
 
     def __init__(
@@ -38,8 +43,10 @@ class CameraPost:
         once: bool,
         publisher: Publisher,
         on_state: Callable[["CameraPost"], None],
+        following: Mapping[str, Following],
         override: CameraOverride = NOTHING,
         frames: FrameTotals | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """Prepare the camera; `connect` it to its models, then start ``camera``.
 
@@ -49,11 +56,14 @@ class CameraPost:
             once: Read to its end, every frame waiting for the models.
             publisher: Takes the results.
             on_state: Called from the camera's thread when `state` has changed.
+            following: By model: follows what it finds.
             override: What was switched of it by command.
             frames: What the posts before it did under this name; None = there was none.
+            quota: Says how many messages it may send; None = as many as there are.
         """
         self.name, self.section, self.override = name, section, override
-        self._publisher, self._on_state = publisher, on_state
+        self.quota = quota or Quota()
+        self._publisher, self._on_state, self._following = publisher, on_state, following
         self._lossless = once or section.realtime is False
         self._models = tuple(dict.fromkeys(section.models))
         self._feeds: dict[str, tuple[Pipeline, Feed]] = {}
@@ -81,6 +91,28 @@ class CameraPost:
         switched = self.override.min_score
         return self.section.min_score if switched is None else switched
 
+    @property
+    def moving(self) -> bool | None:
+        """Whether something moves: as its motion gate sees it, or as what is followed does; None = nobody looks."""
+        online = self.camera.state.status is SourceStatus.ONLINE
+        if self.section.motion.gate != "off":
+            return online and self.camera.motion
+        if not self.section.track.enabled:
+            return None
+        return online and any(one.moving for one in self._following.values())
+
+    def adjust(self, section: CameraSettings) -> None:
+        """Put a section in force that asks for no other connection (`edged.service.reloading.is_same_source`)."""
+        self.section = section
+        for one in self._following.values():
+            one.under(section)
+
+    def pass_time(self, now_s: float) -> None:
+        """See to objects that no frame tells of; called now and then."""
+        online = self.camera.state.status is SourceStatus.ONLINE
+        for one in self._following.values():
+            one.pass_time(now_s, online=online, enabled=self.override.enabled)
+
     def switch(self, override: CameraOverride) -> None:
         """Put what was switched by command in force."""
         self.override = override
@@ -94,7 +126,13 @@ class CameraPost:
             model, latencies = models[name], Latencies()
             if model.frames is None:
                 continue
-            emit = self._publisher.emitter(self.name, self.section, model.info, lambda: self.min_score)
+            emit = self._publisher.emitter(
+                self.name,
+                lambda: self.section,
+                model.info,
+                partial(self._look, self._following[name]),
+                self.quota.detections,
+            )
             feed = Feed(
                 source=self.name,
                 emit=latencies.timed(emit),
@@ -120,9 +158,13 @@ class CameraPost:
         for pipeline, feed in feeds.values():
             pipeline.detach(feed)
 
+    def _look(self, following: Following, result: Result, info: ModelInfo) -> Sight:
+        return following.look(result, info, self.min_score)
+
     def _deliver(self, frame: Frame) -> None:
         feeds = self._feeds  # as they are now; they are replaced, never changed
         for name in self._models:
+            self._following[name].offered(frame)
             if name in feeds:
                 pipeline, feed = feeds[name]
                 pipeline.offer(feed, frame)

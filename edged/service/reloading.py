@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edged.sections import CameraSettings, SensorSettings
+from edged.sections import CameraSettings, PrivacySettings, SensorSettings, SnapshotSettings, TrackSettings
 from edged.settings import Settings
 
 MAX_ASKING = 64
@@ -23,6 +23,8 @@ class Changes:
         models: Those that are loaded anew, and those that are not used any more.
         gone: Cameras that end: their section is another one, or is not there any more.
         new: Cameras whose section was not there.
+        adjusted: Cameras that go on with another section, as their connection stays as it is.
+        updates: From where models come, or when.
         gone_sensors: Likewise; those that the broker gives their rows also where it is another one.
         new_sensors: Likewise.
     """
@@ -33,16 +35,19 @@ class Changes:
     new: tuple[str, ...]
     gone_sensors: tuple[str, ...] = ()
     new_sensors: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+    updates: bool = False
 
     @property
     def sections(self) -> list[str]:
         """For people."""
-        cameras = [*self.gone, *self.new]
+        cameras = [*self.gone, *self.new, *self.adjusted]
         return [
             *(["mqtt"] if self.link else []),
             *(f"models.{name}" for name in self.models),
             *(f"cameras.{name}" for name in cameras),
             *(f"sensors.{name}" for name in (*self.gone_sensors, *self.new_sensors)),
+            *(["updates"] if self.updates else []),
         ]
 
 
@@ -72,7 +77,9 @@ def changes(
     return Changes(
         link=link,
         models=tuple(dict.fromkeys([*fresh, *retired])),
-        gone=tuple(name for name, section in cameras.items() if new.cameras.get(name) != section),
+        gone=tuple(
+            name for name, section in cameras.items() if not is_same_source(section, new.cameras.get(name))
+        ),
         new=tuple(name for name in new.cameras if name not in cameras),
         gone_sensors=tuple(
             name
@@ -84,7 +91,27 @@ def changes(
             )  # what waits for the old one is asked for again
         ),
         new_sensors=tuple(name for name in new.sensors if name not in sensors),
+        updates=old.updates != new.updates,
+        adjusted=tuple(
+            name
+            for name, section in cameras.items()
+            if section != new.cameras.get(name) and is_same_source(section, new.cameras.get(name))
+        ),
     )
+
+
+def is_same_source(section: CameraSettings, other: CameraSettings | None) -> bool:
+    """Whether a camera can go on with another section as it is: only what is made of its results differs."""
+    return other is not None and _source(section) == _source(other)
+
+
+def _source(section: CameraSettings) -> CameraSettings:
+    """The section without what is asked for with each result."""
+    usual: dict[str, Any] = {"publish": "every", "min_score": None, "max_rate": None, "track": TrackSettings()}
+    places: dict[str, Any] = {"zones": {}, "lines": {}, "masks": {}}
+    pictures: dict[str, Any] = {"snapshots": SnapshotSettings(), "privacy": PrivacySettings()}
+    motion = section.motion.model_copy(update={"off_delay": 0.0})
+    return section.model_copy(update=usual | places | pictures | {"motion": motion})
 
 
 class Reloads:

@@ -8,17 +8,11 @@ from dataclasses import dataclass, field
 
 from edged import __version__, machine
 from edged.lifecycle import ServedModel
-from edged.mqtt.payloads import (
-    HealthMessage,
-    InfoMessage,
-    MachineShape,
-    ModelHealthShape,
-    PreviousEndShape,
-    SourceHealthShape,
-    SpoolShape,
-    timestamp,
-)
+from edged.mqtt.payloads import timestamp
+from edged.mqtt.shapes.health import HealthMessage, ModelHealthShape, SourceHealthShape, SpoolShape
+from edged.mqtt.shapes.info import InfoMessage, MachineShape, PreviousEndShape, UpdatesShape
 from edged.outbox import Outbox
+from edged.sections import UpdatesSettings
 from edged.service.bottleneck import Load, ModelLoad, bottleneck
 from edged.service.device import Device
 from edged.service.model_load import ModelTotals, spent_s, totals_of
@@ -39,6 +33,7 @@ def info(
     started_at_s: float,
     *,
     before: PreviousEnd | None = None,
+    updates: UpdatesSettings | None = None,
 ) -> InfoMessage:
     """What the device is and what it runs."""
     descriptions = [model.description for model in models if model.description]
@@ -58,6 +53,13 @@ def info(
         models={model.name: running for model in models if (running := model.running())},
         started_at=timestamp(started_at_s),
         previous_end=_previous_end(before) if before else None,
+        updates=_updates(updates) if updates and updates.url else None,
+    )
+
+
+def _updates(section: UpdatesSettings) -> UpdatesShape:
+    return UpdatesShape(
+        url=redacted(section.url), channel=section.channel, channels=section.channels, window=section.window
     )
 
 

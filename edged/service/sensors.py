@@ -2,26 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edged.errors import ConfigurationError
 from edged.lifecycle import ServedModel
-from edged.mqtt import filters
 from edged.mqtt.records import LinkOptions
-from edged.mqtt.rows import MqttRows
 from edged.mqtt.topics import Topics
-from edged.publisher import RowPublisher
 from edged.sections import SensorSettings, is_sensor_path
 from edged.service.endings import in_parallel, join
-from edged.service.row_totals import RowTotals
-from edged.service.sensor_posts import SensorPost
-from edged.sources.positions import Positions
-from edged.sources.posted import Outcome, PostedRows
-from edged.sources.rowsource import RowSource, row_source
-from edged.sources.sensoraddress import SensorAddress, sensor_address
+
+if TYPE_CHECKING:  # a daemon without sensors starts without all this
+    from edged.publisher import RowPublisher
+    from edged.service.row_totals import RowTotals
+    from edged.service.sensor_posts import SensorPost
+    from edged.sources.positions import Positions
+    from edged.sources.posted import PostedRows
+    from edged.sources.rowsource import RowSource
+    from edged.sources.sensoraddress import SensorAddress
 
 ENDLESS = {"mqtt", "http", "serial", "iio"}
 """Kinds of sources that have no end."""
@@ -42,10 +42,10 @@ class Sensors:
         once: bool,
         configured: Callable[[], Mapping[str, SensorSettings]],
         models: Served,
-        publisher: RowPublisher,
+        publisher: Callable[[], "RowPublisher"],
         state: Path | None,
         broker: Callable[[], tuple[LinkOptions, Topics]],
-        on_state: Callable[[SensorPost], None],
+        on_state: Callable[["SensorPost"], None],
     ) -> None:
         """None is at work yet.
 
@@ -53,7 +53,7 @@ class Sensors:
             once: Each is read to its end.
             configured: Those of the settings in force.
             models: Those that are there now.
-            publisher: Takes the results.
+            publisher: Gives what takes the results.
             state: Folder in which it is kept up to where files were read; None = nowhere.
             broker: How it is spoken to, and the topics of this device.
             on_state: Called when the state of a sensor has changed, from any thread.
@@ -61,12 +61,18 @@ class Sensors:
         self._once, self._configured = once, configured
         self._models, self._publisher = models, publisher
         self._broker, self._on_state = broker, on_state
-        self._positions = Positions(state / "positions.json" if state else None)
+        self._state = state
         self._posts: dict[str, SensorPost] = {}
         self._rows: dict[str, RowTotals] = {}  # a post may be replaced by another of its name
         self._posted: dict[str, PostedRows] = {}
 
-    def __iter__(self) -> Iterator[SensorPost]:
+    @cached_property
+    def _positions(self) -> "Positions":
+        from edged.sources.positions import Positions  # noqa: PLC0415
+
+        return Positions(self._state / "positions.json" if self._state else None)
+
+    def __iter__(self) -> "Iterator[SensorPost]":
         return iter(list(self._posts.values()))
 
     def __contains__(self, post: object) -> bool:
@@ -87,13 +93,16 @@ class Sensors:
         Raises:
             ConfigurationError: Its address cannot be used.
         """
+        from edged.service.row_totals import RowTotals  # noqa: PLC0415
+        from edged.service.sensor_posts import SensorPost  # noqa: PLC0415
+
         post = SensorPost(
             name,
             section,
             source=self._source(name, section),
             hold_rows=_hold_rows(section.url),
             once=self._once,
-            publisher=self._publisher,
+            publisher=self._publisher(),
             on_state=self._on_state,
             rows=self._rows.setdefault(name, RowTotals(name)),
         )
@@ -132,6 +141,8 @@ class Sensors:
         def read(*counts: Any) -> None:
             found.append(counts)
 
+        from edged.sources.posted import Outcome  # noqa: PLC0415
+
         outcome = posted.offer(payload, POST_S, origin=origin, read=read) if posted else Outcome.CLOSED
         if outcome is Outcome.SAFE:
             return _answer(*found[0] if found else (0, 0, ""))
@@ -149,9 +160,13 @@ class Sensors:
 
     def close(self) -> None:
         """After all have ended: keep up to where files were read."""
-        self._positions.save()
+        if "_positions" in vars(self):
+            self._positions.save()
 
-    def _source(self, name: str, section: SensorSettings) -> RowSource:
+    def _source(self, name: str, section: SensorSettings) -> "RowSource":
+        from edged.sources.rowsource import row_source  # noqa: PLC0415
+        from edged.sources.sensoraddress import sensor_address  # noqa: PLC0415
+
         extra = {"mqtt": partial(self._mqtt, name), "http": partial(self._http, name)}
         return row_source(
             sensor_address(section.url, key=f"sensors.{name}.url"),
@@ -161,11 +176,15 @@ class Sensors:
             extra=extra,
         )
 
-    def _mqtt(self, name: str, address: SensorAddress) -> RowSource:
+    def _mqtt(self, name: str, address: "SensorAddress") -> "RowSource":
+        from edged.mqtt.rows import MqttRows  # noqa: PLC0415
+
         options, topics = self._broker()
         return MqttRows(name, address.target, options, topics=topics)
 
-    def _http(self, name: str, _address: SensorAddress) -> RowSource:
+    def _http(self, name: str, _address: "SensorAddress") -> "RowSource":
+        from edged.sources.posted import PostedRows  # noqa: PLC0415
+
         posted = self._posted[name] = PostedRows()
         return posted
 
@@ -183,6 +202,11 @@ def require_source(name: str, section: SensorSettings, *, topics: Topics, listen
     Raises:
         ConfigurationError: It cannot.
     """
+    from edged.mqtt import filters  # noqa: PLC0415
+    from edged.sources.positions import Positions  # noqa: PLC0415
+    from edged.sources.rowsource import row_source  # noqa: PLC0415
+    from edged.sources.sensoraddress import sensor_address  # noqa: PLC0415
+
     key = f"sensors.{name}.url"
     address = sensor_address(section.url, key=key)
     if once and address.kind in ENDLESS:
@@ -217,5 +241,5 @@ def _hold_rows(url: str) -> int | None:
     return 8 if url.startswith("mqtt:") else 0
 
 
-def _stopping(posts: list[SensorPost], timeout_s: float) -> list[Thread]:
+def _stopping(posts: "list[SensorPost]", timeout_s: float) -> list[Thread]:
     return in_parallel([partial(post.stop, timeout_s) for post in posts], "stop-sensor")

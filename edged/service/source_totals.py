@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from edged.mqtt.payloads import SourceHealthShape
+if TYPE_CHECKING:
+    from edged.mqtt.shapes.health import SourceHealthShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,10 @@ class SourceTotals:
         """Of no other source: a camera and a sensor may have the same name."""
         return self.work is not None, self.name
 
-    def health(self, before: "SourceTotals | None", seconds: float) -> SourceHealthShape:
+    def health(self, before: "SourceTotals | None", seconds: float) -> "SourceHealthShape":
         """Rates and shares of the last ``seconds``, before which it stood as ``before``, and drops since the start."""
+        from edged.mqtt.shapes.health import SourceHealthShape  # noqa: PLC0415  # a start has no time for it
+
         before = before or SourceTotals(self.name)
         shape = SourceHealthShape(
             name=self.name,

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 from edged.mqtt.ids import MessageIds
-from edged.mqtt.payloads import GapMessage, timestamp
+from edged.mqtt.payloads import timestamp
+from edged.mqtt.shapes.gap import GapMessage
 from edged.mqtt.topics import Topics
 from edged.outbox import DiskOutbox, Gap, MemoryOutbox, Outbox
 from edged.service.state import state_folder

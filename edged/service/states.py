@@ -1,23 +1,29 @@
 """What a device says of itself, over whichever link there is: info, states, counts, health, pictures."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edged.lifecycle import ServedModel
 from edged.mqtt.homeassistant import discovery_topic
 from edged.mqtt.link import LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import Outbox, Rank
+from edged.sections import CameraSettings
 from edged.service.announcing import Announcer
 from edged.service.broker import topics_of
-from edged.service.counting import Counts
+from edged.service.counting import Counts, Key
 from edged.service.device import Device
 from edged.service.homeassistant import HomeAssistant
+from edged.service.kept_pictures import KeptPictures
+from edged.service.motion_states import MotionStates
 from edged.service.posts import CameraPost
 from edged.service.report import Health, info, sample
-from edged.service.sensor_posts import SensorPost
-from edged.sources.camera import SourceStatus
+
+if TYPE_CHECKING:
+    from edged.service.sensor_posts import SensorPost
 
 
 class StatePublisher:
@@ -38,6 +44,13 @@ class StatePublisher:
         """
         self._device, self._outbox, self._counts = device, outbox, counts
         self.reports, self._lock = Health(), threading.Lock()
+        self._motion, self._motion_said = MotionStates(), dict[str, str]()
+        self._pictures = KeptPictures(
+            state,
+            lambda: device.settings().cameras,
+            self._set,
+            lambda topic: device.link().clear_state(topic),
+        )
         announcer = Announcer(state, self._set) if state else None
         self.homeassistant = HomeAssistant(announcer, counts, self._repeat) if announcer else None
 
@@ -54,7 +67,9 @@ class StatePublisher:
         for sensor in self._device.sensors():
             self.sensor(sensor)
         self.info()
+        self._pictures.review(root=self._topics.root)
         self.counts(anew=True)
+        self.motion(time.monotonic(), anew=True)
 
     def info(self) -> None:
         """What the device is and runs."""
@@ -66,6 +81,7 @@ class StatePublisher:
             list(device.models().values()),
             device.started_at_s,
             before=device.previous_end,
+            updates=device.settings().updates,
         )
         self._set(self._topics.info, message.payload())
 
@@ -73,9 +89,13 @@ class StatePublisher:
         """Which version of a model serves."""
         if model.error:
             self.remember(str(model.error))
-        self._set(self._topics.model_state(model.name), model.state(self._device.settings().device).payload())
+        self._set(self._topics.model_state(model.name), self._device.model_state(model).payload())
         if len(self._device.cameras()) + len(self._device.sensors()):
             self.info()  # what really runs a model may have changed with its process
+
+    def update(self, model: ServedModel) -> None:
+        """How far the update of a model is."""
+        self._set(self._topics.model_state(model.name), self._device.model_state(model).payload())
 
     def camera(self, post: CameraPost) -> None:
         """Whether a camera delivers."""
@@ -84,7 +104,7 @@ class StatePublisher:
                 state = post.state(self._device.settings().device)
                 self._set(self._topics.camera_state(post.name), state.payload())
 
-    def sensor(self, post: SensorPost) -> None:
+    def sensor(self, post: "SensorPost") -> None:
         """Whether a sensor delivers."""
         with self._lock:
             if post in self._device.sensors():
@@ -104,17 +124,56 @@ class StatePublisher:
             anew: This link was told nothing yet.
         """
         device = self._device
-        for post in device.cameras():
-            if post.camera.state.status is not SourceStatus.ONLINE:
-                self._counts.sees_nothing(post.name)
         if self.homeassistant:
             self.homeassistant.tell(device.settings(), self._topics, device.models(), anew=anew)
-        for camera, label, count in self._counts.news(again=anew):
-            self._set(self._topics.count(camera, label), str(count).encode())
+        self.counted(anew=anew)
+
+    def counted(self, *, anew: bool = False) -> None:
+        """Counts that are other ones now; any thread may call.
+
+        Args:
+            anew: This link was told nothing yet.
+        """
+        with self._lock:  # of two threads with news of one count the later one speaks last
+            for camera, key, count in self._counts.news(again=anew):
+                self._set(_topic(self._topics, camera, key), str(count).encode())
+
+    def not_counted(self, camera: str, keys: list[Key]) -> None:
+        """Counts that will not be said any more."""
+        with self._lock:
+            for key in keys:
+                self._device.link().clear_state(_topic(self._topics, camera, key))
+
+    def motion(self, now_s: float, *, anew: bool = False) -> None:
+        """Whether something moves, of each camera that can tell; belongs to the main thread.
+
+        Args:
+            now_s: On the monotonic clock.
+            anew: This link was told nothing yet.
+        """
+        said = {} if anew else self._motion_said
+        told: dict[str, str] = {}
+        for post in self._device.cameras():
+            moving = post.moving
+            if moving is None:
+                continue
+            off_delay_s = post.section.motion.off_delay
+            told[post.name] = self._motion.see(post.name, moving, now_s, off_delay_s=off_delay_s)
+            if said.get(post.name) != told[post.name]:
+                self._set(self._topics.motion(post.name), told[post.name].encode())
+        for camera in self._motion_said.keys() - told.keys():
+            self._device.link().clear_state(self._topics.motion(camera))
+        self._motion.forget_all_but(told)
+        self._motion_said = told
 
     def snapshot(self, camera: str, picture: bytes) -> None:
         """A picture of a camera, if somebody can hear it now."""
         self._device.link().publish(self._topics.snapshot(camera), picture)
+
+    def keep_picture(self, camera: str, label: str, picture: bytes, section: CameraSettings) -> None:
+        """The best picture of the newest object of a label, for who comes later."""
+        with self._lock:  # not while it goes over to another link
+            self._pictures.put(self._topics.best_view(camera, label), camera, label, picture, section)
 
     def health(self) -> None:
         """How the device is doing."""
@@ -142,8 +201,8 @@ class StatePublisher:
         with self._lock:
             link, topics = self._device.link(), self._topics
             link.clear_state(topics.camera_state(name))
-            for label in self._counts.forget(name):
-                link.clear_state(topics.count(name, label))
+            for key in self._counts.forget(name):
+                link.clear_state(_topic(topics, name, key))
 
     def take_back_sensor(self, name: str) -> None:
         """A sensor is gone."""
@@ -167,10 +226,12 @@ class StatePublisher:
                     *(topics.sensor_state(post.name) for post in device.sensors()),
                     *map(topics.model_state, device.models()),
                     *(
-                        topics.count(post.name, label)
+                        _topic(topics, post.name, key)
                         for post in device.cameras()
-                        for label in self._counts.labels(post.name)
+                        for key in self._counts.keys(post.name)
                     ),
+                    *map(topics.motion, self._motion_said),
+                    *self._pictures.topics,
                     *([discovery_topic(topics)] if device.settings().mqtt.homeassistant else []),
                 ):
                     link.clear_state(topic)
@@ -181,3 +242,11 @@ class StatePublisher:
 
     def _repeat(self, topic: str) -> None:
         self._device.link().repeat_state(topic)
+
+
+def _topic(topics: Topics, camera: str, key: Key) -> str:
+    """Where a count is said."""
+    if len(key) == 3:
+        return topics.line_count(camera, *key)
+    zone, label = key
+    return topics.zone_count(camera, zone, label) if zone else topics.count(camera, label)

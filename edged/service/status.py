@@ -8,16 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from edged import __version__
-from edged.mqtt.payloads import (
-    CameraStateMessage,
-    Count,
-    HealthMessage,
-    ModelStateMessage,
-    Moment,
-    Shape,
-    timestamp,
-)
+from edged.mqtt.payloads import timestamp
 from edged.mqtt.sensor_payloads import SensorStateMessage
+from edged.mqtt.shapes.camera_state import CameraStateMessage
+from edged.mqtt.shapes.fields import Count, Moment, Shape
+from edged.mqtt.shapes.health import HealthMessage
+from edged.mqtt.shapes.model_state import ModelStateMessage
 from edged.outbox import Outbox
 from edged.service.device import Device
 from edged.service.report import Health, sample
@@ -107,7 +103,7 @@ def status(
         cameras=tuple(post.state(settings.device) for post in device.cameras()),
         sensors=tuple(post.state(settings.device) for post in device.sensors()),
         models=tuple(
-            model.state(settings.device).model_copy(update={"labels": ()})
+            device.model_state(model).model_copy(update={"labels": ()})
             for model in list(device.models().values())
         ),
     )

@@ -35,6 +35,19 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Troubles:
+    """What has been wrong with threads since the start.
+
+    Attributes:
+        deaths: Times an error ended one.
+        hangs: Times one did not go on within its bound.
+    """
+
+    deaths: int = 0
+    hangs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something is wrong with a thread.
 
@@ -70,11 +83,7 @@ def findings(all_hearts: Iterable[Heartbeat], now_s: float, awake_since_s: float
 
 
 class Supervision:
-    """A context manager that owns the thread ``supervision``.
-
-    Attributes:
-        deaths: Threads that an exception ended since the start.
-    """
+    """A context manager that owns the thread ``supervision``."""
 
     def __init__(
         self,
@@ -95,7 +104,7 @@ class Supervision:
             all_hearts: Gives those to be watched.
             monotonic: The monotonic clock, in seconds.
         """
-        self.deaths = 0
+        self._deaths = self._hangs = 0
         self._notifier, self._on_death, self._on_hang = notifier, on_death, on_hang
         self._hearts, self._monotonic = all_hearts, monotonic
         self._checked_s = self._awake_since_s = self._fed_s = monotonic()
@@ -121,6 +130,11 @@ class Supervision:
     def dead(self) -> list[str]:
         """Threads that cannot be missed and that an error ended; nothing but a new start brings them back."""
         return [heart.name for heart in self._hearts() if heart.error]
+
+    @property
+    def troubles(self) -> Troubles:
+        """Counted until now. Any thread may ask."""
+        return Troubles(self._deaths, self._hangs)
 
     def reasons(self) -> list[str]:
         """Why the process does not work; empty while it does."""
@@ -159,6 +173,7 @@ class Supervision:
         for one in found:
             if not one.heart.late and not one.heart.error:
                 one.heart.late = True
+                self._hangs += 1
                 log.error(
                     "a thread hangs", thread=one.heart.name, why=one.text, stack=stack_of(one.heart.thread_id)
                 )
@@ -182,11 +197,11 @@ class Supervision:
     def _died(self, args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "unknown"
         error = args.exc_value or args.exc_type()
-        self.deaths += 1
+        self._deaths += 1
         log.error(
             "a thread died",
             thread=name,
-            deaths=self.deaths,
+            deaths=self._deaths,
             exc_info=(type(error), error, args.exc_traceback),
         )
         self._on_death(f"thread {name} died ({type(error).__name__}: {error})")

@@ -28,6 +28,7 @@ from edged.sources.backoff import Backoff
 from edged.sources.capture import Capture, Source, SourceStatistics
 from edged.sources.clock import Pace, StreamClock
 from edged.sources.motion.gate import Gate, Look
+from edged.sources.motion.watch import Timeline
 from edged.sources.pixels import Pixels
 from edged.sources.selection import Selection
 from edged.sources.stream import framed, open_source
@@ -136,7 +137,7 @@ class Camera:
         self._deliver, self._on_state = deliver, on_state
         self._heart = Heartbeat(STUCK_S + 4 * settings.read_timeout, patience_s=LOST_S)
         self._switch = Switch(enabled=enabled, interrupt=lambda: self._hand_out(None))
-        self._asked: deque[Future[Frame | None]] = deque()
+        self._asked: deque[tuple[Future[Frame | None], bool]] = deque()  # whether it must be delivered, too
         self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
         status, why = (SourceStatus.OFFLINE, CONNECTING) if enabled else (SourceStatus.DISABLED, SWITCHED_OFF)
         self._gate = Gate(name, settings.motion)
@@ -148,6 +149,8 @@ class Camera:
         self._backoff = Backoff()
         self._pace = Pace()
         self._clock = StreamClock()
+        self._scene = Timeline()
+        self._still_s: float | None = None
 
     @property
     def state(self) -> SourceState:
@@ -191,26 +194,31 @@ class Camera:
         """Have it work or not; returns at once, `state` follows."""
         self._switch.turn(enabled)
 
-    def next_frame(self, timeout_s: float) -> Frame | None:
+    def next_frame(self, timeout_s: float, *, deliver: bool = False) -> Frame | None:
         """Wait for the frame that is captured next, chosen or not.
+
+        Args:
+            timeout_s: For so long.
+            deliver: It is chosen, whatever the gate and the rate say. Of somebody who asks while a frame is just being
+                taken this cannot be done; who needs it asks again.
 
         Returns:
             None if none came in time, or none will because the camera is stopped or switched off.
         """
         asked: Future[Frame | None] = Future()
-        self._asked.append(asked)
+        self._asked.append((asked, deliver))
         try:
             return asked.result(timeout_s)
         except TimeoutError:
             return None
         finally:
             with suppress(ValueError):
-                self._asked.remove(asked)
+                self._asked.remove((asked, deliver))
 
     def _hand_out(self, frame: Frame | None) -> None:
         with suppress(IndexError):
             while True:
-                self._asked.popleft().set_result(frame)
+                self._asked.popleft()[0].set_result(frame)
 
     def __enter__(self) -> Self:
         self.start()
@@ -287,6 +295,7 @@ class Camera:
 
     def _begin(self, source: Source) -> None:
         self._clock = StreamClock()
+        self._scene.restart()
         self._selection.begin(source.traits, again=not source.live)
         self._pace.restart(1 / source.fps if source.fps else DEFAULT_STEP_S)
 
@@ -301,18 +310,23 @@ class Camera:
             return
         pixels = _Once(partial(self._pixels, source, capture.pixels)) if capture.pixels else None
         time_s = capture.arrival_s if capture.pts_s is None else capture.pts_s
-        asked, unreadable = bool(self._asked) and pixels is not None, self.statistics.unreadable
-        look = self._selection.deliver(time_s, pixels)
+        asked, unreadable = [deliver for _, deliver in list(self._asked)], self.statistics.unreadable
+        look, scene_s = self._selection.deliver(time_s, pixels), self._scene_s(source, capture, captured_s)
+        if look.still:
+            self._still_s = scene_s
         self._tell()
-        made = pixels() if pixels and (look.opens or asked) else None
-        if not look.opens or made is None:
+        opens = look.opens or any(asked)
+        made = pixels() if pixels and (opens or asked) else None
+        if not opens or made is None:
             self._pass_over(look, damaged=self.statistics.unreadable > unreadable)
         if made is None:
             return
-        frame = framed(made, self.name, sequence, captured_s, look.regions)
+        frame = framed(
+            made, self.name, sequence, captured_s, look.regions, scene_s=scene_s, still_s=self._still_s
+        )
         if self._asked:
             self._hand_out(frame)
-        if look.opens:
+        if opens:
             self.statistics.chosen += 1
             self._heart.rest()  # for room, where it reads without loss
             self._deliver(frame)
@@ -340,6 +354,14 @@ class Camera:
             return due_s
         self._heart.mark(early_s)
         return None if self._switch.halt.wait(early_s) else due_s
+
+    def _scene_s(self, source: Source, capture: Capture, captured_s: float) -> float | None:
+        """See `Frame`."""
+        if source.stills:
+            return None
+        if source.live or capture.pts_s is None or self._is_paced(source):
+            return captured_s
+        return self._scene.at(capture.pts_s)
 
     def _is_paced(self, source: Source) -> bool:
         if source.stills:

@@ -101,6 +101,9 @@ def framed(
     sequence: int,
     captured_monotonic_s: float,
     regions: tuple[tuple[float, float, float, float], ...] = (),
+    *,
+    scene_s: float | None = None,
+    still_s: float | None = None,
 ) -> Frame:
     """The frame of these pixels; its wall clock time is computed from the monotonic one."""
     return Frame(
@@ -115,4 +118,6 @@ def framed(
         matrix=pixels.matrix,
         full_range=pixels.full_range,
         regions=regions,
+        scene_s=scene_s,
+        still_s=still_s,
     )

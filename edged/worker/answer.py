@@ -1,6 +1,6 @@
 """What a model said to one picture or to some windows of rows, and what is asked for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ class Answer:
         detections: Boxes in model pixels, best first.
         inference_ms: In the runtime.
         decode_ms: From its outputs to boxes, suppression included.
+        low: Boxes that are less sure than is asked for, where somebody wants them.
     """
 
     detections: Detections
     inference_ms: float
     decode_ms: float
+    low: Detections = field(default_factory=Detections.empty)
 
 
 @dataclass(frozen=True, slots=True)

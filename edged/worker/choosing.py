@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from edged.allocator import give_memory_back
 from edged.errors import EdgedError
 from edged.inference.session import Session
 from edged.inference.tuning import Tuning
@@ -85,7 +86,7 @@ class _Contest:
                 took_s = time.monotonic() - began_s
                 left_s -= took_s / (1 + PAUSE) if opened.request.beside else took_s
             del session
-            limits.give_memory_back()
+            give_memory_back()
         opened.adopt(self._session)
         problem = auto.settle(
             self._champion,

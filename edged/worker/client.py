@@ -217,7 +217,9 @@ class WorkerProcess:
         """
         reply = self._exchange(lane, pack_pictures(first, count))
         shares = reply.inference_ms / count, reply.decode_ms / count
-        return [Answer(found, *shares) for found in unpack_answers(reply.body, count)]
+        least = self.description.min_score
+        parts = [found.parted(least) for found in unpack_answers(reply.body, count)]
+        return [Answer(found, *shares, low) for found, low in parts]
 
     def score(self, lane: int, numbers: NDArray[Any], texts: Texts = ()) -> Scored:
         """Score windows of rows.

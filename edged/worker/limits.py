@@ -72,13 +72,6 @@ def _set_cpu_s(seconds: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (hard if seconds is None else seconds, hard))
 
 
-def give_memory_back() -> None:
-    """What was freed, the C library would keep."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # not every C library has it
-            ctypes.CDLL(None).malloc_trim(0)
-
-
 def end_with(parent: int) -> None:
     """End this process with the thread that started it, at the latest.
 

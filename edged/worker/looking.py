@@ -16,7 +16,7 @@ from edged.preprocess import Preparer
 from edged.sources.pictures import read_picture
 from edged.sources.pixels import of_picture
 from edged.sources.stream import framed
-from edged.worker.answer import Answer, Answering
+from edged.worker.answer import Answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Look:
             prepare_s += time.perf_counter() - started
             answer = self._answers.answer(0)
             inference_ms, decode_ms = inference_ms + answer.inference_ms, decode_ms + answer.decode_ms
-            found.append(in_frame(answer, transform))
+            found.append(in_frame(answer.detections, transform))
         detections = found[0]
         if len(found) > 1:
             started = time.perf_counter()
@@ -68,9 +68,8 @@ class Look:
         return Seen(frame, detections, prepare_s * 1000, inference_ms, decode_ms)
 
 
-def in_frame(answer: Answer, transform: Transform) -> Detections:
+def in_frame(found: Detections, transform: Transform) -> Detections:
     """An answer's boxes in frame pixels, inside the frame, without those that have no area there."""
-    found = answer.detections
     if not len(found):
         return found
     xyxy = transform.to_frame(found.xyxy)

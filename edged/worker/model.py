@@ -75,6 +75,7 @@ class LoadedModel:
             output = manifest.output
             scores = (request.min_score, output.min_score, self._recognition.min_score, MIN_SCORE)
             self._min_score = next(score for score in scores if score is not None)
+            self._floor = min(self._min_score, 1.0 if request.low_score is None else request.low_score)
             self._iou, self._max_detections = output.iou or IOU, output.max_detections or MAX_DETECTIONS
             opened.know(
                 input=recipe, min_score=self._min_score, iou=self._iou, max_detections=self._max_detections
@@ -126,7 +127,7 @@ class LoadedModel:
         return {self._picture.name: pictures} | beside(self._companions, len(tensor))
 
     def _decoded(self, outputs: Sequence[NDArray[Any]]) -> Detections:
-        candidates = self._recognition.decoder(outputs, self._min_score)
+        candidates = self._recognition.decoder(outputs, self._floor)
         if self._wanted is not None:
             candidates = candidates.take(np.isin(candidates.class_id, self._wanted))
         if self._recognition.overlapping:

@@ -19,6 +19,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from edged.allocator import give_memory_back
 from edged.errors import EdgedError, ModelRejected
 from edged.worker import limits
 from edged.worker.description import LoadRequest
@@ -164,7 +165,7 @@ def _serve(model: Any, control: socket.socket, callers: int) -> None:
         threading.Thread(
             target=_answer_lane, args=(model, lane, ring.slot(index)), name=f"lane-{index}", daemon=True
         ).start()
-    limits.give_memory_back()  # loading leaves much
+    give_memory_back()  # loading leaves much
     receive_control(control)
 
 

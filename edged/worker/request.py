@@ -31,6 +31,7 @@ class LoadRequest:
         providers: In order of preference.
         require_provider: Refuse the model rather than run it on another than the first.
         min_score: Overrides the model's own.
+        low_score: Detections down to this are told of, too, apart from the others: tracks go on with them. None = none.
         labels: Keep only these; empty = all.
         threads: Of one inference; 0 = measured with the provider ``auto``, else one, or this caller's share of the
             cores where the model is slow.
@@ -52,6 +53,7 @@ class LoadRequest:
     providers: tuple[str, ...] = ("auto",)
     require_provider: bool = False
     min_score: float | None = None
+    low_score: float | None = None
     labels: tuple[str, ...] = ()
     threads: int = 0
     callers: int = 1

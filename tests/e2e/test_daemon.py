@@ -15,6 +15,7 @@ from mosquitto_broker import Listener, Mosquitto, until
 
 pytestmark = pytest.mark.assets
 
+PROVIDER = os.environ.get("EDGED_TEST_PROVIDER", "cpu")
 Brokers = Callable[..., Mosquitto]
 SCHEMA = json.loads((Path(__file__).parents[2] / "edged" / "schema" / "detections-1.json").read_text())
 
@@ -161,7 +162,7 @@ def test_a_daemon_whose_broker_is_absent_at_start_delivers_once_it_comes(
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGSTOP, signal.SIGKILL])
-def test_a_lost_worker_is_named_and_replaced_within_three_seconds_while_the_rest_goes_on(
+def test_a_lost_worker_is_named_and_replaced_in_time_while_the_rest_goes_on(
     number: signal.Signals, mosquitto: Brokers, clip: Path, model: Path, tmp_path: Path
 ) -> None:
     broker = mosquitto()
@@ -171,15 +172,20 @@ def test_a_lost_worker_is_named_and_replaced_within_three_seconds_while_the_rest
         cameras={"front": {"url": clip, "models": ["m"]}},
         models={"m": model},
     )
+    config.write_text(config.read_text().replace('["cpu"]', f'["{PROVIDER}"]'))
+    within_s = 3 if PROVIDER == "cpu" else 5
     with Listener(broker) as listener, Daemon("-c", str(config)) as daemon:
         assert listener.wait_for(lambda: len(detections(listener)) > 3, 20), daemon.log
+        assert detections(listener)[0]["model"]["provider"].startswith(PROVIDER)
         worker = daemon.worker()
         os.kill(worker, number)
         killed_s = time.monotonic()
         assert daemon.says("worker restarted", 6), daemon.log
         before = len(detections(listener))
-        assert listener.wait_for(lambda: len(detections(listener)) > before, 3), daemon.log
-        assert time.monotonic() - killed_s < 3 + 0.5  # the half second is the subscriber's
+        assert listener.wait_for(lambda: len(detections(listener)) > before, within_s), daemon.log
+        served_s = time.monotonic() - killed_s
+        print(f"{number.name} on {PROVIDER}: a result after {served_s:.2f} s")
+        assert served_s < within_s + 0.5  # the half second is the subscriber's
         assert daemon.says("worker lost")
         assert not alive(worker)
         assert [pid for pid in children(daemon.process.pid) if not alive(pid)] == []

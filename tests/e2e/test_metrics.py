@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from daemons import Daemon, write_config
 from mosquitto_broker import Listener, Mosquitto, free_port, until
 from operators import Operator
@@ -20,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from prometheus_client.samples import Sample
 
 from edged.bundle import demo_video, model
+from edged.service.status_schema import FILE
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -168,6 +170,7 @@ def test_counts_add_up_and_never_fall_over_a_killed_worker_a_lost_broker_and_rel
         assert re.search(r"away +offline .*refuses", said.stdout)
         answer = json.loads(status("--url", f"http://127.0.0.1:{endpoint.port}", "--json").stdout)
         assert answer["schema"] == "edged.status/1"
+        jsonschema.validate(answer, json.loads(FILE.read_text(encoding="utf-8")))
         assert (answer["health"]["reconnects"], answer["health"]["models"][0]["restarts"]) == (1, 1)
         assert "geheim" not in said.stdout + json.dumps(answer)
         assert daemon.end() == 0

@@ -22,7 +22,7 @@ from daemons import Daemon, write_config
 from mosquitto_broker import free_port
 
 SOAK_S = float(os.environ.get("EDGED_SOAK_S", "60"))
-FRAMES_A_SECOND = 25
+FRAMES_A_SECOND = int(os.environ.get("EDGED_SOAK_FPS", "25"))
 LOST_ACKNOWLEDGEMENTS = 0.0005
 
 
@@ -82,8 +82,8 @@ def waiting(state: Path) -> set[str]:
         return {json.loads(payload)["id"] for (payload,) in rows}
 
 
-def fifty_a_second(folder: Path, url: str) -> Path:
-    """A configuration of two cameras that make 25 results a second each."""
+def two_cameras(folder: Path, url: str) -> Path:
+    """A configuration of two cameras that make `FRAMES_A_SECOND` results each."""
     model = toy_models.toy_detector(folder / "toy.onnx")
     clip = clips.counting_clip(folder / "clip.mkv", 10 * FRAMES_A_SECOND, fps=FRAMES_A_SECOND)
     cameras = {name: {"url": clip, "models": ["m"]} for name in ("left", "right")}
@@ -95,7 +95,7 @@ def test_nothing_that_was_accepted_is_lost_whoever_is_killed(tmp_path: Path) -> 
     accepted: set[str] = set()
     kills: Counter[str] = Counter()
     with recorder(tmp_path) as broker:
-        config = fifty_a_second(tmp_path, broker.url)
+        config = two_cameras(tmp_path, broker.url)
         daemon = Daemon("-c", str(config))
         try:
             assert daemon.says("camera online", 30), daemon.log

@@ -11,7 +11,9 @@ import pytest
 from mosquitto_broker import require_mosquitto
 from soak import faults, program
 from soak.account import Sample, disorder, frames_astray, ids_astray, leaks, slope_mb_per_h
+from soak.day import more_memory
 from soak.proxy import Proxy
+from soak.rates import PROMISED, kept
 
 SHORT = ["worker_killed", "broker_away", "bad_version", "bad_reload", "bad_rows", "daemon_frozen"]
 
@@ -54,6 +56,11 @@ def test_disorder_is_found_among_first_arrivals_only_and_each_lane_has_its_order
     assert disorder("left", [("2", False), ("1", False)]) != []
 
 
+def test_what_a_camera_keeps_of_its_rate_is_a_share_of_what_it_had() -> None:
+    assert kept({"left": 10.0, "right": 4.0}, {"left": 9.5, "right": 4.4}) == {"left": 0.95, "right": 1.1}
+    assert kept({"left": 0.0}, {"left": 0.0}) == {"left": 0.0}, "nothing kept of nothing is no pass"
+
+
 def samples(*, hours: float, mb_per_h: float, threads: int = 0, descriptors: int = 0) -> list[Sample]:
     count = 50
     return [
@@ -74,6 +81,13 @@ def test_what_grows_is_found() -> None:
     assert leaks(samples(hours=0.1, mb_per_h=300)) == [], "over six minutes nothing is said of memory"
     assert "threads" in leaks(samples(hours=0.1, mb_per_h=0, threads=5))[0]
     assert "descriptors" in leaks(samples(hours=0.1, mb_per_h=0, descriptors=9))[0]
+
+
+def test_what_a_short_run_needs_more_is_found_once_its_caches_are_filled() -> None:
+    assert more_memory(samples(hours=0.1, mb_per_h=10)) == []
+    assert "grew by" in more_memory(samples(hours=0.1, mb_per_h=200))[0]
+    filled = [Sample(at_s=n, resident_mb=min(100 + n, 120), threads=1, descriptors=1) for n in range(100)]
+    assert more_memory(filled) == [], "the first quarter fills caches"
 
 
 @pytest.fixture
@@ -135,3 +149,4 @@ def test_every_fault_has_a_name_that_can_be_asked_for(tmp_path: Path) -> None:
     bare, whole = faults.possible(Bare()), faults.possible(Whole())  # type: ignore[arg-type]
     assert set(SHORT) <= set(bare) < set(whole)
     assert set(whole) - set(bare) >= {"disk_full", "camera_stalled"}
+    assert set(PROMISED) <= set(faults.lasting(Whole()))  # type: ignore[arg-type]

@@ -17,6 +17,8 @@ from managers import Datagrams, fields
 from mosquitto_broker import Listener, Mosquitto, until
 from sensorboxes import two_classes, write_sensors
 
+AWAY_S = float(os.environ.get("EDGED_TEST_AWAY", "2"))
+
 Brokers = Callable[..., Mosquitto]
 
 
@@ -66,7 +68,9 @@ def test_a_daemon_is_ready_and_feeds_the_watchdog_with_neither_broker_nor_camera
     ):
         assert manager.hears(b"READY=1", 30), daemon.log
         assert manager.hears(b"STATUS=0/1 camera, 1/1 sensor"), (manager.heard, daemon.log)
+        ready_s = time.monotonic()
         assert manager.wait_for(lambda heard: heard.count(b"WATCHDOG=1") > 6), manager.heard
+        manager.wait_for(lambda _: daemon.process.poll() is not None, ready_s + AWAY_S - time.monotonic())
         daemon.send(signal.SIGHUP)
         assert manager.wait_for(lambda heard: heard.count(b"READY=1") == 2), (manager.heard, daemon.log)
         reloads = [one for one in manager.heard if one.startswith(b"RELOADING=1\nMONOTONIC_USEC=")]

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,12 @@ def results(listener: Listener) -> list[dict[str, Any]]:
 def serves(listener: Listener, version: int) -> bool:
     found = results(listener)
     return bool(found) and found[-1]["model"]["version"] == version
+
+
+def longest_pause_s(found: list[dict[str, Any]]) -> float:
+    """Between two frames one after the other that have results."""
+    moments = [datetime.fromisoformat(message["captured_at"]) for message in found]
+    return max((after - before).total_seconds() for before, after in pairwise(moments))
 
 
 def state(listener: Listener) -> dict[str, Any]:
@@ -223,6 +230,9 @@ class TestProbation:
             before = len(results(listener))
             assert listener.wait_for(lambda: len(results(listener)) > before + 10, 10), daemon.log
             assert serves(listener, 1)
+            print(
+                f"version 2 {evidence}: without a result for {longest_pause_s(results(listener)):.2f} s at most"
+            )
             assert daemon.end() == 0
         with Listener(here.broker) as listener, here.run() as daemon:
             assert listener.wait_for(lambda: len(results(listener)) > 15, 30), daemon.log

@@ -114,6 +114,25 @@ def test_after_each_restart_of_the_server_frames_are_back_within_five_seconds(
     assert camera.statistics.reconnects == 2
 
 
+def test_a_camera_that_comes_back_with_another_resolution_is_followed(
+    rtsp_server, free_port, clip, tmp_path, recorder
+):
+    port = free_port()
+    wide = [solid_frame(480, 272, (100, 128, 128))] * 100
+    other = write_clip(tmp_path / "wide.mp4", wide, codec="libx264", options={"g": "25"})
+    server = rtsp_server(port, {"front": clip})
+    with recorder.camera(f"rtsp://127.0.0.1:{port}/front"):
+        state, frame = recorder.online(), recorder.frame()
+        assert (state.width, state.height, frame.width, frame.height) == (320, 240, 320, 240)
+        server.kill()
+        server.wait()
+        recorder.offline()
+        recorder.taken()
+        rtsp_server(port, {"front": other})
+        state, frame = recorder.online(), recorder.frame()
+        assert (state.width, state.height, frame.width, frame.height) == (480, 272, 480, 272)
+
+
 def test_a_server_that_freezes_is_seen_within_six_seconds(rtsp_server, free_port, clip, recorder):
     port = free_port()
     server = rtsp_server(port, {"front": clip})

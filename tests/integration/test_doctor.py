@@ -22,6 +22,7 @@ from edged.doctor.checks import checks, read
 from edged.doctor.examination import examine
 from edged.doctor.findings import document
 from edged.outbox.folder import FolderLock
+from edged.web import LocalEndpoint
 
 Doctor = Callable[..., dict[str, Any]]
 
@@ -343,6 +344,19 @@ def test_a_port_that_another_program_has_is_found(doctor) -> None:
         found = doctor(f'[http]\nlisten = "{listen}"\n')
         assert f"something that is not edged answers on {listen}" in kind(found, "endpoint-stolen")
         assert found["exit"] == 78
+
+
+def test_a_port_that_the_edged_of_another_device_has_is_found(doctor) -> None:
+    def look(device: str) -> dict[str, Any]:
+        with LocalEndpoint(
+            "127.0.0.1:0", healthy=list, ready=list, status=lambda: {"device": device}
+        ) as other:
+            return doctor(f'[http]\nlisten = "127.0.0.1:{other.port}"\n')
+
+    found = look("yard")
+    assert "edged of the device yard answers on" in kind(found, "endpoint-stolen")
+    assert kind(found, "no-daemon")
+    assert "is ready" in kind(look("gate-7"), "daemon")
 
 
 def test_the_command_tells_programs_one_object_and_people_a_table(edged, tmp_path, free_port) -> None:

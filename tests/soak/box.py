@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-import urllib.request
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ import toy_models
 from daemons import Daemon
 from mosquitto_broker import Listener, Mosquitto, free_port, until
 from operators import Operator
-from prometheus_client.parser import text_string_to_metric_families as parsed
 from sensorboxes import LINES, csv_row, two_classes, write_sensors
 
+from soak import process
 from soak.account import Sample, total
 from soak.proxy import Proxy
 
@@ -32,13 +31,19 @@ PROBATION = "5s"
 SERVING = 2  # processes of the two models, once no version is on probation
 SHARED = Path(__file__).parents[3] / "shared"
 RTSP_SCRIPT = SHARED / "tools" / "rtsp_server.py"
-RTSP_CLIP = Path(os.environ.get("EDGED_ASSETS") or SHARED / "assets") / "videos" / "one_by_one_person.mp4"
+VIDEOS = Path(os.environ.get("EDGED_ASSETS") or SHARED / "assets") / "videos"
+RTSP_CLIPS = (VIDEOS / "one_by_one_person.mp4", VIDEOS / "bottles.mp4")  # of different sizes
 
 
 class Rtsp:
-    """The real camera server, behind a proxy that spoils the way to it."""
+    """The real camera server, behind a proxy that spoils the way to it.
+
+    Attributes:
+        clips: The first is what it shows from its next start on.
+    """
 
     def __init__(self, rolls: random.Random) -> None:
+        self.clips = deque(RTSP_CLIPS)
         self._port = free_port()
         self._process: subprocess.Popen[str] | None = None
         self.start()
@@ -49,7 +54,7 @@ class Rtsp:
         return f"rtsp://127.0.0.1:{self.proxy.port}/front"
 
     def start(self) -> None:
-        command = ["/usr/bin/python3", str(RTSP_SCRIPT), "--port", str(self._port), f"front={RTSP_CLIP}"]
+        command = ["/usr/bin/python3", str(RTSP_SCRIPT), "--port", str(self._port), f"front={self.clips[0]}"]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -136,8 +141,8 @@ class Box:
         self._stack.callback(lambda: subprocess.run(["umount", "--lazy", str(self.state)], check=True))
 
     def _camera_server(self) -> None:
-        if not (RTSP_SCRIPT.is_file() and RTSP_CLIP.is_file()):
-            self.missing.append(f"RTSP: no {RTSP_SCRIPT.name} or no {RTSP_CLIP.name}")
+        if absent := [path.name for path in (RTSP_SCRIPT, *RTSP_CLIPS) if not path.is_file()]:
+            self.missing.append(f"RTSP: no {', no '.join(absent)}")
             return
         try:
             self.rtsp = Rtsp(self._rolls)
@@ -218,13 +223,7 @@ class Box:
         self._append(self._rolls.choice(lines), bad=True)
 
     def scrape(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=20) as answer:
-            text = answer.read().decode()
-        return {
-            (one.name, frozenset(one.labels.items())): one.value
-            for family in parsed(text)
-            for one in family.samples
-        }
+        return process.scrape(self.http)
 
     def serves(self, inferred_before: dict[str, float]) -> bool:
         """Whether broker, models, cameras and sensor are up, and each camera had frames since."""
@@ -251,15 +250,7 @@ class Box:
         return {camera: total(series, name, camera=camera) for camera in self.cameras}
 
     def sample(self, at_s: float) -> Sample:
-        """Of the daemon's process as the kernel tells it."""
-        folder = Path(f"/proc/{self.daemon.process.pid}")
-        figures = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-        return Sample(
-            at_s=at_s,
-            resident_mb=int(figures["VmRSS"].split()[0]) * 1024 / 1e6,
-            threads=int(figures["Threads"]),
-            descriptors=len(list((folder / "fd").iterdir())),
-        )
+        return process.sample(self.daemon.process.pid, at_s)
 
     def rest(self) -> None:
         """No frames and no rows any more, and nothing waits."""

@@ -1,4 +1,4 @@
-"""What goes wrong in a soak: each function does it, undoes what does not heal by itself, and says what it was."""
+"""What goes wrong in a soak. What happens at once is a function that says what it was; what lasts is a context."""
 
 import contextlib
 import os
@@ -6,14 +6,18 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from operators import Operator
 
 from soak.box import Box, Rtsp
+from soak.proxy import Proxy
 
 Fault = Callable[[Box, random.Random, float], str]
-"""Takes the box, the dice, and how many seconds it may last at most."""
+"""Takes the box, the dice, and how many seconds it may last at most; says what it was."""
+Lasting = Callable[[Box], AbstractContextManager[None]]
+"""Goes wrong inside of it; what does not heal by itself is undone at its end."""
 
 BAD_ROWS = 200
 OWN_NETWORK = "EDGED_SOAK_OWN_NETWORK"  # set where the loopback is nobody else's
@@ -41,47 +45,50 @@ def _signal_worker(box: Box, rolls: random.Random, number: signal.Signals) -> st
     return f"process {pid}"
 
 
-def broker_away(box: Box, rolls: random.Random, longest_s: float) -> str:
+@contextmanager
+def broker_away(box: Box) -> Iterator[None]:
     box.broker.stop()
     try:
-        return _wait(rolls, longest_s)
+        yield
     finally:
         box.broker.start()
 
 
-def broker_frozen(box: Box, rolls: random.Random, longest_s: float) -> str:
+@contextmanager
+def broker_frozen(box: Box) -> Iterator[None]:
     """It answers nothing and then ends, with what it had taken."""
     box.broker.pause()
     try:
-        return _wait(rolls, longest_s)
+        yield
     finally:
         box.broker.stop()
         box.broker.start()
 
 
-def camera_server_restarted(box: Box, rolls: random.Random, longest_s: float) -> str:
+@contextmanager
+def camera_server_restarted(box: Box) -> Iterator[None]:
     rtsp = _rtsp(box)
     rtsp.kill()
     try:
-        return _wait(rolls, longest_s)
+        yield
     finally:
         rtsp.start()
 
 
-def camera_stalled(box: Box, rolls: random.Random, longest_s: float) -> str:
-    proxy = _rtsp(box).proxy
-    proxy.stall()
-    try:
-        return _wait(rolls, longest_s)
-    finally:
-        proxy.heal()
+def camera_stalled(box: Box) -> AbstractContextManager[None]:
+    return _spoiled(box, Proxy.stall)
 
 
-def camera_corrupted(box: Box, rolls: random.Random, longest_s: float) -> str:
+def camera_corrupted(box: Box) -> AbstractContextManager[None]:
+    return _spoiled(box, Proxy.corrupt)
+
+
+@contextmanager
+def _spoiled(box: Box, spoil: Callable[[Proxy], None]) -> Iterator[None]:
     proxy = _rtsp(box).proxy
-    proxy.corrupt()
+    spoil(proxy)
     try:
-        return _wait(rolls, longest_s)
+        yield
     finally:
         proxy.heal()
 
@@ -89,6 +96,15 @@ def camera_corrupted(box: Box, rolls: random.Random, longest_s: float) -> str:
 def camera_cut(box: Box, _rolls: random.Random, _longest_s: float) -> str:
     _rtsp(box).proxy.cut()
     return "connections reset"
+
+
+def camera_of_another_size(box: Box, _rolls: random.Random, _longest_s: float) -> str:
+    """The same address, and after a restart of its server pictures of another width and height."""
+    rtsp = _rtsp(box)
+    rtsp.kill()
+    rtsp.clips.rotate()
+    rtsp.start()
+    return rtsp.clips[0].name
 
 
 def _rtsp(box: Box) -> Rtsp:
@@ -133,63 +149,75 @@ def bad_rows(box: Box, _rolls: random.Random, _longest_s: float) -> str:
     return f"{BAD_ROWS} rows"
 
 
-def disk_full(box: Box, rolls: random.Random, longest_s: float) -> str:
+@contextmanager
+def disk_full(box: Box) -> Iterator[None]:
     """While the broker is away, so that results have to be kept somewhere."""
     assert box.disk is not None
-    box.broker.stop()
     filler = box.disk / "filler"
-    try:
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as out:
-            while True:
-                out.write(bytes(65536))
-        return _wait(rolls, longest_s)
-    finally:
-        filler.unlink(missing_ok=True)
-        box.broker.start()
+    with broker_away(box):
+        try:
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as out:
+                while True:
+                    out.write(bytes(65536))
+            yield
+        finally:
+            filler.unlink(missing_ok=True)
 
 
-def network_gone(box: Box, rolls: random.Random, longest_s: float) -> str:
+@contextmanager
+def network_gone(_box: Box) -> Iterator[None]:
     """Packets vanish, connections stay: of the broker, of the RTSP camera, of the subscriber."""
     subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
     try:
-        return _wait(rolls, longest_s)
+        yield
     finally:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def daemon_frozen(box: Box, rolls: random.Random, longest_s: float) -> str:
+@contextmanager
+def daemon_frozen(box: Box) -> Iterator[None]:
     box.daemon.send(signal.SIGSTOP)
     try:
-        return _wait(rolls, longest_s)
+        yield
     finally:
         box.daemon.send(signal.SIGCONT)
 
 
-def _wait(rolls: random.Random, longest_s: float) -> str:
-    lasts_s = rolls.uniform(min(1.0, longest_s), longest_s)
-    time.sleep(lasts_s)
-    return f"{lasts_s:.1f} s"
-
-
-def possible(box: Box) -> dict[str, Fault]:
+def lasting(box: Box) -> dict[str, Lasting]:
     """Those that this machine allows, by name."""
-    faults: list[Fault] = [
-        worker_killed,
-        worker_crashed,
-        worker_frozen,
-        broker_away,
-        broker_frozen,
-        good_version,
-        bad_version,
-        good_reload,
-        bad_reload,
-        bad_rows,
-        daemon_frozen,
-    ]
+    faults: list[Lasting] = [broker_away, broker_frozen, daemon_frozen]
     if os.environ.get(OWN_NETWORK):
         faults.append(network_gone)
     if box.disk is not None:
         faults.append(disk_full)
     if box.rtsp is not None:
-        faults += [camera_server_restarted, camera_stalled, camera_corrupted, camera_cut]
+        faults += [camera_server_restarted, camera_stalled, camera_corrupted]
     return {fault.__name__: fault for fault in faults}
+
+
+def possible(box: Box) -> dict[str, Fault]:
+    """All that this machine allows, by name."""
+    at_once: list[Fault] = [
+        worker_killed,
+        worker_crashed,
+        worker_frozen,
+        good_version,
+        bad_version,
+        good_reload,
+        bad_reload,
+        bad_rows,
+    ]
+    if box.rtsp is not None:
+        at_once += [camera_cut, camera_of_another_size]
+    found = {fault.__name__: fault for fault in at_once}
+    return found | {name: _for_a_while(fault) for name, fault in lasting(box).items()}
+
+
+def _for_a_while(fault: Lasting) -> Fault:
+    def happens(box: Box, rolls: random.Random, longest_s: float) -> str:
+        lasts_s = rolls.uniform(min(1.0, longest_s), longest_s)
+        with fault(box):
+            time.sleep(lasts_s)
+        return f"{lasts_s:.1f} s"
+
+    return happens

@@ -11,7 +11,6 @@ INSTEAD = """[Service]
 Type=oneshot
 Restart=no
 WatchdogSec=0
-ExecStartPre=
 ExecStart=
 ExecStart=/usr/bin/python3 /srv/probe.py
 """

@@ -19,8 +19,10 @@ CODES = {
     "BrokerUnreachable": 69,
     "WorkerLost": 69,
     "RuntimeMissing": 69,
+    "UpdateUnreachable": 69,
     "CannotWrite": 74,
     "NotAllowed": 77,
+    "UpdateRefused": 77,
     "ConfigurationError": 78,
 }
 """The contract: a supervisor tells the errors apart by these."""

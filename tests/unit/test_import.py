@@ -102,6 +102,21 @@ def test_the_daemon_itself_never_loads_onnx_runtime_nor_what_stands_before_it():
     ]
 
 
+def test_a_daemon_that_starts_loads_nothing_that_only_others_need():
+    """Neither what sensors, watchers and askers need, nor what reads a longer command line or the environment."""
+    program = (
+        "from pathlib import Path\nimport edged.cli, edged.logs, edged.cli.plain, edged.cli.serving as serving\n"
+        "edged.logs.configure()\nserving.load_settings(Path(sys.argv[1]))\n"
+        "import edged.service.ahead, edged.service.daemon\nprint(*sys.modules)"
+    )
+    done = python(program, Path(__file__).parents[2] / "configs" / "edged.toml")
+    loaded = set(done.stdout.split())
+    assert "edged.service.daemon" in loaded, done.stderr
+    needless = {"pydantic_settings", "asyncio", "typer", "rich", "watchfiles", "prometheus_client"}
+    needless |= {"edged.web", "edged.publisher.rows", "edged.service.sensor_posts", "edged.sources.csvrows"}
+    assert not needless & loaded
+
+
 def test_a_worker_loads_nothing_that_only_the_daemon_needs():
     loaded = python("import edged.worker.process, edged.worker.loading; print(*sys.modules)").stdout.split()
     assert "edged.worker.model" in loaded

@@ -10,49 +10,68 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edged.doctor.service import UNIT, Presence
+from edged.doctor.service import INSTANCES, UNIT, Presence, state_of_instance
+from edged.service.state import state_folder
+from edged.settings import LoadedSettings
 
 ANSWER_S = 1.0
-MAX_ANSWER_BYTES = 65536
+MAX_ANSWER_BYTES = 1 << 20
 SYSTEMCTL_S = 3.0
 PROPERTIES = (
-    "LoadState,ActiveState,UnitFileState,Result,ExecMainStatus,NRestarts,User,DynamicUser,PrivateDevices"
+    "Id,LoadState,ActiveState,UnitFileState,Result,ExecMainStatus,NRestarts,User,DynamicUser,PrivateDevices"
 )
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # asked, not bound
 
 
-def presence(listen: str, *, named: bool, state: Path) -> Presence:
+def presence(listen: str, *, named: bool, state: Path, device: str = "") -> Presence:
     """Whether a daemon runs.
 
     Args:
         listen: As ``http.listen``.
         named: Whether the configuration names it.
         state: The folder of what survives a restart.
+        device: Of the configuration; who answers in another name is another instance.
     """
     answers, unwell = ("", ()) if not listen else _endpoint(listen)
-    return Presence(listen, named, answers, unwell, _is_locked(state / "outbox"), _free_port())
+    locked, other = _is_locked(state / "outbox"), ""
+    if answers == "edged" and device and (told := _device_at(listen)) not in {"", device}:
+        answers, unwell, other = "neighbour", (), told
+    return Presence(listen, named, answers, other, unwell, locked, _free_port())
 
 
-def unit() -> Mapping[str, str]:
-    """Properties of the unit; empty without systemd."""
+def state_looked_at(loaded: LoadedSettings) -> Path:
+    """Where the daemon of this configuration keeps its state: of an ``edged@``, what systemd made for it."""
+    of_instance = state_of_instance(loaded.path)
+    moved = loaded.settings.state.path or os.environ.get("STATE_DIRECTORY")
+    return of_instance if of_instance and of_instance.is_dir() and not moved else state_folder(loaded)
+
+
+def units() -> list[Mapping[str, str]]:
+    """Properties of the unit and of each of its instances in memory; none without systemd."""
     if not os.path.isdir("/run/systemd/system"):  # noqa: PTH112
-        return {}
-    command = ["systemctl", "show", UNIT, f"--property={PROPERTIES}"]
+        return []
+    command = ["systemctl", "show", UNIT, INSTANCES, f"--property={PROPERTIES}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SYSTEMCTL_S)
     except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        return []
+    return shown(done.stdout)
+
+
+def shown(text: str) -> list[Mapping[str, str]]:
+    """What `systemctl show` printed of several units: a block each, an empty line between them."""
+    blocks = (block.splitlines() for block in text.split("\n\n"))
+    found = [dict(line.split("=", 1) for line in lines if "=" in line) for lines in blocks]
+    return [one for one in found if one]
 
 
 def _endpoint(listen: str) -> tuple[str, tuple[str, ...]]:
     """Who answers, and why it is not well."""
-    host, _, port = listen.rpartition(":")
     reasons: list[str] = []
     is_edged = is_there = False
     for path in ("/healthz", "/readyz"):
         try:
-            server, told = _get(EVERYWHERE.get(host, host).strip("[]"), int(port), path)
+            server, told = _get(listen, path)
         except (OSError, OverflowError, http.client.HTTPException) as error:
             is_there |= not isinstance(error, ConnectionRefusedError | socket.gaierror | OverflowError)
             continue
@@ -65,8 +84,18 @@ def _endpoint(listen: str) -> tuple[str, tuple[str, ...]]:
     return ("edged" if is_edged else "other" if is_there else ""), tuple(dict.fromkeys(reasons))
 
 
-def _get(host: str, port: int, path: str) -> tuple[str, Any]:
-    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_S)
+def _device_at(listen: str) -> str:
+    """Whose daemon answers; empty where it does not say."""
+    with contextlib.suppress(OSError, OverflowError, http.client.HTTPException):
+        _, told = _get(listen, "/status")
+        return str(told.get("device", ""))[:500] if isinstance(told, dict) else ""
+    return ""
+
+
+def _get(listen: str, path: str) -> tuple[str, Any]:
+    host, _, port = listen.rpartition(":")
+    host = EVERYWHERE.get(host, host).strip("[]")
+    connection = http.client.HTTPConnection(host, int(port), timeout=ANSWER_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

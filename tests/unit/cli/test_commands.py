@@ -154,12 +154,24 @@ def test_a_configuration_that_is_fine_is_said_to_be(edged_in, tmp_path):
 
 def test_keys_without_effect_are_told_on_standard_error(edged_in, tmp_path):
     (tmp_path / "edged.toml").write_text(
-        TOML + "[cameras.front.zones.yard]\npoints = [[0, 0], [1, 0], [1, 1]]\n"
+        TOML + '[cameras.front.motion]\ngate = "stream"\nmasks = [[[0, 0], [1, 0], [1, 1]]]\n'
     )
     done = edged_in("config", "check")
     assert done.returncode == 0
-    assert "cameras.front.zones" in done.stderr
-    assert "cameras.front.zones" not in done.stdout
+    assert "cameras.front.motion.masks" in done.stderr
+    assert "cameras.front.motion.masks" not in done.stdout
+
+
+def test_updates_whose_keys_are_not_there_are_a_wrong_configuration(edged_in, tmp_path):
+    updates = '[updates]\nurl = "https://joe:hidden@updates.lan/"\nroot = "root.json"\n'
+    (tmp_path / "edged.toml").write_text(TOML + updates)
+    line = one_line(edged_in("config", "check"), 78)
+    assert "'updates.root' is root.json, which cannot be read (No such file or directory)" in line
+    (tmp_path / "root.json").write_text("{}")
+    assert edged_in("config", "check").returncode == 0
+    shown = edged_in("config", "show").stdout
+    assert "https://joe:***@updates.lan/" in shown
+    assert "hidden" not in shown
 
 
 def test_settings_are_shown_masked_and_each_with_where_it_came_from(edged_in, tmp_path):

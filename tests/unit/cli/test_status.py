@@ -92,6 +92,24 @@ def test_it_says_how_everything_stands():
     assert lines[-2:] == ["last errors", "  cameras.back: no route to host"]
 
 
+@pytest.mark.parametrize(
+    ("update", "shown_as"),
+    [
+        ({"state": "checked", "reason": ""}, ""),
+        ({"state": "active", "version": 3, "reason": ""}, ""),
+        ({"state": "active", "version": 3, "reason": "4 goes to 10 %"}, "update active: 4 goes to 10 %"),
+        ({"state": "downloading", "version": 4, "bytes": 512, "of": 2048}, "update to 4 downloading 25% of 2.0 KiB"),
+        ({"state": "offered", "version": 4, "reason": "waits"}, "update to 4 offered: waits"),
+        ({"state": "unreachable", "reason": "too slow: x"}, "update unreachable: too slow: x"),
+        ({"state": 7, "version": [], "bytes": "x", "of": None}, "update to [] 7"),
+        ("odd", ""),
+    ],
+)  # fmt: skip
+def test_how_far_an_update_is_stands_with_its_model(update: Any, shown_as: str):
+    model = {"model": "cars", "active": {"version": 3}, "update": update}
+    assert row("cars", shown(ANSWER | {"models": [model]}, width=200)) == f"cars 3 0 % {shown_as}".strip()
+
+
 def test_why_it_does_not_work_stands_at_the_head():
     lines = shown(ANSWER | {"unhealthy": ["caller-cars-0 hangs"], "unready": ["starting"]})
     assert lines[0].endswith(", not healthy")

@@ -12,19 +12,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from edged.mqtt.commands import Command, read_command
 from edged.mqtt.homeassistant import Announced, AnnouncedCamera, AnnouncedSensor, config_payload
 from edged.mqtt.homeassistant_entities import Entity, components, of_camera, of_model, of_sensor
-from edged.mqtt.payloads import (
-    CameraStateMessage,
-    CandidateShape,
-    HealthMessage,
-    ModelStateMessage,
-    RejectedShape,
-    SourceHealthShape,
-    SpoolShape,
-    VersionShape,
-    timestamp,
-)
+from edged.mqtt.payloads import timestamp
 from edged.mqtt.records import Received
 from edged.mqtt.sensor_payloads import RejectedRowShape, SensorStateMessage
+from edged.mqtt.shapes.camera_state import CameraStateMessage
+from edged.mqtt.shapes.health import HealthMessage, SourceHealthShape, SpoolShape
+from edged.mqtt.shapes.model_state import (
+    CandidateShape,
+    ModelStateMessage,
+    RejectedShape,
+    UpdateShape,
+    VersionShape,
+)
 from edged.mqtt.topics import Topics
 
 TOPICS = Topics("edged", "gate-7")
@@ -388,6 +387,10 @@ def test_the_version_that_serves_is_shown_and_what_runs_it() -> None:
     assert state_of("model--vehicles--version", model(why="no version")) == "None"  # shown as unknown
 
 
+def afar(state: str, **changes: Any) -> UpdateShape:
+    return UpdateShape(state=state, at=NOW, **changes)
+
+
 TRIED = CandidateShape(version=4, digest=DIGEST, step="warm-up")
 
 
@@ -428,6 +431,55 @@ TRIED = CandidateShape(version=4, digest=DIGEST, step="warm-up")
             False,
         ),
         (model(rejected=(rejected(1, "y" * 400),)), "none", "none", None, False),
+        (model(active=version(3), update=afar("checked")), "3", "3", "", False),
+        (model(active=version(3), update=afar("active", version=3)), "3", "3", "", False),
+        (
+            model(active=version(3), update=afar("offered", version=5, reason="waits for 01:00-05:00")),
+            "3",
+            "5",
+            "Updates: offered waits for 01:00-05:00",
+            False,
+        ),
+        (
+            model(active=version(3), update=afar("downloading", version=5, bytes=996, of=1000)),
+            "3",
+            "5",
+            "Version 5 is being downloaded: 99 %",
+            True,
+        ),
+        (model(update=afar("downloading", version=1, bytes=0, of=0)), "none", "1", None, True),
+        (
+            model(active=version(3), candidate=TRIED, update=afar("staged", version=4)),
+            "3",
+            "4",
+            "Version 4 is being tried: warm-up",
+            True,
+        ),
+        (
+            model(active=version(3), update=afar("refused", version=5, reason="needs: edged 9")),
+            "3",
+            "3",
+            "Updates: refused needs: edged 9",
+            False,
+        ),
+        (
+            model(
+                active=version(3),
+                rejected=(rejected(4),),
+                update=afar("refused", version=4, reason="y" * 400),
+            ),
+            "3",
+            "3",
+            "Version 4 was rejected: no box where one was expected",
+            False,
+        ),
+        (
+            model(active=version(2), pinned=2, update=afar("offered", version=5, reason="x")),
+            "2",
+            "5",
+            "Version 2 is pinned; installing takes the pin away.",
+            False,
+        ),
     ],
 )
 def test_an_update_offers_the_newest_version_that_stands(

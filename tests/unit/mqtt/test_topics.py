@@ -19,6 +19,7 @@ def test_every_topic_of_the_contract_is_spelled_as_there():
     assert TOPICS.events("front") == f"{root}/camera/front/events"
     assert TOPICS.count("front", "car") == f"{root}/camera/front/count/car"
     assert TOPICS.zone_count("front", "driveway", "car") == f"{root}/camera/front/zone/driveway/count/car"
+    assert TOPICS.line_count("front", "gate", "car", "in") == f"{root}/camera/front/line/gate/count/car/in"
     assert TOPICS.motion("front") == f"{root}/camera/front/motion"
     assert TOPICS.camera_state("front") == f"{root}/camera/front/state"
     assert TOPICS.snapshot("front") == f"{root}/camera/front/snapshot"
@@ -40,7 +41,7 @@ def test_every_topic_of_the_contract_is_spelled_as_there():
         (TOPICS.camera_state("state"), "edged.camera_state/1"),
         (TOPICS.sensor_state("result"), "edged.sensor_state/1"),
         (TOPICS.model_state("detections"), "edged.model_state/1"),
-        (TOPICS.events("front"), ""),
+        (TOPICS.events("front"), "edged.event/1"),
     ],
 )
 def test_json_topics_know_their_schema_whatever_the_names_in_them(topic, schema):
@@ -70,7 +71,12 @@ PUBLISHED = {
     "gap": TOPICS.gap,
     "camera/<name>/state": TOPICS.camera_state("front"),
     "camera/<name>/detections": TOPICS.detections("front"),
+    "camera/<name>/events": TOPICS.events("front"),
     "camera/<name>/count/<label>": TOPICS.count("front", "car"),
+    "camera/<name>/zone/<zone>/count/<label>": TOPICS.zone_count("front", "driveway", "car"),
+    "camera/<name>/line/<line>/count/<label>/in": TOPICS.line_count("front", "gate", "car", "in"),
+    "camera/<name>/line/<line>/count/<label>/out": TOPICS.line_count("front", "gate", "car", "out"),
+    "camera/<name>/motion": TOPICS.motion("front"),
     "camera/<name>/snapshot": TOPICS.snapshot("front"),
     "sensor/<name>/state": TOPICS.sensor_state("pump"),
     "sensor/<name>/result": TOPICS.sensor_result("pump"),

@@ -606,7 +606,7 @@ LETTERBOX = place(200, 100, 100, 100, Fit.LETTERBOX).transform
     ids=["none", "whole", "larger", "in the padding", "no width", "only the other"],
 )
 def test_boxes_come_back_inside_the_frame_or_not_at_all(boxes, expected):
-    assert in_frame(answer(*boxes), LETTERBOX).xyxy.tolist() == expected
+    assert in_frame(answer(*boxes).detections, LETTERBOX).xyxy.tolist() == expected
 
 
 def test_a_result_that_is_not_worth_a_message_is_counted_apart(pipeline):

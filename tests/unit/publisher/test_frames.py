@@ -1,6 +1,6 @@
 import json
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +13,7 @@ from edged.mqtt.payloads import ModelInfo
 from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
 from edged.pipeline import Result
-from edged.publisher import Publisher, Sender
+from edged.publisher import Publisher, Sender, Sight
 from edged.sections import CameraSettings
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "edged/schema/detections-1.json").read_text())
@@ -44,8 +44,14 @@ def publisher(outbox):
     return Publisher(Sender(Topics("edged", "gate-7"), qos=1), outbox)
 
 
-def camera(publish: str) -> CameraSettings:
-    return CameraSettings(url="rtsp://cam", models=("vehicles",), publish=publish)
+def camera(publish: str) -> Callable[[], CameraSettings]:
+    section = CameraSettings(url="rtsp://cam", models=("vehicles",), publish=publish)
+    return lambda: section
+
+
+def plain(result: Result, _info: ModelInfo) -> Sight:
+    """All of it, and nothing is followed."""
+    return Sight(result)
 
 
 CAT, DOG = 0, 1
@@ -56,7 +62,7 @@ CAT, DOG = 0, 1
     [("every", [0, 1, 2, 3, 4, 5, 6]), ("found", [1, 2, 3, 4, 6]), ("changed", [0, 1, 3, 5, 6])],
 )
 def test_a_camera_is_published_as_often_as_it_says(publisher, outbox, publish, sent):
-    emit = publisher.emitter("front", camera(publish), lambda _: INFO)
+    emit = publisher.emitter("front", camera(publish), lambda _: INFO, plain)
     pictures = [(), (CAT,), (CAT,), (CAT, DOG), (DOG, CAT), (), (CAT, CAT)]
     for sequence, class_ids in enumerate(pictures):
         emit(seen(*class_ids, sequence=sequence))
@@ -64,8 +70,8 @@ def test_a_camera_is_published_as_often_as_it_says(publisher, outbox, publish, s
 
 
 def test_what_changed_at_one_camera_is_no_change_at_another(publisher, outbox):
-    front = publisher.emitter("front", camera("changed"), lambda _: INFO)
-    back = publisher.emitter("back", camera("changed"), lambda _: INFO)
+    front = publisher.emitter("front", camera("changed"), lambda _: INFO, plain)
+    back = publisher.emitter("back", camera("changed"), lambda _: INFO, plain)
     for emit in (front, back, front, back):
         emit(seen(CAT))
     assert [entry.topic for entry in outbox.after(0, 100)] == [
@@ -75,7 +81,7 @@ def test_what_changed_at_one_camera_is_no_change_at_another(publisher, outbox):
 
 
 def test_a_message_keeps_to_its_schema_and_says_what_was_seen(publisher, outbox):
-    publisher.emitter("front", camera("every"), lambda _: INFO)(seen(DOG, 7, sequence=12))
+    publisher.emitter("front", camera("every"), lambda _: INFO, plain)(seen(DOG, 7, sequence=12))
     (entry,) = outbox.after(0, 100)
     message = json.loads(entry.payload)
     jsonschema.validate(message, SCHEMA)
@@ -90,14 +96,14 @@ def test_a_message_keeps_to_its_schema_and_says_what_was_seen(publisher, outbox)
 
 
 def test_no_two_messages_have_one_id(publisher, outbox):
-    emit = publisher.emitter("front", camera("every"), lambda _: INFO)
+    emit = publisher.emitter("front", camera("every"), lambda _: INFO, plain)
     for _ in range(100):
         emit(seen(CAT))
     assert len({json.loads(entry.payload)["id"] for entry in outbox.after(0, 200)}) == 100
 
 
 def test_after_a_change_of_the_device_results_go_out_under_its_new_name(publisher, outbox):
-    emit = publisher.emitter("front", camera("every"), lambda _: INFO)
+    emit = publisher.emitter("front", camera("every"), lambda _: INFO, plain)
     publisher.redirect(Sender(Topics("site", "dock-1"), qos=0))
     emit(seen(CAT))
     (entry,) = outbox.after(0, 100)
@@ -105,42 +111,37 @@ def test_after_a_change_of_the_device_results_go_out_under_its_new_name(publishe
     assert json.loads(entry.payload)["device"] == "dock-1"
 
 
-def scored(*scores: float, sequence: int = 0) -> Result:
-    count = len(scores)
-    boxes = np.tile(np.array([[1, 2, 30, 40]], np.float32), (count, 1))
-    found = Detections(boxes, np.array(scores, np.float32), np.zeros(count, np.int32))
-    return replace(seen(sequence=sequence), detections=found)
+def test_with_publish_events_only_frames_with_one_are_sent(publisher, outbox):
+    events = iter([0, 2, 0, 1])
+    emit = publisher.emitter(
+        "front", camera("events"), lambda _: INFO, lambda result, _: Sight(result, events=next(events))
+    )
+    assert [emit(seen(CAT, sequence=sequence)) for sequence in range(4)] == [False, True, False, True]
+    assert [json.loads(entry.payload)["sequence"] for entry in outbox.after(0, 100)] == [1, 3]
 
 
-def scores(outbox: MemoryOutbox) -> list[list[float]]:
-    messages = [json.loads(entry.payload) for entry in outbox.after(0, 100)]
-    return [[found["score"] for found in message["detections"]] for message in messages]
+def test_the_publish_of_a_camera_may_change_while_it_works(publisher, outbox):
+    sections = iter([camera("found")(), camera("every")()])
+    emit = publisher.emitter("front", lambda: next(sections), lambda _: INFO, plain)
+    assert [emit(seen()), emit(seen())] == [False, True]
 
 
-def test_only_detections_of_at_least_the_score_of_the_camera_are_kept(publisher, outbox):
-    asked: list[float | None] = [None]
-    emit = publisher.emitter("front", camera("every"), lambda _: INFO, lambda: asked[0])
-    for score in (None, 0.0, 0.7, 1.0):
-        asked[0] = score
-        assert emit(scored(0.9, 0.7, 0.3))
-        assert emit(scored())
-    assert scores(outbox) == [[0.9, 0.7, 0.3], [], [0.9, 0.7, 0.3], [], [0.9, 0.7], [], [], []]
+def test_a_message_has_the_track_and_the_zones_of_each_detection(publisher, outbox):
+    def look(result: Result, _info: ModelInfo) -> Sight:
+        return Sight(result, track_ids=[17, 0], zones=[("yard", "gate"), ()])
+
+    publisher.emitter("front", camera("every"), lambda _: INFO, look)(seen(CAT, DOG))
+    (entry,) = outbox.after(0, 100)
+    message = json.loads(entry.payload)
+    jsonschema.validate(message, SCHEMA)
+    cat, dog = message["detections"]
+    assert (cat["track_id"], cat["zones"]) == (17, ["yard", "gate"])
+    assert ("track_id" in dog, dog["zones"]) == (False, [])
 
 
-def test_what_is_left_out_is_neither_found_nor_a_change(publisher, outbox):
-    found = publisher.emitter("front", camera("found"), lambda _: INFO, lambda: 0.5)
-    changed = publisher.emitter("back", camera("changed"), lambda _: INFO, lambda: 0.5)
-    assert not found(scored(0.4))
-    assert changed(scored(0.6))
-    assert not changed(scored(0.6, 0.4))
-    assert scores(outbox) == [[0.6]]
-
-
-def test_whoever_listens_hears_how_many_of_each_label_are_in_each_picture(outbox):
-    heard = []
-    sender = Sender(Topics("edged", "gate-7"), qos=1)
-    publisher = Publisher(sender, outbox, lambda *told: heard.append(told))
-    emit = publisher.emitter("front", camera("found"), lambda _: INFO)
-    for classes in [(), (CAT, DOG, CAT), (7,)]:
-        emit(seen(*classes))
-    assert heard == [("front", "vehicles", found) for found in ({}, {"cat": 2, "dog": 1}, {"7": 1})]
+def test_what_may_not_be_sent_is_withheld_and_a_change_is_told_when_it_may(publisher, outbox):
+    allowed = iter([True, False, True, True])
+    emit = publisher.emitter("front", camera("changed"), lambda _: INFO, plain, lambda: next(allowed))
+    said = [emit(seen(*found, sequence=at)) for at, found in enumerate([(CAT,), (DOG,), (DOG,), (DOG,), ()])]
+    assert said == [True, False, True, False, True]
+    assert len(outbox) == 3

@@ -17,7 +17,9 @@ from edged.publisher import Publisher, Sender
 from edged.sections import CameraSettings
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
+from edged.service.following import SILENT
 from edged.service.overrides import Overrides
+from edged.service.pictures import Pictures
 from edged.service.posts import CameraPost
 
 
@@ -43,10 +45,16 @@ class Site:
             once=once,
             models=lambda: cast(Any, self.models),
             publisher=Publisher(Sender(Topics("edged", "box"), 1), MemoryOutbox(10**6, 60.0)),
+            outlets=SILENT,
             overrides=Overrides(folder),
             on_state=self._say,
         )
-        self.orders = CameraOrders(self.cameras, lambda name, picture: self.pictures.append((name, picture)))
+        pictures = Pictures(
+            self.cameras.section, lambda: cast(Any, self.models), show=lambda *_: None, keep=lambda *_: None
+        )
+        self.orders = CameraOrders(
+            self.cameras, pictures, lambda name, picture: self.pictures.append((name, picture))
+        )
 
     def _say(self, post: CameraPost) -> None:
         self.said.append(post.state("box").model_dump(exclude_none=True))

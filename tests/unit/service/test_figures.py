@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,18 +18,23 @@ from edged.metrics import catalog
 from edged.metrics.catalog import DROPPED, METRICS, PROVIDERS, SKIPPED, STAGES
 from edged.metrics.exposition import rendered
 from edged.metrics.figure import Buckets, Figure
-from edged.mqtt.payloads import CandidateShape, ModelStateMessage, RejectedShape, VersionShape
+from edged.mqtt.shapes.model_state import CandidateShape, ModelStateMessage, RejectedShape, VersionShape
 from edged.outbox import MemoryOutbox
 from edged.pipeline import Pipeline
 from edged.service.device import Device
 from edged.service.figures import Figures, WorkerTime
+from edged.service.following import SILENT, Following
 from edged.service.lasting import Lasting
 from edged.service.model_load import work_of
 from edged.service.posts import CameraPost
 from edged.service.report import Health
 from edged.service.sensor_posts import SensorPost
 from edged.service.status import status
+from edged.service.status_schema import FILE
+from edged.service.supervision import Troubles
+from edged.service.updates import Totals
 from edged.settings import check_settings
+from edged.updates.progress import Progress
 
 DIGEST, MOMENT = "sha256:" + "0" * 64, "2026-11-22T15:00:00.000000Z"
 HOSTILE = 'x"} 1\nedged_up 1'
@@ -74,6 +81,7 @@ def device() -> Device:
         once=False,
         publisher=cast(Any, SimpleNamespace(emitter=lambda *_: lambda _: True)),
         on_state=lambda _: None,
+        following={"cars": Following("front", "cars", loaded.cameras["front"], SILENT)},
     )
     camera.connect(cast(Any, models))
     sensor = SensorPost(
@@ -106,11 +114,23 @@ def device() -> Device:
         model_totals=lambda: work,
         links=links,
         started_at_s=5.0,
+        update=lambda name: (
+            Progress("refused", 9, reason="see http://joe:geheim@updates") if name == "cars" else None
+        ),
+        update_totals=lambda: Totals({"ok": 4, "refused": 1}, arrived_bytes=900, checked_s=7.0),
+        pictures=lambda: cast(Any, SimpleNamespace(made=lambda _: 6, dropped=lambda _: {"rate": 2})),
     )
 
 
 def gathered(device: Device) -> list[Figure]:
-    return Figures(device, MemoryOutbox(1000, 60.0), Health(), healthy=list, ready=lambda: ["no"]).all()
+    return Figures(
+        device,
+        MemoryOutbox(1000, 60.0),
+        Health(),
+        healthy=list,
+        ready=lambda: ["no"],
+        troubles=lambda: Troubles(deaths=2, hangs=7),
+    ).all()
 
 
 def of(figures: list[Figure], metric: catalog.Metric) -> dict[tuple[str, ...], Any]:
@@ -131,6 +151,8 @@ def test_values_of_labels_are_configured_names_and_words_of_a_list_whatever_a_mo
         "stage": {*STAGES},
         "provider": {*PROVIDERS, catalog.OTHER},
         "asked": {"openvino:GPU,cpu"},
+        "state": {*catalog.UPDATE_STATES},
+        "result": {*catalog.UPDATE_CHECKS},
     }
     for metric, labels, _ in gathered(device):
         for label, value in zip(metric.labels, labels, strict=True):
@@ -149,7 +171,9 @@ def test_the_series_of_each_part_are_no_more_than_the_page_says(device):
 
     assert 80 < series("camera", "model") <= 100
     assert series("sensor", "model") <= 20
-    assert max(series("camera"), series("sensor"), series("model") / 2, series()) <= 20
+    of_update = len(catalog.UPDATE_STATES) + 1  # of one of the two
+    assert max(series("camera"), series("sensor"), (series("model") - of_update) / 2) <= 20
+    assert series() - len(catalog.UPDATE_CHECKS) - 2 <= 20
 
 
 def test_figures_are_those_of_the_parts(device):
@@ -187,12 +211,36 @@ def test_how_long_frames_took_is_counted_by_stage(device):
     assert list(of(figures, catalog.AGE)["front", "cars"].counts)[-1] == 1
 
 
+def test_threads_that_died_and_threads_that_hung_are_counted(device):
+    figures = gathered(device)
+    assert of(figures, catalog.THREAD_DEATHS) == {(): 2}
+    assert of(figures, catalog.THREAD_HANGS) == {(): 7}
+
+
+def test_how_far_updates_are_is_one_figure_a_state(device):
+    figures = gathered(device)
+    states = of(figures, catalog.UPDATE_STATE)
+    assert {state for (_, state), value in states.items() if value} == {"refused"}
+    assert set(states) == {("cars", state) for state in catalog.UPDATE_STATES}, "pumps is not updated"
+    assert of(figures, catalog.UPDATE_VERSION) == {("cars",): 9}
+    checks = {("ok",): 4, ("refused",): 1, ("unreachable",): 0}
+    assert of(figures, catalog.UPDATE_CHECKED) == checks
+    assert (of(figures, catalog.UPDATE_BYTES), of(figures, catalog.UPDATE_LAST)) == ({(): 900}, {(): 7.0})
+
+
+def test_without_updates_there_are_no_figures_of_them(device):
+    off = gathered(replace(device, update=lambda _: None, update_totals=lambda: None))
+    assert not [one for one in off if one.metric.name.startswith("edged_update")]
+
+
 def test_the_state_of_everything_has_no_password_in_it_and_no_labels(device):
     told = status(device, MemoryOutbox(1000, 60.0), Health(), healthy=list, ready=lambda: ["x://a:geheim@b"])
     text = json.dumps(told)
+    jsonschema.validate(told, json.loads(FILE.read_text(encoding="utf-8")))
     assert "geheim" not in text
     assert (told["schema"], told["device"], told["mqtt"]["reconnects"]) == ("edged.status/1", "box", 2)
     assert told["mqtt"]["broker"] == "mqtt://joe:***@broker"
+    assert told["models"][0]["update"]["reason"] == "see http://joe:***@updates"
     assert told["models"][0]["rejected"][0]["reason"] == "rtsp://joe:***@cam is in it"
     assert [model["labels"] for model in told["models"]] == [[], []]
     assert [source["name"] for source in told["health"]["sources"]] == ["front", "pump"]
@@ -222,3 +270,14 @@ def test_the_daemon_does_not_load_the_client_library_before_somebody_asks():
         "import sys, edged.service.daemon; print([name for name in sys.modules if 'prometheus' in name])"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_what_a_camera_keeps_back_is_counted_by_kind_and_reason(device: Device) -> None:
+    (camera,) = device.cameras()
+    camera.quota.under(0.001)
+    assert [camera.quota.detections() for _ in range(3)] == [True, False, False]
+    figures = gathered(device)
+    assert of(figures, catalog.WITHHELD) == {("front", "detections"): 2, ("front", "updates"): 0}
+    assert of(figures, catalog.SNAPSHOTS) == {("front",): 6}
+    lost = {("front", "full"): 0, ("front", "rate"): 2, ("front", "unseen"): 0}
+    assert of(figures, catalog.SNAPSHOTS_LOST) == lost

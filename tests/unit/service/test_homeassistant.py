@@ -73,7 +73,7 @@ def test_it_is_said_once_and_again_when_a_label_is_found_first(
     household.tell(settings(), TOPICS, many)
     household.tell(settings(), TOPICS, many)
     assert [said.cameras[0].labels for said, _ in announcer.said] == [()]
-    counts.saw("front", "m", {"7": 1})
+    counts.saw("front", "m", {("", "7"): 1})
     counts.news()
     household.tell(settings(), TOPICS, many)
     assert [said.cameras[0].labels for said, _ in announcer.said] == [(), ("7",)]
@@ -83,7 +83,7 @@ def test_labels_that_are_announced_have_a_count_from_the_start(
     household: HomeAssistant, counts: Counts
 ) -> None:
     household.tell(settings(), TOPICS, model("cat", "dog"))
-    assert counts.news() == [("front", "cat", 0), ("front", "dog", 0)]
+    assert counts.news() == [("front", ("", "cat"), 0), ("front", ("", "dog"), 0)]
 
 
 def test_labels_of_the_configuration_are_those_that_count(
@@ -169,3 +169,34 @@ def test_a_sensor_is_announced_anew_once_its_model_is_known(
     assert sensed(household, announcer, {"anomaly": ()}).says == ("score",)
     sensed(household, announcer, {"anomaly": ()})
     assert len(announcer.said) == 2
+
+
+def test_places_and_pictures_are_announced_as_configured(
+    household: HomeAssistant, announcer: Announcer
+) -> None:
+    corner = {"points": [[0, 0], [1, 0], [1, 1]]}
+    given: dict[str, Any] = {
+        "mqtt": {"homeassistant": True},
+        "cameras": {
+            "front": {
+                "url": "clip.mp4",
+                "models": ["m"],
+                "zones": {"yard": corner, "drive": corner | {"labels": ["car"]}},
+                "lines": {"gate": {"points": [[0, 0], [1, 1]]}},
+                "snapshots": {"labels": ["cat"]},
+            },
+            "back": {
+                "url": "clip.mp4",
+                "models": ["m"],
+                "track": False,
+                "lines": {"gate": {"points": [[0, 0], [1, 1]]}},
+            },
+        },
+    }
+    household.tell(check_settings(given, name="test").settings, TOPICS, model("cat", "dog"))
+    front, back = announcer.said[0][0].cameras
+    assert front.zones == (("yard", ("cat", "dog")), ("drive", ("car",)))
+    assert front.lines == (("gate", ("cat", "dog")),)
+    assert front.pictures == ("cat",)
+    assert front.has_motion
+    assert (back.has_motion, back.lines, back.pictures) == (False, (), ())

@@ -35,6 +35,7 @@ class Desk:
         self.models = {name: FakeModel() for name in names}
         self.answers: list[tuple[Command, dict[str, Any]]] = []
         self.reloads: list[Any] = []
+        self.updates: list[tuple[str | None, Any]] = []
         self.act: Any = lambda arguments: {"ok": True, **arguments}
         self.orders = Orders(
             lambda command, answer: self.answers.append((command, dict(answer))),
@@ -42,6 +43,7 @@ class Desk:
             cameras=lambda: ["front"],
             actions={f"camera/{verb}": self._act for verb in ("enable", "min_score", "snapshot")},
             reload=self.reloads.append,
+            update=lambda name, reply: self.updates.append((name, reply)),
         )
 
     def _act(self, arguments: Any) -> Any:
@@ -89,7 +91,6 @@ def test_an_unknown_command_is_refused_with_those_that_are_known(desk, verb):
         ("model/test", {"version": 999_999_999}, ("test", 999_999_999)),
         ("model/rollback", {}, ("rollback", None)),
         ("model/list", {}, ("list", None)),
-        ("model/update", {}, ("update", None)),
     ],
 )
 def test_a_command_reaches_the_model_it_names_and_no_other(desk, verb, arguments, told):
@@ -97,6 +98,16 @@ def test_a_command_reaches_the_model_it_names_and_no_other(desk, verb, arguments
     assert desk.models["n"].told == [told]
     assert desk.models["m"].told == []
     assert desk.answers == [], "the model answers when it is done"
+
+
+@pytest.mark.parametrize("arguments", [{}, {"name": "n"}])
+def test_an_update_is_looked_for_beyond_the_store_of_one_model_or_of_all(desk, arguments):
+    command = desk.take("model/update", **arguments)
+    ((name, reply),) = desk.updates
+    assert name == arguments.get("name")
+    reply({"ok": True})
+    assert desk.answers == [(command, {"ok": True})]
+    assert not desk.models["n"].told
 
 
 def test_each_answer_of_a_model_goes_to_who_asked(desk):

@@ -5,25 +5,32 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from frame_doubles import frame
 
 from edged import machine
 from edged.pipeline import Feed, Pipeline
 from edged.sections import CameraSettings
 from edged.service.demands import tensors_of
+from edged.service.following import SILENT, Following
 from edged.service.looking import regions_for
 from edged.service.posts import CameraPost
 
 
-@pytest.fixture
-def post() -> CameraPost:
-    publisher = SimpleNamespace(emitter=lambda *_: lambda _result: True)
+def made(section: CameraSettings, **changes: Any) -> CameraPost:
     return CameraPost(
         "front",
-        CameraSettings(url="rtsp://camera/1", models=("cars",), weight=3, max_age=0.5),
+        section,
         once=False,
-        publisher=cast(Any, publisher),
+        publisher=cast(Any, SimpleNamespace(emitter=lambda *_: lambda _result: True)),
         on_state=lambda _: None,
+        following={name: Following("front", name, section, SILENT) for name in section.models},
+        **changes,
     )
+
+
+@pytest.fixture
+def post() -> CameraPost:
+    return made(CameraSettings(url="rtsp://camera/1", models=("cars",), weight=3, max_age=0.5))
 
 
 def connected(post: CameraPost) -> Feed:
@@ -67,27 +74,17 @@ def test_a_post_that_takes_the_place_of_another_counts_on_and_forgets_models_it_
     post.camera.statistics.captured, feed.counts["full"] = 7, 5
     post.disconnect()
     post.camera.finished.set()
-    publisher = cast(Any, SimpleNamespace(emitter=lambda *_: lambda _result: True))
     section = CameraSettings(url="rtsp://camera/1", models=("cars", "bikes"))
-    made = CameraPost(
-        "front", section, once=False, publisher=publisher, on_state=lambda _: None, frames=post.frames
-    )
-    made.camera.statistics.captured = 3
-    source, models = made.frames.totals()
+    successor = made(section, frames=post.frames)
+    successor.camera.statistics.captured = 3
+    source, models = successor.frames.totals()
     assert (source["captured"], models["cars"]["full"], set(models)) == (10, 5, {"cars", "bikes"})
-    CameraPost(
-        "front",
-        CameraSettings(url="rtsp://camera/1", models=("bikes",)),
-        once=False,
-        publisher=publisher,
-        on_state=lambda _: None,
-        frames=post.frames,
-    )
+    made(CameraSettings(url="rtsp://camera/1", models=("bikes",)), frames=post.frames)
     assert set(post.frames.totals()[1]) == {"bikes"}
 
 
 def test_a_frame_for_a_model_that_is_not_served_is_counted_as_that(post):
-    post._deliver(cast(Any, object()))
+    post._deliver(frame())
     assert post.frames.totals()[1]["cars"]["unserved"] == 1
     assert post.totals().dropped["unserved"] == 1
 

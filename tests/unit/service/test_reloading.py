@@ -80,6 +80,12 @@ def test_sensors_of_the_broker_begin_anew_with_another_link(given: dict[str, Any
     assert found == ["mqtt", "sensors.topic"]
 
 
+def test_updates_from_elsewhere_are_named_and_touch_nothing_else() -> None:
+    given = {"updates": {"url": "https://u", "root": "root.json"}}
+    assert compared(settings(), settings(**given)) == ["updates"]
+    assert compared(settings(**given), settings(**given)) == []
+
+
 def test_models_that_are_loaded_anew_or_left_are_named_once() -> None:
     old = settings(cameras={"front": {"url": "a.mp4", "models": ["m", "n"]}})
     found = compared(old, settings(), "m", served=("m", "n"))
@@ -115,3 +121,36 @@ def test_not_more_ask_than_can_be_remembered() -> None:
     for _ in range(MAX_ASKING + 1):
         reloads.ask(told.append)
     assert [answer["error"] for answer in told] == ["too many commands are waiting"]
+
+
+AREA = {"points": [[0, 0], [1, 0], [1, 1]]}
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"zones": {"a": AREA}},
+        {"lines": {"a": {"points": [[0, 0], [1, 1]]}}},
+        {"masks": {"a": AREA}},
+        {"track": False},
+        {"publish": "changed"},
+        {"min_score": 0.5},
+        {"motion": {"gate": "off", "off_delay": "9s"}},
+    ],
+)
+def test_what_is_asked_of_results_only_leaves_the_connection_of_a_camera_as_it_is(
+    differs: dict[str, Any],
+) -> None:
+    camera = {"url": "a.mp4", "models": ["m"]}
+    old, new = settings(cameras={"front": camera}), settings(cameras={"front": camera | differs})
+    change = changes(old, new, fresh=(), served=["m"], used=["m"], cameras=sections(old), sensors={})
+    assert (change.gone, change.adjusted, change.sections) == ((), ("front",), ["cameras.front"])
+
+
+@pytest.mark.parametrize("differs", [{"fps": 5}, {"crop": [0, 0, 0.5, 1]}, {"motion": {"gate": "pixels"}}])
+def test_anything_else_begins_a_camera_anew_with_its_zones(differs: dict[str, Any]) -> None:
+    camera = {"url": "a.mp4", "models": ["m"]}
+    old = settings(cameras={"front": camera})
+    new = settings(cameras={"front": camera | differs | {"zones": {"a": AREA}}})
+    change = changes(old, new, fresh=(), served=["m"], used=["m"], cameras=sections(old), sensors={})
+    assert (change.gone, change.adjusted) == (("front",), ())

@@ -4,12 +4,13 @@ import os
 from types import SimpleNamespace
 from typing import Any, cast
 
-from edged.mqtt.payloads import HealthMessage
+from edged.mqtt.shapes.health import HealthMessage
 from edged.outbox import MemoryOutbox
+from edged.sections import UpdatesSettings
 from edged.service import report as module
 from edged.service.lasting import Lasting
 from edged.service.model_load import ModelTotals, totals_of, work_of
-from edged.service.report import MAX_ERRORS, SHORTEST_S, Health, Sample, sample, spool
+from edged.service.report import MAX_ERRORS, SHORTEST_S, Health, Sample, info, sample, spool
 from edged.service.source_totals import CameraWork, SourceTotals
 
 
@@ -141,3 +142,13 @@ def test_who_asks_in_between_hears_of_a_few_seconds_at_least_and_changes_no_repo
     assert (over_s, message.sources[0].captured_per_s) == (61.0, 10.0)
     assert health.look("box", now(120 + SHORTEST_S))[1] == SHORTEST_S
     assert report(health, now(180)).sources[0].captured_per_s == 10.0
+
+
+def test_from_where_models_come_is_told_without_a_password() -> None:
+    section = UpdatesSettings.model_validate(
+        {"url": "https://joe:geheim@updates", "root": "root.json", "window": "01:00-05:00"}
+    )
+    told = info("box", [], [], [], 0.0, updates=section).updates
+    assert told
+    assert (told.url, told.channel, told.window) == ("https://joe:***@updates", "stable", "01:00-05:00")
+    assert info("box", [], [], [], 0.0, updates=UpdatesSettings()).updates is None

@@ -28,7 +28,7 @@ def sensors():
         once=False,
         configured=lambda: configured,
         models=dict,
-        publisher=SimpleNamespace(),
+        publisher=SimpleNamespace,
         state=None,
         broker=lambda: None,
         on_state=lambda _: None,

@@ -5,7 +5,7 @@ import pytest
 import structlog
 
 from edged.heartbeat import Heartbeat
-from edged.service.supervision import MAX_STACK, Supervision, findings, stack_of
+from edged.service.supervision import MAX_STACK, Supervision, Troubles, findings, stack_of
 
 
 class Manager:
@@ -100,6 +100,10 @@ def test_one_that_hangs_is_said_once_and_starves_the_watchdog_until_it_goes_on(l
     bench.check()
     assert (bench.manager.fed, bench.supervision.reasons(), bench.hung[1:]) == (4, [], [""])
     assert [line["event"] for line in logged].count("a thread goes on again") == 1
+    assert bench.supervision.troubles == Troubles(hangs=1)
+    hung.due_s = 0.0
+    bench.check()
+    assert bench.supervision.troubles == Troubles(hangs=2)
 
 
 def test_a_camera_that_hangs_is_said_and_starves_nobody(logged):
@@ -135,6 +139,7 @@ def test_a_thread_that_dies_is_logged_counted_and_told_of(logged):
     assert bench.deaths == ["thread victim died (ZeroDivisionError: division by zero)"]
     died = [line for line in logged if line["event"] == "a thread died"]
     assert [(line["thread"], line["deaths"]) for line in died] == [("victim", 1)]
+    assert bench.supervision.troubles == Troubles(deaths=1)
     assert threading.excepthook is not bench.supervision._died
 
 

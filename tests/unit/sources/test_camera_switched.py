@@ -154,3 +154,14 @@ def test_nobody_waits_for_a_frame_longer_than_asked_or_after_the_end(tmp_path, r
             assert camera.next_frame(10) is None
             assert time.monotonic() - began_s < 2
             timer.join()
+
+
+def test_a_frame_that_must_be_looked_at_is_delivered_though_it_was_not_chosen(recorder):
+    with mjpeg_server() as port, recorder.camera(f"http://127.0.0.1:{port}/v", fps=0.01) as camera:
+        recorder.online()
+        recorder.frame()
+        asked = camera.next_frame(2, deliver=True)
+        assert recorder.frame() is asked
+        assert camera.next_frame(2) is not None
+        assert recorder.taken() == []
+        assert until(lambda: camera.statistics.chosen == 2, 2)

@@ -1,0 +1,1 @@
+"""What `benchmarks.tracking` is made of: scenes, scores, and the other sides."""

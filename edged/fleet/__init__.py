@@ -1,0 +1,1 @@
+"""All boxes on a broker, from what they say of themselves."""

@@ -1,0 +1,168 @@
+"""Pictures that a broker keeps for us, and what became of their right to be there: ``pictures.json``.
+
+    {"topics": {"edged/gate-7/camera/front/snapshot/person": {"camera": "front", "label": "person", "rules": "3f2a…"}}}
+
+A picture stays on a broker whatever becomes of edged and its configuration. So it is written down which there are,
+before they are sent; one whose camera, label or privacy is configured otherwise by now is taken back, also after a
+restart.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edged.sections import CameraSettings
+from edged.service.statefile import StateFileDamagedError, read_state, write_state
+
+FILE = "pictures.json"
+MAX_BYTES = 1 << 20
+MAX_LABELS = 32
+"""Of one camera; the oldest goes."""
+
+log = structlog.get_logger()
+
+
+class _Entry(BaseModel):
+    """Of one topic.
+
+    Attributes:
+        camera: Whose it is.
+        label: Of what.
+        rules: What was asked for when it was made (`rules_of`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    camera: str
+    label: str
+    rules: str
+
+
+class _File(BaseModel):
+    topics: dict[str, _Entry] = {}
+
+
+class KeptPictures:
+    """Any thread may call."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        cameras: Callable[[], Mapping[str, CameraSettings]],
+        set_state: Callable[[str, bytes], None],
+        clear_state: Callable[[str], None],
+    ) -> None:
+        """Read which there are.
+
+        Args:
+            folder: Of this instance; None = nothing is written down.
+            cameras: As they are configured now.
+            set_state: Has the broker keep a payload on a topic.
+            clear_state: Has it forget it.
+        """
+        self._path = folder / FILE if folder else None
+        self._cameras, self._set, self._clear = cameras, set_state, clear_state
+        self._lock = threading.Lock()
+        self._kept = self._read()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """On which there may be a picture."""
+        with self._lock:
+            return tuple(self._kept)
+
+    def put(self, topic: str, camera: str, label: str, picture: bytes, section: CameraSettings) -> None:
+        """Have a picture kept, unless the configuration has changed since it was made.
+
+        Args:
+            topic: Where.
+            camera: Whose it is.
+            label: Of what.
+            picture: A JPEG.
+            section: Of the camera, under which it was made.
+        """
+        entry = _Entry(camera=camera, label=label, rules=rules_of(section))
+        with self._lock:
+            if not _may_stay(entry, self._cameras().get(camera)):
+                return
+            if self._kept.get(topic) != entry:
+                self._kept.pop(topic, None)
+                self._kept[topic] = entry
+                mine = [one for one, known in self._kept.items() if known.camera == camera]
+                for oldest in mine[:-MAX_LABELS]:
+                    self._take_back(oldest)
+                self._write()
+            self._set(topic, picture)
+
+    def review(self, *, root: str) -> None:
+        """Take back what is not to be there any more; to be called at the start and when the configuration has changed.
+
+        Args:
+            root: Before every topic of this device; others were those of another name.
+        """
+        with self._lock:
+            cameras = self._cameras()
+            gone = [
+                topic
+                for topic, entry in self._kept.items()
+                if not topic.startswith(f"{root}/") or not _may_stay(entry, cameras.get(entry.camera))
+            ]
+            for topic in gone:
+                self._take_back(topic)
+            if gone:
+                self._write()
+
+    def _take_back(self, topic: str) -> None:
+        del self._kept[topic]
+        self._clear(topic)
+
+    def _write(self) -> None:
+        if self._path is None:
+            return
+        try:
+            if self._kept:
+                write_state(self._path, _File(topics=self._kept).model_dump_json().encode() + b"\n")
+            else:
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning(
+                "pictures that the broker keeps are not written down",
+                file=str(self._path),
+                reason=error.strerror or str(error),
+            )
+
+    def _read(self) -> dict[str, _Entry]:
+        if self._path is None:
+            return {}
+        try:
+            content = read_state(self._path, MAX_BYTES)
+            return dict(_File.model_validate_json(content).topics) if content else {}
+        except OSError as error:
+            why = error.strerror or str(error)
+        except StateFileDamagedError as error:
+            why = str(error)
+        except ValidationError as error:
+            why = error.errors(include_url=False)[0]["msg"]
+        log.warning(
+            "which pictures the broker keeps is not known; what should not be there must be deleted there",
+            file=str(self._path),
+            reason=why,
+        )
+        return {}
+
+
+def rules_of(section: CameraSettings) -> str:
+    """What was asked for, in few letters: a picture that was made under other rules may not stay."""
+    said = json.dumps(section.privacy.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _may_stay(entry: _Entry, section: CameraSettings | None) -> bool:
+    if section is None or not section.snapshots.enabled or rules_of(section) != entry.rules:
+        return False
+    return not section.snapshots.labels or entry.label in section.snapshots.labels
