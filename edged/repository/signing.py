@@ -58,7 +58,7 @@ def sign(metadata: Metadata[Any], root: Root, signers: Mapping[str, Signer], now
 
 
 def date(metadata: Metadata[Any], now: datetime) -> None:
-    """Write into a role's metadata until when it is valid, and when it was signed: a box then knows that much of time."""
+    """Write into a role's metadata until when it is valid, and when it was signed, which a box may trust as a time."""
     metadata.signed.expires = expiry(metadata.signed.type, now)
     metadata.signed.unrecognized_fields[SIGNED_AT] = written(now.timestamp())
 
