@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 import structlog
 from commands import Done, environment
+from hypothesis import HealthCheck, settings
 from mosquitto_broker import Mosquitto
 from real_parts import unavailable
 
 from edged import cli
+
+# Machines are shared: how long an example takes says nothing of the code, and tests assert no speed.
+settings.register_profile("edged", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("edged")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -110,12 +110,16 @@ class Host:
         return self._run(["systemctl", *arguments]) if self.runs_systemd else ""
 
     def units(self, states: str = "") -> list[str]:
-        """The units of edged that systemd has in memory, sorted; only those in some states, where they are given."""
+        """The units of edged that systemd has in memory, sorted; only those in some states, where they are given.
+
+        Not those without a file that do not run: somebody asked for them, and systemd has not forgotten it yet.
+        """
         which = [f"--state={states}"] if states else ["--all"]
         listed = self.systemctl(
             "list-units", *which, "--plain", "--no-legend", "edged.service", "edged@*.service"
         )
-        return sorted(line.split()[0] for line in listed.splitlines() if line.strip())
+        rows = [line.split() for line in listed.splitlines() if line.strip()]
+        return sorted(name for name, load, active, *_ in rows if load != "not-found" or active == "active")
 
     def enabled(self) -> list[str]:
         """The links by which a boot starts edged, as the machine calls them."""

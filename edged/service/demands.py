@@ -8,6 +8,9 @@ from edged.sections import CameraSettings, SensorSettings
 from edged.settings import Settings
 from edged.worker.request import RowUse
 
+BLUR_SCORE = 0.1
+"""What is found with such a score is blurred where its label is."""
+
 
 def uses(settings: Settings) -> dict[str, Demand]:
     """What is wanted of each model that is used.
@@ -37,8 +40,14 @@ def _of_cameras(name: str, settings: Settings, feeds: int) -> Demand:
         tensors=tensors,
         max_age_s=min(camera.max_age for camera in users),
         eager=sum(camera.fps == 0 or camera.realtime is False for camera in users),
-        low_score=min(camera.track.low_score if camera.track.enabled else 1.0 for camera in users),
+        low_score=min(_low_score(camera) for camera in users),
     )
+
+
+def _low_score(section: CameraSettings) -> float:
+    """Down to which detections are wanted: tracks go on with faint ones, and what may be a person is blurred."""
+    tracked = section.track.low_score if section.track.enabled else 1.0
+    return min(tracked, BLUR_SCORE) if section.privacy.blur else tracked
 
 
 def _row_use(sensor: str, section: SensorSettings) -> RowUse:

@@ -164,7 +164,8 @@ class Pictures:
                     continue
             picture = to_bgr(frame)
             cover(picture, privacy, look, size=(frame.width, frame.height))
-            return picture, frame
+            if (now := self._section(camera)) and privacy_of(now) == privacy:
+                return picture, frame
         if frame is None:
             raise SourceLost(subject, f"no frame came within {NEXT_S:g} s", "try again later")
         raise SourceLost(

@@ -38,9 +38,7 @@ class Quota:
             if per_s != self._per_s:
                 self._per_s = per_s
                 self._bucket = (
-                    None
-                    if per_s is None
-                    else TokenBucket(burst=max(1, round(per_s * BURST_S)), per_s=per_s)
+                    None if per_s is None else TokenBucket(burst=max(1, round(per_s * BURST_S)), per_s=per_s)
                 )
 
     def detections(self) -> bool:

@@ -107,7 +107,12 @@ def is_same_source(section: CameraSettings, other: CameraSettings | None) -> boo
 
 def _source(section: CameraSettings) -> CameraSettings:
     """The section without what is asked for with each result."""
-    usual: dict[str, Any] = {"publish": "every", "min_score": None, "max_rate": None, "track": TrackSettings()}
+    usual: dict[str, Any] = {
+        "publish": "every",
+        "min_score": None,
+        "max_rate": None,
+        "track": TrackSettings(),
+    }
     places: dict[str, Any] = {"zones": {}, "lines": {}, "masks": {}}
     pictures: dict[str, Any] = {"snapshots": SnapshotSettings(), "privacy": PrivacySettings()}
     motion = section.motion.model_copy(update={"off_delay": 0.0})

@@ -246,4 +246,4 @@ def test_what_may_not_be_told_is_told_later_together_and_with_the_end_at_the_lat
     allowed[0] = False
     assert scene.says({1: 50}) == []
     assert asked[-1]  # of a new hold
-    assert scene.says({}) == ["end 1 lost left:right entered:left moving"]
+    assert scene.says({}) == ["end 1 lost entered:left left:right moving"]

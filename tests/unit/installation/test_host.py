@@ -81,3 +81,10 @@ def test_units_are_those_that_systemd_names(tools, root):
         "systemctl list-units --all --plain --no-legend edged.service edged@*.service",
         "systemctl list-units --state=active --plain --no-legend edged.service edged@*.service",
     ]
+
+
+def test_a_unit_whose_file_is_gone_counts_while_it_runs_and_no_longer(tools, root):
+    tools(prints="edged.service not-found inactive dead x\nedged@b.service not-found active running x")
+    host = Host(root)
+    host.runs_systemd = True
+    assert host.units() == ["edged@b.service"]

@@ -27,6 +27,7 @@ from edged.service.following import SILENT, Following
 from edged.service.lasting import Lasting
 from edged.service.model_load import work_of
 from edged.service.posts import CameraPost
+from edged.service.quota import KINDS
 from edged.service.report import Health
 from edged.service.sensor_posts import SensorPost
 from edged.service.status import status
@@ -147,8 +148,9 @@ def test_values_of_labels_are_configured_names_and_words_of_a_list_whatever_a_mo
     """And so the number of series is known from the configuration."""
     names = {"camera": {"front"}, "sensor": {"pump"}, "model": {"cars", "pumps"}}
     words = {
-        "reason": {*SKIPPED, *DROPPED, "gap", "source"},
+        "reason": {*SKIPPED, *DROPPED, *catalog.SNAPSHOTS_DROPPED, "gap", "source"},
         "stage": {*STAGES},
+        "kind": {*KINDS},
         "provider": {*PROVIDERS, catalog.OTHER},
         "asked": {"openvino:GPU,cpu"},
         "state": {*catalog.UPDATE_STATES},
