@@ -76,7 +76,7 @@ figures: install  ## what the model cards claim, measured again
 deb: install  ## a Debian package, in dist/, for the release and the architecture that this runs on; RUNTIME=cpu
 	$(BIN)/python packaging/deb.py --runtime $(RUNTIME) $(ARGS)
 
-systemd-test: install  ## boots a Debian and does to its edged what happens to boxes; as root, three minutes
+systemd-test: install  ## boots a Debian and does to its edged what happens to boxes; as root, five to ten minutes
 	EDGED_SYSTEMD_TESTS=1 $(BIN)/python -m pytest -s tests/systemd
 
 vm-test: install  ## power cuts, clocks that jump, a want of memory, in virtual machines; as root, CUTS=3

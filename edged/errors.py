@@ -80,7 +80,7 @@ class ModelRejected(BadInput):
 
 
 class KilledWhileLoading(ModelRejected):
-    """The process that loaded a model was killed (SIGKILL): by the kernel for want of memory, or by a person."""
+    """The process that loaded a model was killed (SIGKILL), by the kernel or a person, or ended as it got no time."""
 
 
 class NotAsConfigured(ModelRejected):

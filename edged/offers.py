@@ -82,6 +82,8 @@ class Offer:
         target: Path of the tar.
         length: Of the tar in bytes.
         sha256: Of the tar, hexadecimal.
+        content: ``sha256:…`` of all files in the tar and their names, as `edged.modelstore.survey.content_digest` has it;
+            empty where that was not signed.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Offer:
     target: str
     length: int
     sha256: str
+    content: str = ""
 
 
 def read_offer(target: str, length: int, sha256: str, custom: Mapping[str, Any]) -> Offer:
@@ -132,6 +135,7 @@ def read_offer(target: str, length: int, sha256: str, custom: Mapping[str, Any])
         target=target,
         length=length,
         sha256=sha256,
+        content=look.text("content", _DIGEST, ""),
     )
 
 
@@ -144,6 +148,7 @@ def written(offer: Offer) -> dict[str, Any]:
         "channel": offer.channel,
         "rollout": f"{offer.rollout:.6f}".rstrip("0").rstrip("."),
         "digest": offer.digest,
+        "content": offer.content,
         "unpacked_bytes": offer.unpacked_bytes,
         "needs": {
             "edged": offer.needs.edged,

@@ -72,8 +72,10 @@ class Polygons:
         corners = [np.array(polygon, np.float64).reshape(-1, 2) for polygon in polygons]
         self._count = len(corners)
         self._first = np.cumsum([0, *map(len, corners)], dtype=np.intp)[:-1]
-        self._a = np.concatenate(corners) if corners else np.zeros((0, 2))
-        self._b = np.concatenate([np.roll(one, -1, axis=0) for one in corners]) if corners else self._a
+        a = np.concatenate(corners) if corners else np.zeros((0, 2))
+        b = np.concatenate([np.roll(one, -1, axis=0) for one in corners]) if corners else a
+        (self._ax, self._ay), (self._bx, self._by) = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
+        self._dx, self._dy, self._up = self._bx - self._ax, self._by - self._ay, self._by > self._ay
 
     def __len__(self) -> int:
         return self._count
@@ -89,13 +91,16 @@ class Polygons:
         """
         if not self._count or not len(points):
             return np.zeros((len(points), self._count), np.bool_)
-        (ax, ay), (bx, by) = self._a.T, self._b.T
+        ax, ay, bx, by = self._ax, self._ay, self._bx, self._by
         x, y = points[:, :1], points[:, 1:2]
-        cross = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+        cross = self._dx * (y - ay) - self._dy * (x - ax)
         # A ray to the right meets an edge that begins on one side of its height and ends on the other.
-        meets = ((ay <= y) != (by <= y)) & ((cross > 0) == (by > ay)) & (cross != 0)
-        on = (cross == 0) & _between(x, ax, bx) & _between(y, ay, by)
-        odd = np.add.reduceat(meets, self._first, axis=1, dtype=np.int32) % 2 == 1
+        meets = ((ay <= y) != (by <= y)) & ((cross > 0) == self._up)
+        touches = cross == 0
+        if not touches.any():
+            return np.logical_xor.reduceat(meets, self._first, axis=1)
+        on = touches & _between(x, ax, bx) & _between(y, ay, by)
+        odd = np.logical_xor.reduceat(meets & ~touches, self._first, axis=1)
         within: NDArray[np.bool_] = odd | np.logical_or.reduceat(on, self._first, axis=1)
         return within
 
@@ -113,11 +118,11 @@ class Polygons:
         """
         if not self._count or not len(xyxy):
             return np.zeros((len(xyxy), self._count))
-        (ax, ay), (bx, by) = self._a.T, self._b.T
+        ax, ay, by = self._ax, self._ay, self._by
         x1, y1, x2, y2 = (xyxy[:, column : column + 1] for column in range(4))
         start, end = np.clip(ay, y1, y2), np.clip(by, y1, y2)
         low, high = np.minimum(start, end), np.maximum(start, end)
-        dx, dy = bx - ax, by - ay
+        dx, dy = self._dx, self._dy
         steep = dx != 0
         per_x = np.divide(dy, dx, out=np.zeros_like(dx), where=steep)
         # Heights at which the edge enters and leaves the box; between these four its x is linear, or held.
@@ -146,8 +151,10 @@ class ZoneMap:
         """Keep their polygons."""
         self.zones = tuple(zones)
         self._polygons = Polygons([zone.points for zone in self.zones])
+        self._some_by_share = any(zone.share is not None for zone in self.zones)
         self._by_share = np.array([zone.share is not None for zone in self.zones], np.bool_)
         self._share = np.array([zone.share or 0.0 for zone in self.zones], np.float64)
+        self._some_min_area = any(zone.min_area > 0 for zone in self.zones)
         self._min_area = np.array([zone.min_area for zone in self.zones], np.float64)
         self._labels = _Labels([zone.labels for zone in self.zones])
 
@@ -172,11 +179,15 @@ class ZoneMap:
             return np.zeros((len(xyxy), len(self.zones)), np.bool_)
         boxes = fractions(xyxy, width, height)
         inside = self._polygons.contain(bottom_centres(boxes))
-        if self._by_share.any():
+        if self._some_by_share:
             share = self._polygons.shares(boxes)
             inside = np.where(self._by_share, (share > 0) & (share > self._share - _EXACT), inside)
-        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        return inside & (area[:, np.newaxis] >= self._min_area) & self._labels.of(labels)
+        if self._some_min_area:
+            area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+            inside &= area[:, np.newaxis] >= self._min_area
+        if self._labels.matter:
+            inside &= self._labels.of(labels)
+        return inside
 
 
 class MaskMap:
@@ -197,15 +208,22 @@ class MaskMap:
         if not len(self) or not len(xyxy):
             return np.zeros(len(xyxy), np.bool_)
         points = bottom_centres(fractions(xyxy, width, height))
-        hidden = self._polygons.contain(points) & self._labels.of(labels)
+        hidden = self._polygons.contain(points)
+        if self._labels.matter:
+            hidden &= self._labels.of(labels)
         anywhere: NDArray[np.bool_] = np.logical_or.reduce(hidden, axis=1)
         return anywhere
 
 
 class _Labels:
-    """Which label counts for which of several polygons."""
+    """Which label counts for which of several polygons.
+
+    Attributes:
+        matter: Whether not all of them count everywhere.
+    """
 
     def __init__(self, wanted: Sequence[tuple[str, ...]]) -> None:
+        self.matter = any(wanted)
         self._wanted = [frozenset(labels) for labels in wanted]
         self._known: dict[str, NDArray[np.bool_]] = {}
 
@@ -214,7 +232,7 @@ class _Labels:
         for label in labels:
             if label not in self._known:  # as many as a model knows
                 self._known[label] = np.array([not some or label in some for some in self._wanted], np.bool_)
-        return np.stack([self._known[label] for label in labels])
+        return np.array([self._known[label] for label in labels])
 
 
 def fractions(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[np.float64]:
@@ -224,7 +242,10 @@ def fractions(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[np.
 
 def bottom_centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where objects stand: float64 (N, 2), in the space of the boxes."""
-    return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
+    points = boxes[:, 2:].copy()
+    points[:, 0] += boxes[:, 0]
+    points[:, 0] /= 2
+    return points
 
 
 def is_simple(points: Points) -> bool:

@@ -11,6 +11,7 @@ from signed_repository import NOW_S
 from edged.errors import UpdateRefused, UpdateUnreachable
 from edged.offers import Offer
 from edged.updates.client import UpdateClient
+from edged.updates.floor import places
 from edged.updates.rate import Limits
 
 QUICK = Limits(
@@ -107,7 +108,7 @@ class Box:
 
     @property
     def floors(self) -> tuple[Path, Path]:
-        return self.state / "updates" / "floor.json", self.store / ".updates" / "floor.json"
+        return places(self.state, self.store / ".updates")
 
     def floor(self, place: int = 0) -> dict[str, int]:
         """Versions that one of its floors holds."""

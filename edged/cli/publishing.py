@@ -1,6 +1,7 @@
 """``edged publish add``, ``widen``, ``withdraw``, ``refresh``: daily work, for which no key of the root is needed."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +64,7 @@ def add(
 
     Example: edged publish add my-model --name vehicles --channel stable --rollout 10%
     """
+    from edged.modelstore.survey import content_digest
     from edged.offers import CHANNEL, NAME
     from edged.repository import release
     from edged.repository.packing import pack
@@ -86,6 +88,7 @@ def add(
             likely = release.offer_of(package, wish, wish.version or 1, ())
             folder = _unpacked(package.tar, Path(place) / "unpacked", likely, str(model))
             _pass_gate(folder, package.digest, request.providers, str(model))
+            package = replace(package, content=content_digest(folder))
             with opened(repository, key, root, roles=DAILY) as held:
                 same = release.already(held.current.targets.signed, wish, package.sha256)
                 if same is None:

@@ -44,7 +44,7 @@ RootOption = Annotated[
     typer.Option(
         "--root",
         envvar="EDGED_PUBLISH_ROOT",
-        help="The root that is trusted; default: DIR.keys/root.json, else the folder's first one.",
+        help="The root that is trusted; default: DIR.keys/root.json; to look only, else the folder's first one.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -109,7 +109,9 @@ def opened(
         roles: Whose keys are looked for.
 
     Raises:
-        EdgedError: No repository, one that does not verify, or a key that cannot be had.
+        InputNotFound: No repository, or no root that is trusted: who signs what the folder's own root vouches for can be
+            made to sign anything.
+        EdgedError: One that does not verify, or a key that cannot be had.
     """
     from edged.repository.keys import ring
     from edged.repository.lock import locked
@@ -118,7 +120,14 @@ def opened(
 
     tree = Tree(folder)
     with locked(folder):
-        current = tree.current(trusted_root(folder, root))
+        trusted = trusted_root(folder, root)
+        if trusted is None and tree.begun():
+            raise InputNotFound(
+                str(beside(folder, "keys") / TRUSTED),
+                "is not there, and nothing is signed without a root that is trusted",
+                "name the one that boxes have with --root",
+            )
+        current = tree.current(trusted)
         places = list(keys) if keys else default_keys(folder, "keys")
         yield Opened(tree, current, ring(places, keys_of(current.root.signed, roles)), now())
 

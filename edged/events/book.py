@@ -39,6 +39,9 @@ class BookUpdate:
     better: tuple[Event, ...] = ()
 
 
+_NO_NEWS = BookUpdate()
+
+
 class EventBook:
     """Owned by one thread at a time.
 
@@ -68,6 +71,7 @@ class EventBook:
         self.crossings: Counter[tuple[str, str, str]] = Counter()
         self._new_id, self._options = new_id, options
         self._followed: dict[int, Followed] = {}
+        self._counts: Counter[tuple[str, str]] | None = None  # None = to be counted anew
         self._recent: deque[Moment] = deque(maxlen=RECENT)
 
     def __len__(self) -> int:
@@ -75,13 +79,12 @@ class EventBook:
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
-        """How many there are, by zone and label; the zone is empty for the whole picture."""
-        found: Counter[tuple[str, str]] = Counter()
-        for one in self._followed.values():
-            found["", one.label] += 1
-            for zone in one.zones:
-                found[zone, one.label] += 1
-        return found
+        """How many there are, by zone and label; the zone is empty for the whole picture. Not to be changed."""
+        if self._counts is None:
+            self._counts = Counter(
+                (zone, one.label) for one in self._followed.values() for zone in ("", *one.zones)
+            )
+        return self._counts
 
     @property
     def moving(self) -> bool:
@@ -109,9 +112,12 @@ class EventBook:
             may_tell: Whether an update may be told (`Followed.update`); starts and ends always are.
         """
         self._recent.append(moment)
+        if not len(tracked.tracks) and not self._followed:
+            return _NO_NEWS
         alive = tracked.tracks.track_id.tolist()
         ends = self.end(self._followed.keys() - set(alive))
         views = _views(tracked.tracks, moment, xyxy, score)
+        places = inside.tolist()
         new = {track_id for track_id in alive if track_id not in self._followed}
         for at, track_id in enumerate(alive):
             if track_id in new:
@@ -125,7 +131,10 @@ class EventBook:
             one, improved = self._followed[track_id], track_id in new
             if track_id in views:
                 view, row = views[track_id]
-                improved |= one.see(view, best_score[at], inside=inside[row].tolist())
+                zones = one.zones
+                improved |= one.see(view, best_score[at], inside=places[row])
+                if one.zones is not zones:
+                    self._counts = None
             one.goes_on(moment.at_s, stationary=stationary[at])
             if track_id in new:
                 starts.append(one.start())
@@ -146,6 +155,7 @@ class EventBook:
         for track_id in sorted(track_ids):
             one = self._followed.pop(track_id, None)
             if one is not None:
+                self._counts = None
                 for at, net in enumerate(one.nets):  # it will not get clear of them any more
                     self._count(one, at, net)
                 events.append(one.end(reason))
@@ -162,13 +172,15 @@ class EventBook:
             nets = [one.nets[known[line]] if line in known else 0 for line in lines.lines]
             one.under(zones.zones, nets)
         self.zones, self.lines = zones, lines
+        self._counts = None
         names = {line.name for line in lines.lines}
         self.crossings = Counter({key: count for key, count in self.crossings.items() if key[0] in names})
 
     def _begin(self, tracks: Tracks, at: int, moment: Moment, seen: tuple[View, int] | None) -> None:
         """Open a page for a track."""
         track_id, first_s = int(tracks.track_id[at]), float(tracks.first_s[at])
-        view = seen[0] if seen else View(moment, _box(tracks.xyxy[at]), float(tracks.score[at]))
+        view = seen[0] if seen else View(moment, _box(tracks.xyxy[at].tolist()), float(tracks.score[at]))
+        self._counts = None
         self._followed[track_id] = Followed(
             self._new_id(),
             track_id,
@@ -216,7 +228,8 @@ def _views(
 ) -> dict[int, tuple[View, int]]:
     """Of the tracks that were detected in this frame: how, and in which row."""
     rows = zip(tracks.track_id.tolist(), tracks.detection.tolist(), strict=True)
-    return {one: (View(moment, _box(xyxy[row]), float(score[row])), row) for one, row in rows if row >= 0}
+    boxes, scores = xyxy.tolist(), score.tolist()
+    return {one: (View(moment, _box(boxes[row]), scores[row]), row) for one, row in rows if row >= 0}
 
 
 def _anchors(views: Sequence[View]) -> NDArray[np.float64]:
@@ -232,6 +245,6 @@ def _anchors(views: Sequence[View]) -> NDArray[np.float64]:
     return bottom_centres(fractions(boxes, size.width, size.height))
 
 
-def _box(xyxy: NDArray[np.float32]) -> Box:
-    x1, y1, x2, y2 = xyxy.tolist()
+def _box(corners: Sequence[float]) -> Box:
+    x1, y1, x2, y2 = corners
     return (x1, y1, x2, y2)

@@ -41,6 +41,7 @@ class Followed:
         best: Its best view.
         best_score: Its highest.
         stationary: Whether it stands still.
+        zones: In which it is.
         nets: How often it has crossed each line, ``in`` less ``out``, and not been clear of it yet.
         crossings: Of each line by name, ``in`` and ``out``, since its start.
     """
@@ -80,6 +81,7 @@ class Followed:
         self._first, self._options = first, options
         self._quality = quality(view)
         self._path = Path(_anchor(view.box))
+        self.zones: tuple[str, ...] = ()
         self._presences = {zone.name: Presence(zone, first.at_s) for zone in zones}
         self._ever: dict[str, None] = {}
         self._changes: list[Change] = []
@@ -102,6 +104,7 @@ class Followed:
             counts = place and best_score >= presence.zone.min_score
             if presence.see(counts, moment.at_s):
                 self._note("entered" if presence.inside else "left", presence.zone.name)
+                self._place()
                 if presence.inside:
                     self._ever[presence.zone.name] = None
         least = BETTER * self._quality
@@ -115,9 +118,9 @@ class Followed:
         if stationary != self.stationary:
             self.stationary = stationary
             self._note("stationary" if stationary else "moving")
-        for presence in self._presences.values():
-            if presence.zone.loitering_s is not None and presence.begins_to_loiter(at_s):
-                self._note("loitering", presence.zone.name)
+        for name in self.zones:
+            if self._presences[name].begins_to_loiter(at_s):
+                self._note("loitering", name)
 
     def crossed(self, line: str, times: int) -> None:
         """It has crossed a line: ``in`` where ``times`` is above 0, else ``out``."""
@@ -136,6 +139,7 @@ class Followed:
             presence = known.get(zone.name) or Presence(zone, self.seen.moment.at_s)
             presence.under(zone)
             self._presences[zone.name] = presence
+        self._place()
         self.nets = list(nets)
 
     def start(self) -> Event:
@@ -151,13 +155,15 @@ class Followed:
             may_tell: Whether it may, asked once it is worth it; whether this is the first time that it is asked.
         """
         options = self._options
+        better = self.best.moment.at_s > self._pictured_s
+        picture = better and at_s - self._pictured_s >= options.picture_every_s
+        if not (self._changes or picture):
+            return None
         self._tokens = min(
             options.burst, self._tokens + max(0.0, at_s - self._told_s) / options.update_every_s
         )
         self._told_s = max(self._told_s, at_s)
-        better = self.best.moment.at_s > self._pictured_s
-        picture = better and at_s - self._pictured_s >= options.picture_every_s
-        if not (self._changes or picture) or self._tokens < 1:
+        if self._tokens < 1:
             return None
         if not may_tell(not self._held):
             self._held = True
@@ -178,10 +184,8 @@ class Followed:
         """As an update would say it, which is not told."""
         return self._event("update", quiet=True)
 
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """In which it is."""
-        return tuple(name for name, presence in self._presences.items() if presence.inside)
+    def _place(self) -> None:
+        self.zones = tuple([name for name, presence in self._presences.items() if presence.inside])
 
     def _note(self, what: What, where: str = "") -> None:
         self._changes.append(Change(what, where))

@@ -71,7 +71,10 @@ class LineMap:
         a, b = self._a[np.newaxis], self._b[np.newaxis]
         p, q = before[:, np.newaxis], after[:, np.newaxis]
         p_in, q_in = _turn(a, b, p) > 0, _turn(a, b, q) > 0
-        passes = (p_in != q_in) & ((_turn(p, q, a) > 0) != (_turn(p, q, b) > 0))
+        passes = p_in != q_in
+        if not passes.any():  # nobody changes sides of anything, as in most frames
+            return np.zeros((len(before), len(self.lines)), np.int32)
+        passes &= (_turn(p, q, a) > 0) != (_turn(p, q, b) > 0)
         signed = np.where(passes, np.where(q_in, 1, -1), 0).astype(np.int32)
         return np.add.reduceat(signed, self._first, axis=1)
 

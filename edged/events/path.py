@@ -19,6 +19,7 @@ class Path:
     def __init__(self, start: Point) -> None:
         """Begin it."""
         self._points = [start]
+        self._areas: list[float] = []  # of the triangles of all points but the first and the last
         self._now = start
 
     def go(self, point: Point, diagonal: float) -> None:
@@ -32,8 +33,10 @@ class Path:
         if math.dist(self._points[-1], point) < STEP * diagonal:
             return
         self._points.append(point)
+        if len(self._points) > 2:
+            self._areas.append(self._area(len(self._points) - 2))
         if len(self._points) >= MAX_POINTS:  # there is room for where it is now
-            del self._points[self._least()]
+            self._drop(self._areas.index(min(self._areas)) + 1)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -42,10 +45,12 @@ class Path:
             return tuple(self._points)
         return (*self._points, self._now)
 
-    def _least(self) -> int:
-        points = self._points
-        areas = [
-            abs((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-            for a, b, c in zip(points, points[1:], points[2:], strict=False)
-        ]
-        return areas.index(min(areas)) + 1
+    def _drop(self, at: int) -> None:
+        del self._points[at], self._areas[at - 1]
+        for neighbour in (at - 1, at):
+            if 0 < neighbour < len(self._points) - 1:
+                self._areas[neighbour - 1] = self._area(neighbour)
+
+    def _area(self, at: int) -> float:
+        (ax, ay), (bx, by), (cx, cy) = self._points[at - 1 : at + 2]
+        return abs((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))

@@ -146,7 +146,10 @@ def _read_target(fetcher: FetcherInterface, base: str, target: TargetFile) -> in
     """
     folder, _, name = target.path.rpartition("/")
     hashed, length = hashlib.sha256(), 0
-    address = f"{base}{quote(folder)}/{target.hashes['sha256']}.{quote(name)}"
+    signed = target.hashes.get("sha256", "")
+    if not signed:
+        raise BadInput(target.path, "is signed without a SHA-256", "publish it again")
+    address = f"{base}{quote(folder)}/{signed}.{quote(name)}"
     with _translated(target.path):
         for piece in fetcher.fetch(address):
             length += len(piece)
@@ -158,7 +161,7 @@ def _read_target(fetcher: FetcherInterface, base: str, target: TargetFile) -> in
             f"more than {target.length:,}" if length > target.length else f"{length:,} of {target.length:,}"
         )
         raise BadInput(target.path, f"has {words} bytes", "restore the file, or publish the version again")
-    if hashed.hexdigest() != target.hashes["sha256"]:
+    if hashed.hexdigest() != signed:
         raise BadInput(target.path, "has another hash than was signed", "restore the file")
     return length
 

@@ -29,6 +29,7 @@ class Package:
         digest: ``sha256:…`` of its ``model.onnx``.
         unpacked_bytes: Of its files.
         files: Their names.
+        content: Of all its files, as a box keeps it of a version that it rejected; empty until it was unpacked.
     """
 
     tar: Path
@@ -37,6 +38,7 @@ class Package:
     digest: str
     unpacked_bytes: int
     files: tuple[str, ...]
+    content: str = ""
 
 
 def pack(members: Mapping[str, Path], tar: Path) -> Package:

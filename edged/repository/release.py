@@ -113,6 +113,7 @@ def offer_of(package: Package, wish: Wish, version: int, deltas: Sequence[Delta]
         target=target_of(wish.name, version),
         length=package.length,
         sha256=package.sha256,
+        content=package.content,
     )
 
 

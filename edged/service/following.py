@@ -215,8 +215,8 @@ class Following:
         if min_score is not None:
             worth &= found.score >= min_score
         labels = [label_of(result.model.labels, class_id) for class_id in found.class_id.tolist()]
-        hidden = self._masks.hidden(found.xyxy, labels, width=frame.width, height=frame.height)
-        if hidden.any():
+        if len(self._masks) and len(found):
+            hidden = self._masks.hidden(found.xyxy, labels, width=frame.width, height=frame.height)
             shown = ~hidden
             found, worth = found.take(shown), worth[shown]
             labels = [label for label, there in zip(labels, shown.tolist(), strict=True) if there]
@@ -235,10 +235,13 @@ class Following:
         if frame.still_s is not None and (still_s := frame.still_s + self._shift_s) > self._at_s:
             self._tracker.asleep(min(still_s, at_s))
         self._at_s = max(self._at_s, at_s)
-        high = HIGH_SCORE if self._track.high_score is None else self._track.high_score
-        score = np.where(worth, found.score, np.minimum(found.score, high - BELOW)).astype(np.float32)
+        followed = found
+        if not worth.all():
+            high = HIGH_SCORE if self._track.high_score is None else self._track.high_score
+            score = np.where(worth, found.score, np.minimum(found.score, high - BELOW)).astype(np.float32)
+            followed = Detections(found.xyxy, score, found.class_id)
         tracked = self._tracker.update(
-            Detections(found.xyxy, score, found.class_id),
+            followed,
             result.model.labels,
             at_s,
             width=frame.width,
@@ -289,9 +292,8 @@ class Following:
     def _count(self, found: Mapping[tuple[str, str], int]) -> None:
         """Say what is there, where that is news."""
         crossings = self._book.crossings
-        counted = (dict(found), dict(crossings))
-        if counted != self._counted:
-            self._counted = counted
+        if (found, crossings) != self._counted:
+            self._counted = counted = (dict(found), dict(crossings))
             self._outlets.counted(self.camera, self.model, *counted)
 
     def _zones_of(self, inside: NDArray[np.bool_], score: NDArray[np.float32]) -> list[tuple[str, ...]]:

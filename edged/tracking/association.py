@@ -15,17 +15,24 @@ def overlap_within(first: Array, second: Array, reach: Array) -> Array:
     beside its own, too.
 
     Args:
-        first: Of tracks (M, 4): x1, y1, x2, y2.
-        second: Of detections (N, 4).
-        reach: (M, 2), pixels to each side, across and down.
+        first: Of tracks (4, M): x1, y1, x2, y2.
+        second: Of detections (4, N).
+        reach: (2, M), pixels to each side, across and down.
     """
-    x, y = reach[:, 0:1], reach[:, 1:2]
-    wide = np.minimum(first[:, 2:3], second[:, 2]) - np.maximum(first[:, 0:1], second[:, 0]) + 2 * x
-    high = np.minimum(first[:, 3:4], second[:, 3]) - np.maximum(first[:, 1:2], second[:, 1]) + 2 * y
-    shared = np.maximum(wide, 0) * np.maximum(high, 0)
-    area = (first[:, 2:3] - first[:, 0:1] + 2 * x) * (first[:, 3:4] - first[:, 1:2] + 2 * y)
-    other = (second[:, 2] - second[:, 0] + 2 * x) * (second[:, 3] - second[:, 1] + 2 * y)
-    return np.asarray(shared / np.maximum(area + other - shared, 1e-9))
+    twice = (2 * reach)[:, :, np.newaxis]
+    sides = first[2:] - first[:2] + twice[:, :, 0]
+    others = (second[2:] - second[:2])[:, np.newaxis] + twice
+    spans = np.minimum(first[2:, :, np.newaxis], second[2:, np.newaxis])
+    spans -= np.maximum(first[:2, :, np.newaxis], second[:2, np.newaxis])
+    spans += twice
+    np.maximum(spans, 0, out=spans)
+    shared = spans[0] * spans[1]
+    union = others[0] * others[1]
+    union += (sides[0] * sides[1])[:, np.newaxis]
+    union -= shared
+    np.maximum(union, 1e-9, out=union)
+    shared /= union
+    return np.asarray(shared)
 
 
 def assign(likeness: Array, least: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -38,16 +45,18 @@ def assign(likeness: Array, least: float) -> tuple[NDArray[np.intp], NDArray[np.
     if not likeness.size:
         return _NOTHING, _NOTHING
     near = likeness > least
-    of_row, of_column = near.sum(axis=1), near.sum(axis=0)
-    rows = of_row.nonzero()[0]
-    if not len(rows):
-        return _NOTHING, _NOTHING
-    if of_row.max() == of_column.max() == 1:  # nobody has a choice
-        return rows, near[rows].argmax(axis=1)
+    rows, columns = near.nonzero()
+    if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):  # nobody has a choice
+        return rows, columns
     from lap import lapjv  # noqa: PLC0415  # loaded by the first track that has a choice
 
-    columns = of_column.nonzero()[0]
-    cost = 1 - likeness[rows[:, None], columns]
+    of_row, of_column = np.count_nonzero(near, axis=1), np.count_nonzero(near, axis=0)
+    chooses = (of_row[rows] > 1) | (of_column[columns] > 1)
+    some, others = np.unique(rows[chooses]), np.unique(columns[chooses])
+    cost = 1 - likeness[some[:, np.newaxis], others]
     _, column_of, _ = lapjv(cost, extend_cost=True, cost_limit=1 - least)
     met = (column_of >= 0).nonzero()[0]
-    return rows[met], columns[column_of[met]]
+    return (
+        np.concatenate((rows[~chooses], some[met])),
+        np.concatenate((columns[~chooses], others[column_of[met]])),
+    )

@@ -1,67 +1,166 @@
-"""What a tracker remembers of each track, as a row of one array: one call takes rows out or puts new ones behind."""
+"""What a tracker remembers of its tracks: a few arrays whose last axis is the tracks, and a name for each row.
+
+Rows are views, made once when tracks come or go; a frame that only goes on with tracks writes into them.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.detection import Detections
 from edged.tracking import motion
+from edged.tracking.motion import Array
 
-Rows = NDArray[np.void]
-"""Tracks, oldest first, of the type `TRACK`."""
+Whole = NDArray[np.int64]
 
-TRACK = np.dtype(
-    [
-        ("track_id", np.int64),  # 0 = not sure yet
-        ("label", np.int64),  # number of its text
-        ("place", np.float64, 4),  # centre x, y, width, height in pixels, as the filter has it
-        ("speed", np.float64, 4),  # pixels a second
-        ("covariance", np.float64, (3, 4)),
-        ("size", np.float64),  # pixels
-        ("xyxy", np.float64, 4),  # of the last detection
-        ("score", np.float32),
-        ("best_score", np.float32),
-        ("first_s", np.float64),
-        ("seen_s", np.float64),
-        ("unseen_s", np.float64),  # since the last detection, without the time in which nothing was looked at
-        ("missed", np.int64),  # looks in a row that did not show it
-        ("looks", np.int64),  # since its first detection, with that
-        ("found", np.int64),  # detections, of any score
-        ("hits", np.int64),  # those that could have started it
-        ("detection", np.int32),  # row in this frame's detections, -1 = none
-        ("anchor", np.float64, 4),  # where it stands, if it stands: as place
-        ("anchored", np.int64),  # looks that the anchor is the mean of
-        ("still_s", np.float64),  # since it has been there
-        ("astray_s", np.float64),  # since it has been seen elsewhere
-        ("stationary", np.bool_),
-    ]
-)
-_PIXELS = ("place", "speed", "xyxy", "anchor")
+_BOXES, _TIMES, _COUNTS = 2, 8, 8
 
 
-def none() -> Rows:
-    """No tracks."""
-    return np.zeros(0, TRACK)
+class State:
+    """M tracks: those that are sure first, by id, then the others, oldest first.
 
+    Attributes:
+        filter: float64 (4, 6, M), see `motion`.
+        xyxy: float64 (4, M), of the last detection, pixels.
+        anchor: float64 (4, M), where it stands, if it stands: centre x, y, width, height.
+        size: float64 (M,), pixels.
+        score: Of the last detection.
+        best_score: The greatest so far.
+        first_s: Of the first detection.
+        seen_s: Of the last detection.
+        unseen_s: Since the last detection, without the time in which nothing was looked at.
+        still_s: Since it has been at its anchor.
+        astray_s: Since it has been seen elsewhere.
+        track_id: int64 (M,), 0 = not sure yet.
+        label: Number of its text.
+        missed: Looks in a row that did not show it.
+        looks: Since its first detection, with that.
+        found: Detections, of any score.
+        hits: Those that could have started it.
+        detection: Row in this frame's detections, -1 = none.
+        anchored: Looks that the anchor is the mean of.
+        stationary: bool (M,).
+    """
 
-def begun(detections: Detections, columns: NDArray[np.intp], label: NDArray[np.int64], at_s: float) -> Rows:
-    """A track for each of the chosen detections; ``label`` (N,) is of all detections."""
-    new = np.zeros(len(columns), TRACK)
-    new["label"] = label[columns]
-    new["xyxy"] = detections.xyxy[columns]
-    new["place"] = new["anchor"] = motion.to_place(new["xyxy"])
-    new["size"] = motion.size_of(new["place"])
-    new["covariance"] = motion.first_covariance(new["size"])
-    new["score"] = new["best_score"] = detections.score[columns]
-    new["first_s"] = new["seen_s"] = at_s
-    new["looks"] = new["found"] = new["hits"] = new["anchored"] = 1
-    new["detection"] = columns
-    return new
+    __slots__ = (
+        "_boxes",
+        "_counts",
+        "_times",
+        "anchor",
+        "anchored",
+        "astray_s",
+        "best_score",
+        "detection",
+        "filter",
+        "first_s",
+        "found",
+        "hits",
+        "label",
+        "looks",
+        "missed",
+        "score",
+        "seen_s",
+        "size",
+        "stationary",
+        "still_s",
+        "track_id",
+        "unseen_s",
+        "xyxy",
+    )
 
+    def __init__(
+        self, filtered: Array, boxes: Array, times: Array, counts: Whole, stationary: NDArray[np.bool_]
+    ) -> None:
+        self.filter, self._boxes, self._times, self._counts = filtered, boxes, times, counts
+        self.stationary = stationary
+        self.xyxy, self.anchor = boxes
+        (
+            self.size,
+            self.score,
+            self.best_score,
+            self.first_s,
+            self.seen_s,
+            self.unseen_s,
+            self.still_s,
+            self.astray_s,
+        ) = times
+        (
+            self.track_id,
+            self.label,
+            self.missed,
+            self.looks,
+            self.found,
+            self.hits,
+            self.detection,
+            self.anchored,
+        ) = counts
 
-def resized(tracks: Rows, across: float, down: float) -> None:
-    """The camera's pictures became so many times as wide and as high; what they show did not change."""
-    factor = np.array([across, down, across, down])
-    for name in _PIXELS:
-        tracks[name] *= factor
-    tracks["covariance"] *= np.square(factor)
-    tracks["size"] *= np.sqrt(across * down)
+    @classmethod
+    def of(cls, count: int) -> "State":
+        """So many tracks of which nothing is known."""
+        return cls(
+            np.zeros((4, motion.ROWS, count)),
+            np.zeros((_BOXES, 4, count)),
+            np.zeros((_TIMES, count)),
+            np.zeros((_COUNTS, count), np.int64),
+            np.zeros(count, np.bool_),
+        )
+
+    @classmethod
+    def begun(
+        cls, xyxy: Array, score: Array, label: Whole, columns: NDArray[np.intp], at_s: float
+    ) -> "State":
+        """A track for each of the chosen detections.
+
+        Args:
+            xyxy: (4, N), of all detections.
+            score: (N,).
+            label: (N,).
+            columns: Of those that are chosen.
+            at_s: Now.
+        """
+        new = cls.of(len(columns))
+        new.label[:] = label[columns]
+        new.xyxy[:] = xyxy[:, columns]
+        new.anchor[:] = motion.to_place(new.xyxy)
+        new.size[:] = motion.size_of(new.anchor)
+        new.filter[:, motion.PLACE] = new.anchor
+        motion.begin(new.filter, new.size)
+        new.score[:] = new.best_score[:] = score[columns]
+        new.first_s[:] = new.seen_s[:] = at_s
+        new.looks[:] = new.found[:] = new.hits[:] = new.anchored[:] = 1
+        new.detection[:] = columns
+        return new
+
+    def __len__(self) -> int:
+        return len(self.stationary)
+
+    @property
+    def sure(self) -> int:
+        """How many are."""
+        return int(np.count_nonzero(self.track_id))
+
+    def waiting(self) -> NDArray[np.bool_] | None:
+        """Those (M,) that stood still where they were lost; None = there is none."""
+        if not self.missed.any() or not self.stationary.any():
+            return None
+        waiting = self.stationary & (self.missed > 0) & (self.astray_s == 0)
+        return waiting if waiting.any() else None
+
+    def take(self, index: NDArray[np.intp]) -> "State":
+        """Those of these numbers, in this order."""
+        return State(*(one[..., index] for one in self._arrays))
+
+    def joined(self, other: "State") -> "State":
+        """With others behind."""
+        pairs = zip(self._arrays, other._arrays, strict=True)
+        return State(*(np.concatenate(pair, axis=-1) for pair in pairs))
+
+    def resize(self, across: float, down: float) -> None:
+        """The camera's pictures became so many times as wide and as high; what they show did not change."""
+        factor = np.array([across, down, across, down])[:, None]
+        self._boxes *= factor
+        motion.resize(self.filter, factor, across * down)
+        self.size *= np.sqrt(across * down)
+
+    @property
+    def _arrays(self) -> tuple[Array, Array, Array, Whole, NDArray[np.bool_]]:
+        return self.filter, self._boxes, self._times, self._counts, self.stationary

@@ -7,8 +7,8 @@ sides counts, too: it comes nearer.
 
 import numpy as np
 
-from edged.tracking.motion import Array
-from edged.tracking.state import Rows
+from edged.tracking.motion import PLACE, Array
+from edged.tracking.state import State
 
 MOVED = 0.2
 """Sizes from the anchor at which a track that is not stationary has moved ..."""
@@ -22,7 +22,7 @@ GROWN = 0.3
 """Sizes by which both sides grow or shrink that count as having left."""
 
 
-def watch(tracks: Rows, passed_s: float, still_s: float) -> None:
+def watch(tracks: State, passed_s: float, still_s: float) -> None:
     """Bring ``anchor``, ``still_s``, ``astray_s`` and ``stationary`` of tracks up to this frame.
 
     Args:
@@ -30,29 +30,37 @@ def watch(tracks: Rows, passed_s: float, still_s: float) -> None:
         passed_s: Since the last frame.
         still_s: After which a track that does not move is stationary.
     """
-    still, seen = tracks["stationary"], tracks["missed"] == 0
-    place, anchor = tracks["place"], tracks["anchor"]
-    tracks["still_s"] += passed_s
-    away = distance(place, anchor, tracks["size"])
-    moved = seen & ~still & (away > MOVED)
+    still, seen, still_for = tracks.stationary, tracks.missed == 0, tracks.still_s
+    apart = tracks.filter[:, PLACE] - tracks.anchor
+    still_for += passed_s
+    away = distance(apart, tracks.size)
+    may_move = seen & ~still
+    moved = may_move & (away > MOVED)
     if still.any():
-        astray = tracks["astray_s"]
+        astray = tracks.astray_s
         astray += passed_s
         astray[away <= LEFT] = 0
         moved |= still & (astray >= LEFT_S)
-    settling = seen & ~still & (tracks["still_s"] < SETTLE_S)
-    tracks["anchored"] += settling
-    tracks["anchored"][moved] = 1
-    tracks["anchor"] += ((moved | settling) / tracks["anchored"])[:, None] * (place - anchor)
-    tracks["still_s"][moved] = 0
-    tracks["astray_s"][moved] = 0
-    tracks["stationary"] = ~moved & (still | (seen & (tracks["still_s"] >= still_s)))
+    settling = may_move & (still_for < SETTLE_S)
+    anchored = tracks.anchored
+    anchored += settling
+    if moved.any():
+        anchored[moved] = 1
+        still_for[moved] = tracks.astray_s[moved] = 0
+    tracks.anchor += ((moved | settling) / anchored) * apart
+    still |= seen & (still_for >= still_s)
+    still &= ~moved
 
 
-def distance(place: Array, anchor: Array, size: Array) -> Array:
-    """How far (N,) places (N, 4) are from anchors (N, 4), in sizes (N,)."""
-    apart = np.abs(place - anchor)
-    shift = (apart[:, :2] - apart[:, 2:] / 2).max(axis=1, initial=0) / size
-    growth = (place[:, 2:] - anchor[:, 2:]) / size[:, None]
-    grown = np.where(growth[:, 0] * growth[:, 1] > 0, np.abs(growth).min(axis=1, initial=np.inf), 0)
-    return np.asarray(np.maximum(shift, grown * (LEFT / GROWN)))
+def distance(apart: Array, size: Array) -> Array:
+    """How far (M,) from their anchors tracks are, in sizes (M,).
+
+    Args:
+        apart: (4, M), of the place less the anchor.
+        size: (M,).
+    """
+    way = np.abs(apart)
+    shift = way[:2] - way[2:] / 2
+    grown = np.minimum(way[2], way[3]) * (apart[2] * apart[3] > 0)
+    grown *= LEFT / GROWN
+    return np.asarray(np.maximum(np.maximum(shift[0], shift[1]), grown) / size)

@@ -11,9 +11,12 @@ An offer that is gone is no order: what a box holds, it keeps.
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edged.offers import Needs, Offer, draw
+
+if TYPE_CHECKING:
+    from edged.modelstore.records import Rejection
 
 MIB = 1024**2
 
@@ -41,13 +44,12 @@ class Holding:
 
     Attributes:
         digests: ``sha256:…`` of ``model.onnx`` by version; empty where there is something else of that number.
-        rejected: Of versions that were rejected or rolled back here, whether they still stand there or not: digest to
-            the step of the gate, or ``probation``, and why.
+        rejected: Of versions that were rejected or rolled back here, whether they still stand there or not.
         unfit: Numbers of those that still stand there.
     """
 
     digests: Mapping[int, str] = field(default_factory=dict)
-    rejected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    rejected: "Collection[Rejection]" = ()
     unfit: Collection[int] = frozenset()
 
 
@@ -104,14 +106,26 @@ def _first(notes: list[str]) -> str:
 def _objection(offer: Offer, holding: Holding, box: Box) -> str:
     """Why an offer is not for this box, whatever its rollout; empty if it is."""
     number = f"version {offer.version}"
-    if offer.digest in holding.rejected:
-        return rejected(offer.version, holding.rejected[offer.digest])
+    for one in holding.rejected:
+        if _is_of(one, offer):
+            return rejected(offer.version, (one.step or "gate", one.reason))
     if offer.version in holding.digests and holding.digests[offer.version] != offer.digest:
         return f"conflict: {number} is in the store with another digest; publish it under a new number"
     if offer.version in holding.digests:
         return ""
     lacking = lacks(offer.needs, box)
     return f"needs: {number} needs {lacking}" if lacking else ""
+
+
+def _is_of(rejection: "Rejection", offer: Offer) -> bool:
+    """Whether what was rejected is what is offered: the same files, under whatever number.
+
+    A model that failed for its ``model.toml`` may come again with a better one, as a new version.
+    """
+    if offer.digest != rejection.digest:
+        return False
+    known = bool(offer.content and rejection.content) and offer.version != rejection.version
+    return not known or offer.content == rejection.content
 
 
 def rejected(version: int, why: tuple[str, str]) -> str:

@@ -2,21 +2,23 @@
 
     <state>/updates/metadata/     python-tuf's cache
     <state>/updates/floor.json    see `edged.updates.floor`
-    <store>/.updates/floor.json   the same once more
+    <store>/.updates/floor-<mark of the state folder>.json      the same once more
     <store>/.updates/<sha256>.part, .part.tag      what has come of targets
     <store>/.updates/<name>-<version>/             an unpacked version, until the caller renames it
 
-The store sees none of it: its folder's name begins with a dot. Errors are of two kinds. `UpdateRefused` is an alarm:
+The store sees none of it: its folder's name begins with a dot. Instances of edged may share it, and may follow different
+repositories. Errors are of two kinds. `UpdateRefused` is an alarm:
 something that came is not what was signed. `UpdateUnreachable` is the weather: not now. Whatever happens, what serves
 goes on serving.
 """
 
 import contextlib
+import math
 import re
 import shutil
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import structlog
@@ -26,7 +28,7 @@ from edged.machine import available_bytes
 from edged.offers import Delta, Offer, read_offer
 from edged.updates import delta as deltas
 from edged.updates.fetching import Progress, Server
-from edged.updates.floor import Floors, clock_is
+from edged.updates.floor import Floors, clock_is, places
 from edged.updates.package import unpack
 from edged.updates.partial import SUFFIX, Part, cannot_write
 from edged.updates.rate import Limits
@@ -35,6 +37,8 @@ from edged.updates.trust import Missing, Target, anchor_of, look, read_root, set
 STAGING = ".updates"
 RESERVE_BYTES = 64 * 1024**2
 """Of the disk that an update leaves to others, to the outbox above all."""
+KEPT_S = 7 * 86400.0
+"""What came of a target that is signed no more is kept for so long: another instance's repository may sign it."""
 MAX_TARGET_BYTES = 16 * 1024**3
 MAX_LINES = 20
 """In the log, of offers that cannot be read, for one look."""
@@ -73,7 +77,7 @@ class UpdateClient:
         self._server = Server(url, max_rate_bytes_s=max_rate_bytes_s, stopping=stopping, limits=self._limits)
         self._root, self._clock, self._stopping = root, clock, stopping
         self._cache, self._staging = state / "updates" / "metadata", store / STAGING
-        self._floors = Floors(state / "updates" / "floor.json", self._staging / "floor.json")
+        self._floors = Floors(*places(state, self._staging))
         self._targets: Mapping[str, Target] = {}
         self._prefixed = True
         self._unread: set[tuple[str, str]] = set()
@@ -108,11 +112,11 @@ class UpdateClient:
             try:
                 self._floors.write(floor)
             except OSError as error:
-                raise cannot_write(self._staging / "floor.json", error) from error
+                raise cannot_write(self._staging / "x", error) from error
         if refusal:
             raise refusal
         self._targets, self._prefixed = seen.targets, seen.prefixed
-        self._forget_parts()
+        self._forget_parts({target.sha256 for target in seen.targets.values()}, time.time() - KEPT_S)
         return tuple(self._offers())
 
     def fetch(self, offer: Offer, holding: Mapping[str, Path], progress: Progress) -> Path:
@@ -185,11 +189,15 @@ class UpdateClient:
             for left in self._staging.iterdir():  # unpacked by a process that was killed
                 if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left, ignore_errors=True)
-            have = self._come(offer.sha256)
+            needed = (
+                max(0, offer.length - self._come(offer.sha256)) + offer.unpacked_bytes + RESERVE_BYTES
+            )
             free = shutil.disk_usage(self._staging).free
+            if free < needed:  # whoever calls is alone here: no other's part is in use
+                self._forget_parts({offer.sha256}, before_s=math.inf)
+                free = shutil.disk_usage(self._staging).free
         except OSError as error:
             raise cannot_write(self._staging / "x", error) from error
-        needed = max(0, offer.length - have) + offer.unpacked_bytes + RESERVE_BYTES
         if free < needed:
             raise UpdateUnreachable(
                 str(self._staging),
@@ -229,7 +237,7 @@ class UpdateClient:
             _log.warning("delta_left", target=chosen.target, problem=str(error))
             return False
         except UpdateUnreachable as error:
-            if error.reason not in {"missing", "not allowed"}:
+            if error.reason not in {"missing", "not allowed", "no repository"}:
                 raise
             _log.warning("delta_left", target=chosen.target, problem=str(error))
             return False
@@ -255,13 +263,12 @@ class UpdateClient:
         folder, slash, name = path.rpartition("/")
         return f"{folder}{slash}{sha256}.{name}" if self._prefixed else path
 
-    def _forget_parts(self) -> None:
-        """Remove what came of targets that are signed no more."""
-        wanted = {target.sha256 for target in self._targets.values()}
-        with contextlib.suppress(OSError):
-            for left in self._staging.glob(f"*{SUFFIX}*"):
-                if left.name.split(".")[0] not in wanted:
-                    left.unlink(missing_ok=True)
+    def _forget_parts(self, wanted: Collection[str], before_s: float) -> None:
+        """Remove what came of other targets, and came before some moment."""
+        for left in self._staging.glob(f"*{SUFFIX}*"):
+            with contextlib.suppress(OSError):
+                if left.name.split(".")[0] not in wanted and left.stat().st_mtime < before_s:
+                    left.unlink()
 
 
 def _offer(path: str, target: Target) -> Offer:

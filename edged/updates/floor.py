@@ -121,6 +121,18 @@ def _higher(one: Mark | None, other: Mark) -> Mark:
     return Mark(max(one.version, other.version), max(one.signed_at_s, other.signed_at_s), other.keys)
 
 
+def places(state: Path, staging: Path) -> tuple[Path, Path]:
+    """Where an instance of edged has its floor.
+
+    Args:
+        state: Its own folder.
+        staging: In the store, which it may share with instances that follow other repositories: there the name of the
+            file is its own, by its folder of state, which is there again after it was wiped.
+    """
+    mark = hashlib.sha256(str(state.resolve()).encode(errors="surrogateescape")).hexdigest()[:8]
+    return state / "updates" / "floor.json", staging / f"floor-{mark}.json"
+
+
 class Floors:
     """The two files; one thread at a time."""
 

@@ -44,7 +44,7 @@ class Holdings:
         rejections = [one for number in self._rejected(folder) if (one := read_rejection(folder, number))]
         return Holding(
             digests=digests,
-            rejected={one.digest: (one.step or "gate", one.reason) for one in rejections if one.digest},
+            rejected=tuple(one for one in rejections if one.digest),
             unfit={
                 one.version
                 for one in rejections

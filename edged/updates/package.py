@@ -1,8 +1,8 @@
 """From the tar of a version to its folder, on the disk and looked at.
 
 The tar was signed, so whoever made it could have made worse; still nothing is written but plain files under names that
-belong into a version, no more of them and no more bytes than were signed, and ``tarfile`` reads no more into memory
-than a header has.
+belong into a version, no more than `MAX_FILES` of them and no more bytes than were signed, and ``tarfile`` reads no
+more into memory than a header has.
 """
 
 import errno
@@ -23,11 +23,14 @@ from edged.offers import Offer
 from edged.updates.partial import cannot_write
 
 MAX_FILES = 1000
+"""Folders count too: each is kept in memory, and none takes any of the bytes that were signed."""
 MAX_HEADER_BYTES = 1024**2
 """Of one read on behalf of the tar's own headers."""
 _PIECE_BYTES = 1024**2
 _NAMES = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 """What a disk says of a file within a file, or of a name that it cannot have."""
+_NO_TAR = (tarfile.TarError, ValueError, EOFError, ArithmeticError, LookupError, RecursionError)
+"""What ``tarfile`` raises of headers that nobody's tar has; of one header within another, a thousand deep, the last."""
 _MEMBER = re.compile(r"model\.onnx|model\.toml|labels\.txt|golden(/(?!\.)[^/\\\x00-\x1f\x7f:]{1,200}){1,4}")
 
 
@@ -54,7 +57,7 @@ def unpack(tar: Path, into: Path, offer: Offer, stopping: Callable[[], bool]) ->
         shutil.rmtree(into, ignore_errors=True)
         if isinstance(error, EdgedError):
             raise
-        if isinstance(error, tarfile.TarError | ValueError | EOFError | OverflowError):
+        if isinstance(error, _NO_TAR):
             raise _wrong(offer, f"is no tar ({error})") from error
         if isinstance(error, OSError):
             if error.errno in _NAMES:
@@ -66,18 +69,20 @@ def unpack(tar: Path, into: Path, offer: Offer, stopping: Callable[[], bool]) ->
 def _members(tar: Path, into: Path, offer: Offer, stopping: Callable[[], bool]) -> None:
     left, names = offer.unpacked_bytes, set[str]()
     with tar.open("rb") as raw, tarfile.TarFile(fileobj=cast("IO[bytes]", _Bounded(raw))) as packed:
-        for entry in packed:
+        for count, entry in enumerate(packed):
+            if count >= MAX_FILES:
+                raise _wrong(offer, f"holds more than {MAX_FILES} files and folders")
             if entry.isdir() and re.fullmatch(r"golden(/[^/]+)*", entry.name):
                 continue
             if not _MEMBER.fullmatch(entry.name) or ".." in entry.name.split("/"):
                 raise _wrong(offer, f"holds {entry.name!r:.100}, which belongs into no version")
             if not entry.isreg() or entry.issparse():
                 raise _wrong(offer, f"holds a link or a device ({entry.name!r:.100})")
-            if entry.name in names or len(names) >= MAX_FILES:
-                raise _wrong(offer, f"holds {entry.name!r:.100} twice, or more than {MAX_FILES} files")
+            if entry.name in names:
+                raise _wrong(offer, f"holds {entry.name!r:.100} twice")
             names.add(entry.name)
             left -= entry.size
-            if left < 0:
+            if left < 0 or entry.size < 0:
                 raise _wrong(offer, f"holds more than {offer.unpacked_bytes:,} bytes")
             _write(packed, _filtered(entry, into), into / entry.name, stopping)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edged import errors
+from edged import errors, machine
 from edged.errors import EdgedError, InferenceFailed, KilledWhileLoading, ModelRejected, WorkerLost
 from edged.manifest import RowRecipe
 from edged.worker import limits
@@ -27,9 +27,25 @@ from edged.worker.starting import send_control, start
 from edged.worker.wire import Reply, Texts, pack_pictures, pack_request, unpack_answers, unpack_scores
 
 LOAD_TIMEOUT_S = 60.0
+STARVED_S = 10.0
+"""Of processor time within that: who got less says nothing of the model."""
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
 TIMEOUT_FACTOR = 10
 """An inference that takes this many times its warm latency counts as hung."""
+
+
+def too_slow(path: Path, got_s: float) -> ModelRejected:
+    """What is to be said of a model that did not load in time.
+
+    Args:
+        path: Of it.
+        got_s: Processor time that its process got meanwhile.
+    """
+    problem = f"did not load within {LOAD_TIMEOUT_S:.0f} s"
+    if got_s < STARVED_S:
+        problem += f", in which its process got {got_s:.1f} s of processor time"
+        return KilledWhileLoading(path, problem, "find out what keeps the processor or the disk busy")
+    return ModelRejected(path, problem, "use a smaller model")
 
 
 class WorkerProcess:
@@ -136,9 +152,7 @@ class WorkerProcess:
             values = self._receive_reply(deadline_s)
             self._control.settimeout(None)
         except TimeoutError as error:
-            raise ModelRejected(
-                path, f"did not load within {LOAD_TIMEOUT_S:.0f} s", "use a smaller model"
-            ) from error
+            raise too_slow(path, machine.usage([self.pid]).cpu_s) from error
         except OSError as error:
             raise self._died_loading() from error
         if not values:

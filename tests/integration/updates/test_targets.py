@@ -5,12 +5,15 @@ store shows nothing new. docs/updates.md has them as a table.
 """
 
 import hashlib
+import os
 import time
 
 import pytest
 from http_server import Request
 from repository_server import reset
 from signed_repository import FOLDERS, MEMBERS, MODEL, packed
+
+from edged.updates.client import KEPT_S
 
 
 def test_an_honest_repository_brings_a_version_ready_for_the_store(box, server, repository):
@@ -198,17 +201,21 @@ def test_a_portal_that_leads_away(box, server, repository):
     box.waits("no repository")
 
 
-def test_what_came_of_a_target_that_is_signed_no_more_is_forgotten(box, server, repository):
+def test_what_came_of_a_target_that_is_signed_no_more_is_forgotten_after_a_week(box, server, repository):
     offer = repository.add("parcels", 3, MEMBERS | {"labels.txt": b"box\n"})
     repository.release()
     box.client.refresh()
-    for sha256 in (offer.sha256, "0" * 64):
+    week_ago_s = time.time() - KEPT_S - 60
+    for sha256, came_s in ((offer.sha256, week_ago_s), ("0" * 64, week_ago_s), ("1" * 64, time.time())):
         for end in (".part", ".part.tag"):
-            (box.store / ".updates" / f"{sha256}{end}").write_bytes(b"1")
+            part = box.store / ".updates" / f"{sha256}{end}"
+            part.write_bytes(b"1")
+            os.utime(part, (came_s, came_s))
     box.client.refresh()
-    assert [part.name for part in box.parts] == [f"{offer.sha256}.part"]
-    assert box.floors[1].exists()
+    kept = {f"{offer.sha256}.part", f"{'1' * 64}.part"}
+    assert {part.name for part in box.parts} == kept, "another instance that shares the store may go on with one"
     del repository.signed["targets"].targets[offer.target]
     repository.release()
     box.client.refresh()
-    assert [path.name for path in (box.store / ".updates").iterdir()] == ["floor.json"]
+    left = {path.name for path in (box.store / ".updates").iterdir()}
+    assert left == {f"{'1' * 64}.part", f"{'1' * 64}.part.tag", box.floors[1].name}

@@ -325,6 +325,19 @@ def test_what_somebody_slipped_in_is_never_signed(publisher: Publisher) -> None:
         publisher.add(head=1)
 
 
+def test_an_old_root_is_not_taken_for_a_new_one(publisher: Publisher) -> None:
+    """It is signed by enough of the keys that the newest root has, and it names a key that was stolen since."""
+    stolen = publisher.online
+    new = CryptoSigner.generate_ed25519()
+    _rotate(publisher, "online", new, stolen.public_key.keyid)
+    publisher.online = new
+    version = publisher.current().root.signed.version
+    metadata = publisher.tree.metadata
+    (metadata / f"{version + 1}.root.json").write_bytes((metadata / "1.root.json").read_bytes())
+    with pytest.raises(BadInput, match="sequential root versions"):
+        publisher.current()
+
+
 def test_a_stranger_s_repository_is_not_ours(publisher: Publisher, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Publisher(tmp_path / "other" / "updates")

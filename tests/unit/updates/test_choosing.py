@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edged.modelstore.records import Rejection
 from edged.offers import Needs, Offer, draw
 from edged.updates.choosing import Box, Choice, Holding, choose, lacks
 
@@ -37,6 +38,10 @@ def offer(version: int, **changes: Any) -> Offer:
 
 def holding(*versions: int, **changes: Any) -> Holding:
     return replace(Holding({number: digest(number) for number in versions}), **changes)
+
+
+def rejection(version: int, step: str = "probation", reason: str = "slow", **changes: Any) -> Rejection:
+    return Rejection(**{"version": version, "digest": digest(version), "step": step, "reason": reason, **changes})
 
 
 def chosen(*offers: Offer, held: Holding = NOTHING, box: Box = BOX) -> Choice:
@@ -76,8 +81,8 @@ def test_a_folder_that_holds_no_model_takes_a_number_and_holds_up_nothing_else()
 
 
 @pytest.mark.parametrize("stands", [True, False])
-def test_a_digest_that_was_rejected_here_is_never_taken_again(stands: bool) -> None:
-    held = holding(2, *([3] if stands else []), rejected={digest(3): ("probation", "slow")})
+def test_a_model_that_was_rejected_here_is_never_taken_again(stands: bool) -> None:
+    held = holding(2, *([3] if stands else []), rejected=[rejection(3)])
     held = replace(held, unfit={3} if stands else ())
     assert chosen(offer(3), offer(2), held=held) == Choice(
         "refused", offer(3), "rejected: version 3 was rolled back here: probation: slow"
@@ -86,8 +91,27 @@ def test_a_digest_that_was_rejected_here_is_never_taken_again(stands: bool) -> N
     assert chosen(offer(4), offer(3), held=held) == Choice("wanted", offer(4))
 
 
+def test_the_same_model_with_other_files_beside_it_is_another_version() -> None:
+    """Its ``model.toml`` was mended."""
+    bad, mended = digest(70), digest(71)
+    held = holding(2, rejected=[rejection(3, content=bad)])
+
+    def again(version: int, content: str) -> Choice:
+        return chosen(offer(version, digest=digest(3), content=content), held=held)
+
+    assert again(4, mended).state == "wanted"
+    assert again(4, bad).state == "refused"
+    assert again(4, "").state == "refused", "it was not signed what is in it"
+    assert again(3, mended).state == "refused", "a number never changes"
+    held = replace(held, rejected=[rejection(3)])
+    assert again(4, mended).state == "refused", "it was not written down what was in it"
+    held = replace(held, rejected=[rejection(3, content=bad), rejection(4, digest=digest(3), content=mended)])
+    assert again(5, mended).reason.startswith("rejected: version 5 was rolled back here")
+    assert again(5, digest(72)).state == "wanted"
+
+
 def test_a_version_below_a_rejected_one_is_still_wanted() -> None:
-    held = holding(1, 9, rejected={digest(9): ("shapes", "no boxes")}, unfit={9})
+    held = holding(1, 9, rejected=[rejection(9, "shapes", "no boxes")], unfit={9})
     choice = chosen(offer(9), offer(5), held=held)
     assert (choice.state, choice.offer) == ("wanted", offer(5))
     assert "version 9 was rejected" in choice.reason
@@ -161,7 +185,7 @@ def test_whatever_is_offered_nothing_older_rejected_or_unfit_is_fetched(
 ) -> None:
     rejected = data.draw(st.sets(st.sampled_from(sorted(set(there.values()))))) if there else set()
     unfit = {number for number, one in there.items() if one in rejected}
-    held = Holding(there, dict.fromkeys(rejected, ("shapes", "")), unfit)
+    held = Holding(there, [rejection(n, digest=there[n]) for n in sorted(unfit)], unfit)
     choice = chosen(*offers, held=held)
     if choice.state == "wanted":
         assert choice.offer

@@ -42,7 +42,7 @@ def test_versions_are_known_by_their_digests(tmp_path: Path) -> None:
     for other in (".staging", "0", "007", "1234567890", "notes", "4"):
         (tmp_path / "m" / other).mkdir()
     found = Holdings(tmp_path)
-    assert found.look("m") == Holding({1: one, 12: two}, {}, set())
+    assert found.look("m") == Holding({1: one, 12: two}, (), set())
     assert found.files("m") == {
         one: tmp_path / "m" / "1" / "model.onnx",
         two: tmp_path / "m" / "12" / "model.onnx",
@@ -65,7 +65,9 @@ def test_what_was_rejected_is_remembered_by_its_digest_also_when_its_folder_is_g
     reject(tmp_path, 5, digest_of(b"gone"), step="")
     found = Holdings(tmp_path).look("m")
     assert found.digests == {1: one, 2: two}
-    assert found.rejected == {two: ("probation", "slow"), digest_of(b"gone"): ("gate", "slow")}
+    told = {(one.version, one.digest, one.content, one.step, one.reason) for one in found.rejected}
+    gone = digest_of(b"gone")
+    assert told == {(2, two, "x", "probation", "slow"), (5, gone, "x", "", "slow")}
     assert found.unfit == {2}
 
 
@@ -80,7 +82,7 @@ def test_a_record_that_says_nonsense_says_nothing(tmp_path: Path, text: str) -> 
     put(tmp_path, 2, b"two")
     (tmp_path / "m" / "2.rejected.json").write_text(text)
     found = Holdings(tmp_path).look("m")
-    assert (found.rejected, found.unfit) == ({}, set())
+    assert (found.rejected, found.unfit) == ((), set())
 
 
 def test_a_file_is_read_once_and_again_when_it_was_touched(

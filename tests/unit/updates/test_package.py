@@ -168,6 +168,33 @@ def test_a_header_that_asks_for_gigabytes_gets_no_memory(tmp_path):
         _unpack(tmp_path, head + bytes(20_000))
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_header_of_a_header_of_a_header_has_an_end(tmp_path, kind):
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = kind, int(kind == tarfile.GNUTYPE_LONGNAME)
+    head = entry.tobuf(tarfile.GNU_FORMAT) + b"a".ljust(512, b"\0") * entry.size
+    with pytest.raises(UpdateRefused, match="is no tar"):
+        _unpack(tmp_path, head * 3000 + _tar())
+    assert not (tmp_path / "into").exists()
+
+
+def test_folders_are_counted_too(tmp_path):
+    """A tar of nothing else unpacks to no bytes, and would fill the memory."""
+    head = tarfile.TarInfo("golden")
+    head.type = tarfile.DIRTYPE
+    with pytest.raises(UpdateRefused, match="more than 1000 files and folders"):
+        _unpack(tmp_path, head.tobuf(tarfile.GNU_FORMAT) * 2000 + _tar())
+
+
+def test_a_file_of_less_than_no_bytes_does_not_make_room_for_more(tmp_path):
+    head = bytearray(tarfile.TarInfo("labels.txt").tobuf(tarfile.GNU_FORMAT))
+    head[124:136] = (-(2**30)).to_bytes(12, "big", signed=True)
+    head[148:156] = b"%06o\0 " % (sum(head[:148]) + sum(head[156:]) + 256)
+    assert tarfile.TarInfo.frombuf(bytes(head), "utf-8", "strict").size == -(2**30)
+    with pytest.raises(UpdateRefused, match="more than 100,000 bytes"):
+        _unpack(tmp_path, bytes(head) + _tar())
+
+
 def test_a_sparse_file_grows_no_further_than_was_signed(tmp_path):
     entry = tarfile.TarInfo("labels.txt")
     entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**40)}
