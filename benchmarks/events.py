@@ -24,7 +24,8 @@ from edged.mqtt.event_payloads import event_message
 from edged.mqtt.payloads import ModelInfo
 from edged.pipeline import Result
 from edged.sections import CameraSettings
-from edged.service.following import Following, Outlets
+from edged.service.following import Following
+from edged.service.outlets import Outlets
 
 INFO = ModelInfo("m", 1, "sha256:" + "0" * 64, "cpu")
 WIDTH, HEIGHT, FPS = 1920, 1080, 10

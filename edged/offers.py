@@ -82,8 +82,8 @@ class Offer:
         target: Path of the tar.
         length: Of the tar in bytes.
         sha256: Of the tar, hexadecimal.
-        content: ``sha256:…`` of all files in the tar and their names, as `edged.modelstore.survey.content_digest` has it;
-            empty where that was not signed.
+        content: ``sha256:…`` of all files in the tar and their names, as `edged.modelstore.survey.content_digest` has
+            it; empty where that was not signed.
     """
 
     name: str

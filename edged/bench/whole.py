@@ -13,8 +13,8 @@ from edged.outbox import Outbox
 from edged.publisher import Publisher, Sender
 from edged.sections import CameraSettings
 from edged.service.cameras import Cameras
-from edged.service.following import SILENT
 from edged.service.models import Models
+from edged.service.outlets import SILENT
 from edged.settings import check_settings
 
 CAMERA, MODEL = "bench", "bench"

@@ -109,8 +109,8 @@ def opened(
         roles: Whose keys are looked for.
 
     Raises:
-        InputNotFound: No repository, or no root that is trusted: who signs what the folder's own root vouches for can be
-            made to sign anything.
+        InputNotFound: No repository, or no root that is trusted: who signs what the folder's own root vouches for can
+            be made to sign anything.
         EdgedError: One that does not verify, or a key that cannot be had.
     """
     from edged.repository.keys import ring

@@ -18,7 +18,7 @@ from edged.event import Box, Event, Moment, Reason, View
 from edged.events.followed import BookOptions, Followed
 from edged.events.lines import CLEAR, LineMap
 from edged.tracking import TrackedFrame, Tracks
-from edged.zones import ZoneMap, bottom_centres, fractions
+from edged.zones import ZoneMap
 
 RECENT = 512
 """Frames that are remembered: one of them is the first in which a new object was seen."""
@@ -198,7 +198,8 @@ class EventBook:
         """Count lines that objects have crossed and are clear of."""
         if not len(self.lines) or not seen:
             return
-        before, after = _anchors([one.seen for one, _ in seen]), _anchors([view for _, view in seen])
+        before = np.array([_stands(one.seen) for one, _ in seen])
+        after = np.array([_stands(view) for _, view in seen])
         crossed = self.lines.crossed(before, after).tolist()
         for (one, _), row in zip(seen, crossed, strict=True):
             one.nets = [net + times for net, times in zip(one.nets, row, strict=True)]
@@ -232,17 +233,11 @@ def _views(
     return {one: (View(moment, _box(boxes[row]), scores[row]), row) for one, row in rows if row >= 0}
 
 
-def _anchors(views: Sequence[View]) -> NDArray[np.float64]:
-    """Where objects stand, in fractions of their frames."""
-    size = views[0].moment
-    boxes = np.array([view.box for view in views], np.float32)
-    if any((view.moment.width, view.moment.height) != (size.width, size.height) for view in views):
-        pieces = [
-            fractions(boxes[at : at + 1], view.moment.width, view.moment.height)
-            for at, view in enumerate(views)
-        ]
-        return bottom_centres(np.concatenate(pieces))
-    return bottom_centres(fractions(boxes, size.width, size.height))
+def _stands(view: View) -> tuple[float, float]:
+    """Where an object is, in fractions of the frame."""
+    x1, _, x2, y2 = view.box
+    width, height = view.moment.width, view.moment.height
+    return (x1 / width + x2 / width) / 2, y2 / height
 
 
 def _box(corners: Sequence[float]) -> Box:

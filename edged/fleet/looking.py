@@ -36,7 +36,7 @@ def looked_on(options: LinkOptions, base: str) -> Iterator[tuple[Fleet, bool, st
     fleet, gathering = Fleet(base), Gathering(base)
     kept_s, whole = time.monotonic() + FIRST_S - QUIET_S, False
     # QoS 0: what is kept is kept, and acknowledging ten thousand messages one by one takes long.
-    with Subscriber(options, *everything_of(base), qos=0) as subscriber:
+    with Subscriber(options, *everything_of(base), qos=0, first="3.1.1") as subscriber:
         while True:
             quiet = time.monotonic() - kept_s >= QUIET_S
             topics = gathering.next(fleet) if quiet else []

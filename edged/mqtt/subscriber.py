@@ -9,7 +9,7 @@ from edged.errors import BrokerUnreachable
 from edged.mqtt.connection import Connection
 from edged.mqtt.connector import Connector
 from edged.mqtt.dial import Waker
-from edged.mqtt.records import LinkOptions, Received
+from edged.mqtt.records import LinkOptions, Protocol, Received
 
 RETRY_S = 1.0
 """Between two attempts to come back to a broker that went away."""
@@ -25,6 +25,7 @@ class Subscriber:
         options: How the broker is spoken to.
         topic_filters: What is asked for.
         qos: Up to which.
+        first: The version of MQTT that is tried first.
 
     Raises:
         BrokerUnreachable: The broker cannot be reached now.
@@ -32,10 +33,12 @@ class Subscriber:
         ConfigurationError: A certificate file that cannot be used.
     """
 
-    def __init__(self, options: LinkOptions, *topic_filters: str, qos: int = 1) -> None:
+    def __init__(
+        self, options: LinkOptions, *topic_filters: str, qos: int = 1, first: Protocol = "5"
+    ) -> None:
         self.why = ""
         self._filters, self._qos = topic_filters, qos
-        self._connector = Connector(options)
+        self._connector = Connector(options, first=first)
         self._waker = Waker()
         self._pause = threading.Event()
         self._retry_at_s = 0.0

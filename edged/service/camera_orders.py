@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edged.drawing import jpeg
 from edged.errors import NotAllowed, SourceLost
 from edged.frame import Frame
 from edged.mqtt.payloads import timestamp
 from edged.service.cameras import Cameras
-from edged.service.pictures import Pictures
 from edged.service.posts import CameraPost
 from edged.sources.camera import SourceStatus
+
+if TYPE_CHECKING:
+    from edged.service.pictures import Pictures
 
 QUALITY = 85
 
@@ -21,7 +23,9 @@ Answer = Mapping[str, Any]
 class CameraOrders:
     """Each method takes checked arguments, answers, and raises `edged.errors.EdgedError` where it cannot be done."""
 
-    def __init__(self, cameras: Cameras, pictures: Pictures, publish: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self, cameras: Cameras, pictures: Callable[[], "Pictures"], publish: Callable[[str, bytes], None]
+    ) -> None:
         """Keep what is needed.
 
         Args:
@@ -55,7 +59,7 @@ class CameraOrders:
     def snapshot(self, arguments: Answer) -> Answer:
         """Publish the next frame of a camera: ``name``, and if wanted ``max_width`` and ``quality``."""
         post = self._cameras.find(arguments["name"])
-        shown, frame = self._pictures.next(post.name, partial(_next_frame, post))
+        shown, frame = self._pictures().next(post.name, partial(_next_frame, post))
         picture, width, height = jpeg(
             shown,
             quality=arguments.get("quality", QUALITY),

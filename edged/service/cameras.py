@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edged.errors import Unreachable
 from edged.event import Reason
@@ -15,11 +15,14 @@ from edged.lifecycle import ServedModel
 from edged.publisher import Publisher
 from edged.sections import CameraSettings
 from edged.service.endings import in_parallel, join
-from edged.service.following import Following, Outlets
 from edged.service.frame_totals import FrameTotals
+from edged.service.outlets import Outlets
 from edged.service.overrides import NOTHING, Overrides
 from edged.service.posts import CameraPost
 from edged.service.quota import Quota
+
+if TYPE_CHECKING:
+    from edged.service.following import Following
 
 END_S = 2.0
 """For a camera to end, while others go on."""
@@ -73,6 +76,11 @@ class Cameras:
     def sections(self) -> dict[str, CameraSettings]:
         """By name: what each was configured as when it was started."""
         return {post.name: post.section for post in self}
+
+    @staticmethod
+    def prepare() -> None:
+        """Load what `start` needs and a daemon without cameras does not; best while models are loaded."""
+        import edged.service.following  # noqa: F401, PLC0415
 
     def section(self, name: str) -> CameraSettings | None:
         """Of one at work, as it is in force; None = it is not at work."""
@@ -195,8 +203,10 @@ class Cameras:
         """Begin to end them all; `join` the threads."""
         return _stopping(list(self), timeout_s)
 
-    def _followed(self, name: str, section: CameraSettings) -> dict[str, Following]:
+    def _followed(self, name: str, section: CameraSettings) -> "dict[str, Following]":
         """What follows objects of a camera, by model; what followed them before goes on, where that is the same."""
+        from edged.service.following import Following  # noqa: PLC0415  # see `prepare`
+
         known, source = self._following.get(name, {}), (section.url, section.realtime)
         other = self._urls.get(name, source) != source
         self._urls[name] = source

@@ -37,7 +37,7 @@ from edged.service.models import Models
 from edged.service.orders import STOPPING, Orders
 from edged.service.overrides import Overrides
 from edged.service.oversight import Oversight
-from edged.service.pictures import Pictures
+from edged.service.picturing import Picturing
 from edged.service.reloading import Changes, Reloads, changes
 from edged.service.sensors import Sensors
 from edged.service.signals import Signals
@@ -137,10 +137,10 @@ class Service:
             previous_end=self._oversight.previous_end,
             update=self._updates.known,
             update_totals=lambda: self._updates.totals if self._updates.wanted else None,
-            pictures=lambda: self._pictures,
+            pictures=lambda: self._pictures.made,
         )
         self._states = StatePublisher(self._device, self._outbox, counts, folder)
-        self._pictures = Pictures(
+        self._pictures = Picturing(
             self._section,
             lambda: self._models.served,
             show=self._states.snapshot,
@@ -235,7 +235,7 @@ class Service:
         return link
 
     def _make_orders(self) -> Orders:
-        cameras = CameraOrders(self._cameras, self._pictures, self._states.snapshot)
+        cameras = CameraOrders(self._cameras, lambda: self._pictures.wanted, self._states.snapshot)
         return Orders(
             self._answer,
             models=lambda: self._models.served,
@@ -321,12 +321,12 @@ class Service:
 
     def _start(self) -> None:
         settings = self._settings
-        if not self._models.start(settings) and not self._updates.may_bring_any:
+        meanwhile = self._cameras.prepare if settings.cameras else lambda: None
+        if not self._models.start(settings, meanwhile=meanwhile) and not self._updates.may_bring_any:
             raise _NothingLeftError(
                 "no model can be served", [model.error for model in self._models.served.values()]
             )
         self._events.start(settings.cameras)
-        self._pictures.start()
         self._cameras.forget_all_but(settings.cameras)
         for name, section in settings.cameras.items():
             self._cameras.start(name, section)

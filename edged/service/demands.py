@@ -46,7 +46,7 @@ def _of_cameras(name: str, settings: Settings, feeds: int) -> Demand:
 
 def _low_score(section: CameraSettings) -> float:
     """Down to which detections are wanted: tracks go on with faint ones, and what may be a person is blurred."""
-    tracked = section.track.low_score if section.track.enabled else 1.0
+    tracked = section.track.low_score  # also where nothing is followed yet: a reload may change that at once
     return min(tracked, BLUR_SCORE) if section.privacy.blur else tracked
 
 

@@ -35,7 +35,7 @@ class Device:
         previous_end: How the run before ended; None where that is not known.
         update: How far the update of a model is; None where it is not updated from afar.
         update_totals: What updates did since the start; None while they are off.
-        pictures: Those of objects; None = nobody makes any.
+        pictures: Those of objects; None = none was wanted yet.
     """
 
     settings: Callable[[], Settings]
@@ -49,7 +49,7 @@ class Device:
     previous_end: PreviousEnd | None = None
     update: Callable[[str], "Progress | None"] = lambda _: None
     update_totals: Callable[[], "Totals | None"] = lambda: None
-    pictures: "Callable[[], Pictures] | None" = None
+    pictures: "Callable[[], Pictures | None]" = lambda: None
 
     def model_state(self, model: ServedModel) -> "ModelStateMessage":
         """What is said of a model on ``model/<name>/state``."""

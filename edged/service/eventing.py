@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edged.mqtt.event_payloads import ended
 from edged.mqtt.ids import MessageIds
@@ -14,9 +15,11 @@ from edged.pipeline import Result
 from edged.publisher import EventPublisher, Sender
 from edged.sections import CameraSettings
 from edged.service.counting import Counts, Key
-from edged.service.following import Listener, Outlets
 from edged.service.open_events import OpenEvents
-from edged.tracking import Tracks
+from edged.service.outlets import Listener, Outlets
+
+if TYPE_CHECKING:
+    from edged.tracking import Tracks
 
 
 class Eventing:
@@ -36,7 +39,7 @@ class Eventing:
         on_counted: Callable[[], None],
         on_gone: Callable[[str, list[Key]], None],
         watch: Listener | None = None,
-        looked: Callable[[str, str, Result, Tracks | None], None] | None = None,
+        looked: "Callable[[str, str, Result, Tracks | None], None] | None" = None,
     ) -> None:
         """Nothing is told yet.
 

@@ -17,7 +17,6 @@ from edged.metrics.figure import Figure
 from edged.outbox import Outbox
 from edged.service.device import Device
 from edged.service.frame_totals import AGE, ModelTotals, inferred, passed_over
-from edged.service.pictures import Pictures
 from edged.service.posts import CameraPost
 from edged.service.quota import KINDS
 from edged.service.report import Health, spool
@@ -27,6 +26,7 @@ from edged.sources.switch import SourceStatus
 
 if TYPE_CHECKING:
     from edged.mqtt.shapes.model_state import ModelStateMessage
+    from edged.service.pictures import Pictures
     from edged.service.updates import Totals
 
 Check = Callable[[], list[str]]
@@ -65,8 +65,7 @@ class Figures:
         figures = [*self._process(), *self._broker()]
         for camera in device.cameras():
             figures += of_camera(camera)
-            if device.pictures is not None:
-                figures += of_pictures(camera.name, device.pictures())
+            figures += of_pictures(camera.name, device.pictures())
         for sensor in device.sensors():
             figures += of_sensor(sensor)
         models, totals = device.models(), device.model_totals()
@@ -167,10 +166,10 @@ def of_camera(post: CameraPost) -> Iterator[Figure]:
         yield Figure(catalog.AGE, (name, model), ModelTotals.buckets(counts, AGE))
 
 
-def of_pictures(camera: str, pictures: Pictures) -> Iterator[Figure]:
+def of_pictures(camera: str, pictures: "Pictures | None") -> Iterator[Figure]:
     """Of the pictures of a camera's objects."""
-    dropped = pictures.dropped(camera)
-    yield Figure(catalog.SNAPSHOTS, (camera,), pictures.made(camera))
+    dropped = pictures.dropped(camera) if pictures else {}
+    yield Figure(catalog.SNAPSHOTS, (camera,), pictures.made(camera) if pictures else 0)
     for reason in SNAPSHOTS_DROPPED:
         yield Figure(catalog.SNAPSHOTS_LOST, (camera, reason), dropped.get(reason, 0))
 

@@ -11,10 +11,10 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edged.sections import CameraSettings
 from edged.service.statefile import StateFileDamagedError, read_state, write_state
@@ -27,7 +27,8 @@ MAX_LABELS = 32
 log = structlog.get_logger()
 
 
-class _Entry(BaseModel):
+@dataclass(frozen=True, slots=True)
+class _Entry:
     """Of one topic.
 
     Attributes:
@@ -36,15 +37,9 @@ class _Entry(BaseModel):
         rules: What was asked for when it was made (`rules_of`).
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     camera: str
     label: str
     rules: str
-
-
-class _File(BaseModel):
-    topics: dict[str, _Entry] = {}
 
 
 class KeptPictures:
@@ -126,7 +121,8 @@ class KeptPictures:
             return
         try:
             if self._kept:
-                write_state(self._path, _File(topics=self._kept).model_dump_json().encode() + b"\n")
+                topics = {topic: asdict(entry) for topic, entry in self._kept.items()}
+                write_state(self._path, json.dumps({"topics": topics}).encode() + b"\n")
             else:
                 self._path.unlink(missing_ok=True)
         except OSError as error:
@@ -141,19 +137,27 @@ class KeptPictures:
             return {}
         try:
             content = read_state(self._path, MAX_BYTES)
-            return dict(_File.model_validate_json(content).topics) if content else {}
+            return _entries(content) if content is not None else {}
         except OSError as error:
             why = error.strerror or str(error)
         except StateFileDamagedError as error:
             why = str(error)
-        except ValidationError as error:
-            why = error.errors(include_url=False)[0]["msg"]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            why = f"it is not what was written: {error}"
         log.warning(
             "which pictures the broker keeps is not known; what should not be there must be deleted there",
             file=str(self._path),
             reason=why,
         )
         return {}
+
+
+def _entries(content: bytes) -> dict[str, _Entry]:
+    topics = json.loads(content)["topics"]
+    return {
+        topic: _Entry(str(entry["camera"]), str(entry["label"]), str(entry["rules"]))
+        for topic, entry in topics.items()
+    }
 
 
 def rules_of(section: CameraSettings) -> str:

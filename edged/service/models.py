@@ -43,13 +43,19 @@ class Models:
         self.totals: dict[str, Lasting] = {}
         self._watcher: StoreWatcher | None = None
 
-    def start(self, settings: Settings) -> bool:
-        """Load what is used; whether any of it is served then."""
+    def start(self, settings: Settings, *, meanwhile: Callable[[], None] = lambda: None) -> bool:
+        """Load what is used; whether any of it is served then.
+
+        Args:
+            settings: What is wanted.
+            meanwhile: Called while it is loaded.
+        """
         used = uses(settings)
         self.served = {
             name: self._model(settings, name, used[name]) for name in settings.models if name in used
         }
         self._count(self.served.values())
+        meanwhile()
         try:
             return any(self._await(self.served.values()))
         finally:

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edged import machine
 from edged.frame import Frame
@@ -14,13 +14,15 @@ from edged.mqtt.shapes.camera_state import CameraStateMessage
 from edged.pipeline import Feed, Pipeline, Result
 from edged.publisher import Publisher, Sight
 from edged.sections import CameraSettings
-from edged.service.following import Following
 from edged.service.frame_totals import UNSERVED, FrameTotals, Latencies
 from edged.service.looking import regions_for
 from edged.service.overrides import NOTHING, CameraOverride
 from edged.service.quota import Quota
 from edged.service.source_totals import SourceTotals
 from edged.sources.camera import Camera, SourceState, SourceStatus
+
+if TYPE_CHECKING:
+    from edged.service.following import Following
 
 
 class CameraPost:
@@ -43,7 +45,7 @@ class CameraPost:
         once: bool,
         publisher: Publisher,
         on_state: Callable[["CameraPost"], None],
-        following: Mapping[str, Following],
+        following: "Mapping[str, Following]",
         override: CameraOverride = NOTHING,
         frames: FrameTotals | None = None,
         quota: Quota | None = None,
@@ -158,7 +160,7 @@ class CameraPost:
         for pipeline, feed in feeds.values():
             pipeline.detach(feed)
 
-    def _look(self, following: Following, result: Result, info: ModelInfo) -> Sight:
+    def _look(self, following: "Following", result: Result, info: ModelInfo) -> Sight:
         return following.look(result, info, self.min_score)
 
     def _deliver(self, frame: Frame) -> None:

@@ -52,11 +52,22 @@ def assign(likeness: Array, least: float) -> tuple[NDArray[np.intp], NDArray[np.
 
     of_row, of_column = np.count_nonzero(near, axis=1), np.count_nonzero(near, axis=0)
     chooses = (of_row[rows] > 1) | (of_column[columns] > 1)
-    some, others = np.unique(rows[chooses]), np.unique(columns[chooses])
-    cost = 1 - likeness[some[:, np.newaxis], others]
-    _, column_of, _ = lapjv(cost, extend_cost=True, cost_limit=1 - least)
-    met = (column_of >= 0).nonzero()[0]
+    some, others = _different(rows[chooses], len(near)), _different(columns[chooses], near.shape[1])
+    side = max(len(some), len(others))
+    cost = np.full((side, side), 1 - least)  # a square without a limit is what `lapjv` is quickest with
+    cost[: len(some), : len(others)] -= np.maximum(likeness[some[:, np.newaxis], others] - least, 0)
+    _, column_of, _ = lapjv(cost)
+    column_of = column_of[: len(some)]
+    met = (column_of < len(others)).nonzero()[0]
+    met = met[near[some[met], others[column_of[met]]]]
     return (
         np.concatenate((rows[~chooses], some[met])),
         np.concatenate((columns[~chooses], others[column_of[met]])),
     )
+
+
+def _different(numbers: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Each once, ascending; all are below ``count``."""
+    there = np.zeros(count, np.bool_)
+    there[numbers] = True
+    return there.nonzero()[0]

@@ -145,14 +145,33 @@ class State:
         waiting = self.stationary & (self.missed > 0) & (self.astray_s == 0)
         return waiting if waiting.any() else None
 
+    def scores(self, count: int) -> NDArray[np.float32]:
+        """Copies of ``score`` and ``best_score`` of the first of them: (2, count)."""
+        return self._times[1:3, :count].astype(np.float32)
+
+    def moments(self, count: int) -> Array:
+        """Copies of ``first_s`` and ``seen_s`` of the first of them: (2, count)."""
+        return self._times[3:5, :count].copy()
+
     def take(self, index: NDArray[np.intp]) -> "State":
         """Those of these numbers, in this order."""
-        return State(*(one[..., index] for one in self._arrays))
+        return State(
+            self.filter[..., index],
+            self._boxes[..., index],
+            self._times[:, index],
+            self._counts[:, index],
+            self.stationary[index],
+        )
 
     def joined(self, other: "State") -> "State":
         """With others behind."""
-        pairs = zip(self._arrays, other._arrays, strict=True)
-        return State(*(np.concatenate(pair, axis=-1) for pair in pairs))
+        return State(
+            np.concatenate((self.filter, other.filter), axis=-1),
+            np.concatenate((self._boxes, other._boxes), axis=-1),
+            np.concatenate((self._times, other._times), axis=-1),
+            np.concatenate((self._counts, other._counts), axis=-1),
+            np.concatenate((self.stationary, other.stationary)),
+        )
 
     def resize(self, across: float, down: float) -> None:
         """The camera's pictures became so many times as wide and as high; what they show did not change."""
@@ -160,7 +179,3 @@ class State:
         self._boxes *= factor
         motion.resize(self.filter, factor, across * down)
         self.size *= np.sqrt(across * down)
-
-    @property
-    def _arrays(self) -> tuple[Array, Array, Array, Whole, NDArray[np.bool_]]:
-        return self.filter, self._boxes, self._times, self._counts, self.stationary

@@ -195,14 +195,13 @@ class Tracker:
         """What was found, and which of it (N,) has a high score, and which a low one."""
         xyxy, score = detections.xyxy.T.astype(np.float64), detections.score.astype(np.float64)
         high = detections.score >= self._high
-        low = detections.score >= self._options.low_score
-        usable = (xyxy[:2] < xyxy[2:]) & np.isfinite(xyxy[:2]) & np.isfinite(xyxy[2:])
-        if not usable.all():
-            boxes = usable[0] & usable[1]
+        low = (detections.score >= self._options.low_score) > high  # and not high
+        sides, numbers = xyxy[:2] < xyxy[2:], np.isfinite(xyxy)
+        if not (sides.all() and numbers.all()):
+            boxes = sides.all(axis=0) & numbers.all(axis=0)
             xyxy[:, ~boxes] = 0
             high &= boxes
             low &= boxes
-        low &= ~high
         return (xyxy, score, self._label_codes(detections, labels)), high, low
 
     def _associate(self, found: Found, high: Mask, low: Mask, waiting: Mask | None) -> Mask:
@@ -254,21 +253,24 @@ class Tracker:
     def _see(self, rows: Index, columns: Index, found: Found) -> None:
         """Tracks ``rows`` are detections ``columns``."""
         tracks = self._tracks
+        at: Index | slice = rows
+        if len(rows) == len(tracks):  # as a rule, and without copies
+            at, columns = slice(None), columns[rows.argsort()]
         xyxy, score = found[0][:, columns], found[1][columns]
-        seen = tracks.filter[..., rows]
+        seen = tracks.filter[..., at]
         motion.correct(seen, motion.to_place(xyxy), score)
         size = motion.size_of(seen[:, PLACE])
         seen[:, motion.SQUARE] = np.square(size)
-        tracks.filter[..., rows] = seen
-        tracks.size[rows] = size
-        tracks.xyxy[:, rows] = xyxy
-        tracks.score[rows] = score
-        tracks.best_score[rows] = np.maximum(tracks.best_score[rows], score)
-        tracks.seen_s[rows] = self._now_s
-        tracks.unseen_s[rows] = 0
-        tracks.found[rows] += 1
-        tracks.hits[rows] += score >= self._high
-        tracks.detection[rows] = columns
+        tracks.filter[..., at] = seen
+        tracks.size[at] = size
+        tracks.xyxy[:, at] = xyxy
+        tracks.score[at] = score
+        tracks.best_score[at] = np.maximum(tracks.best_score[at], score)
+        tracks.seen_s[at] = self._now_s
+        tracks.unseen_s[at] = 0
+        tracks.found[at] += 1
+        tracks.hits[at] += score >= self._high
+        tracks.detection[at] = columns
 
     def _confirm(self) -> tuple[int, ...]:
         """Give ids to the tracks that became sure."""
@@ -327,14 +329,15 @@ class Tracker:
             track_id[detection[seen]] = ids[seen]
         else:
             track_id[detection] = ids
+        (score, best_score), (first_s, seen_s) = tracks.scores(sure), tracks.moments(sure)
         told = Tracks(
             track_id=ids,
             xyxy=self._clipped(xyxy),
-            score=tracks.score[:sure].astype(np.float32),
-            best_score=tracks.best_score[:sure].astype(np.float32),
+            score=score,
+            best_score=best_score,
             label=tuple([self._labels[code] for code in tracks.label[:sure].tolist()]),
-            first_s=tracks.first_s[:sure].copy(),
-            seen_s=tracks.seen_s[:sure].copy(),
+            first_s=first_s,
+            seen_s=seen_s,
             stationary=tracks.stationary[:sure].copy(),
             detection=detection.astype(np.int32),
         )

@@ -6,10 +6,9 @@
     <store>/.updates/<sha256>.part, .part.tag      what has come of targets
     <store>/.updates/<name>-<version>/             an unpacked version, until the caller renames it
 
-The store sees none of it: its folder's name begins with a dot. Instances of edged may share it, and may follow different
-repositories. Errors are of two kinds. `UpdateRefused` is an alarm:
-something that came is not what was signed. `UpdateUnreachable` is the weather: not now. Whatever happens, what serves
-goes on serving.
+The store sees none of it: its folder's name begins with a dot. Instances of edged may share it, and may follow
+different repositories. Errors are of two kinds. `UpdateRefused` is an alarm: something that came is not what was
+signed. `UpdateUnreachable` is the weather: not now. Whatever happens, what serves goes on serving.
 """
 
 import contextlib
@@ -189,9 +188,7 @@ class UpdateClient:
             for left in self._staging.iterdir():  # unpacked by a process that was killed
                 if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left, ignore_errors=True)
-            needed = (
-                max(0, offer.length - self._come(offer.sha256)) + offer.unpacked_bytes + RESERVE_BYTES
-            )
+            needed = max(0, offer.length - self._come(offer.sha256)) + offer.unpacked_bytes + RESERVE_BYTES
             free = shutil.disk_usage(self._staging).free
             if free < needed:  # whoever calls is alone here: no other's part is in use
                 self._forget_parts({offer.sha256}, before_s=math.inf)

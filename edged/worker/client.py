@@ -34,7 +34,7 @@ TIMEOUT_FACTOR = 10
 """An inference that takes this many times its warm latency counts as hung."""
 
 
-def too_slow(path: Path, got_s: float) -> ModelRejected:
+def too_slow(path: str, got_s: float) -> ModelRejected:
     """What is to be said of a model that did not load in time.
 
     Args:

@@ -84,14 +84,17 @@ def changed(picture: np.ndarray, frame: np.ndarray) -> list[int]:
     return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
 
 
+def told(listener: Listener, kind: str) -> list[dict[str, Any]]:
+    return [one for one in listener.objects(f"{FRONT}/events") if one["type"] == kind]
+
+
 def test_the_best_picture_of_each_person_shows_the_box_that_its_events_name(
     mosquitto: Brokers, write: Callable[..., Path], assets: Path
 ) -> None:
     broker = mosquitto()
     path = write(broker.url, snapshots(quality="95"))
     with Listener(broker) as listener, Daemon("-c", str(path)) as daemon:
-        ended = lambda: [one for one in listener.objects(f"{FRONT}/events") if one["type"] == "end"]  # noqa: E731
-        assert listener.wait_for(lambda: len(ended()) >= 2, 90), daemon.log
+        assert listener.wait_for(lambda: len(told(listener, "end")) >= 2, 90), daemon.log
         assert daemon.end(10) == 0
         assert listener.wait_for(lambda: b"stopped" in listener.payloads("edged/box/status"))
         events = listener.objects(f"{FRONT}/events")

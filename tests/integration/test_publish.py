@@ -108,6 +108,9 @@ def test_a_release_from_the_first_key_to_a_box_and_on_through_lost_keys(desk: De
 
         (desk.folder / "updates.keys" / "online.pem").unlink()  # lost
         failed(desk.run("withdraw", "cats", 1), 77, "role snapshot: needs 1 signature")
+        Path(made["root"]).rename(elsewhere := desk.folder / "root.json")
+        failed(desk.run("refresh", "--force"), 66, "nothing is signed without a root that is trusted")
+        elsewhere.rename(made["root"])
         keys = [
             "--root-key",
             desk.folder / "safe" / "root-1.pem",

@@ -79,6 +79,7 @@ def run(content: bytes) -> str:
         cameras=lambda: ["front"],
         actions={verb: act for verb in ASKED if verb.startswith("camera/")},
         reload=lambda reply: reply({"ok": True, "changed": []}),
+        update=lambda name, reply: reply({"ok": True, "name": name}),
     )
     orders.take(read)
     (answered,) = answers

@@ -50,7 +50,7 @@ def test_a_delta_is_a_fraction_of_the_bytes(box, server, repository, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "harm", ["changed", "404", "not zstd", "another old model", "no old model", "too much"]
+    "harm", ["changed", "404", "a page", "not zstd", "another old model", "no old model", "too much"]
 )
 def test_whatever_is_wrong_with_a_delta_the_tar_comes(box, server, repository, tmp_path, harm):
     old, new = with_delta(repository)
@@ -60,6 +60,8 @@ def test_whatever_is_wrong_with_a_delta_the_tar_comes(box, server, repository, t
         server.files[path] = server.files[path][:-1] + b"\x00"
     elif harm == "404":
         del server.files[path]
+    elif harm == "a page":
+        server.harm[path] = lambda request, _: request.answer(200, b"<html>", Content_Type="text/html")
     elif harm in {"not zstd", "too much"}:
         bad = b"junk" * 100 if harm == "not zstd" else delta_of(old, bytes(50_000_000))
         file = repository.signed["targets"].targets["models/parcels/3.from-2.zst"]

@@ -213,7 +213,9 @@ def test_what_came_of_a_target_that_is_signed_no_more_is_forgotten_after_a_week(
             os.utime(part, (came_s, came_s))
     box.client.refresh()
     kept = {f"{offer.sha256}.part", f"{'1' * 64}.part"}
-    assert {part.name for part in box.parts} == kept, "another instance that shares the store may go on with one"
+    assert {part.name for part in box.parts} == kept, (
+        "another instance that shares the store may go on with one"
+    )
     del repository.signed["targets"].targets[offer.target]
     repository.release()
     box.client.refresh()

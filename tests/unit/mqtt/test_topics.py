@@ -57,6 +57,7 @@ def test_json_topics_know_their_schema_whatever_the_names_in_them(topic, schema)
         (TOPICS.count("front", "car"), TEXT),
         (TOPICS.zone_count("front", "z", "car"), TEXT),
         (TOPICS.snapshot("front"), JPEG),
+        (TOPICS.best_view("front", "fork/lift"), JPEG),
     ],
 )
 def test_other_topics_say_what_they_carry(topic, content_type):
@@ -78,6 +79,7 @@ PUBLISHED = {
     "camera/<name>/line/<line>/count/<label>/out": TOPICS.line_count("front", "gate", "car", "out"),
     "camera/<name>/motion": TOPICS.motion("front"),
     "camera/<name>/snapshot": TOPICS.snapshot("front"),
+    "camera/<name>/snapshot/<label>": TOPICS.best_view("front", "car"),
     "sensor/<name>/state": TOPICS.sensor_state("pump"),
     "sensor/<name>/result": TOPICS.sensor_result("pump"),
     "model/<name>/state": TOPICS.model_state("vehicles"),

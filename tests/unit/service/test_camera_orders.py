@@ -17,7 +17,7 @@ from edged.publisher import Publisher, Sender
 from edged.sections import CameraSettings
 from edged.service.camera_orders import CameraOrders
 from edged.service.cameras import Cameras
-from edged.service.following import SILENT
+from edged.service.outlets import SILENT
 from edged.service.overrides import Overrides
 from edged.service.pictures import Pictures
 from edged.service.posts import CameraPost
@@ -53,7 +53,7 @@ class Site:
             self.cameras.section, lambda: cast(Any, self.models), show=lambda *_: None, keep=lambda *_: None
         )
         self.orders = CameraOrders(
-            self.cameras, pictures, lambda name, picture: self.pictures.append((name, picture))
+            self.cameras, lambda: pictures, lambda name, picture: self.pictures.append((name, picture))
         )
 
     def _say(self, post: CameraPost) -> None:

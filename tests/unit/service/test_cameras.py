@@ -7,7 +7,8 @@ import pytest
 from edged.event import Reason
 from edged.sections import CameraSettings
 from edged.service.cameras import Cameras
-from edged.service.following import SILENT, Following
+from edged.service.following import Following
+from edged.service.outlets import SILENT
 
 
 class Site:

@@ -23,9 +23,10 @@ from edged.outbox import MemoryOutbox
 from edged.pipeline import Pipeline
 from edged.service.device import Device
 from edged.service.figures import Figures, WorkerTime
-from edged.service.following import SILENT, Following
+from edged.service.following import Following
 from edged.service.lasting import Lasting
 from edged.service.model_load import work_of
+from edged.service.outlets import SILENT
 from edged.service.posts import CameraPost
 from edged.service.quota import KINDS
 from edged.service.report import Health

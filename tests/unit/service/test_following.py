@@ -16,7 +16,9 @@ from edged.mqtt.payloads import ModelInfo
 from edged.pipeline import Result
 from edged.publisher import Sight
 from edged.sections import CameraSettings
-from edged.service.following import BLIND_S, OFFLINE_S, Following, Outlets
+from edged.service.following import BLIND_S, OFFLINE_S, Following
+from edged.service.outlets import Outlets
+from edged.tracking import Tracks
 
 INFO = ModelInfo("m", 1, "sha256:" + "ab" * 32, "cpu")
 LEFT = {"points": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
@@ -39,6 +41,7 @@ class Stage:
         self.events: list[tuple[Event, float | None]] = []
         self.counts: list[tuple[dict[Any, int], dict[Any, int]]] = []
         self.watched: list[tuple[int, list[str]]] = []
+        self.looks: list[tuple[Result, Tracks | None]] = []
         ids = iter(range(10**6))
         self.outlets = Outlets(
             tell=lambda _camera, _info, event, at_s: self.events.append((event, at_s)),
@@ -46,6 +49,7 @@ class Stage:
             counted=lambda _camera, _model, found, crossed: self.counts.append((dict(found), dict(crossed))),
             placed=lambda *_: None,
             watch=self._watch,
+            looked=lambda _camera, _model, result, tracks: self.looks.append((result, tracks)),
         )
         self.following = Following("front", "m", section(**changes), self.outlets)
         self.model, self.now_s, self.sequence, self.still_s = Model(), 100.0, 0, None
@@ -273,3 +277,20 @@ def test_over_an_hour_of_replay_counts_are_the_objects_alive_at_every_message():
     assert dict(crossed) == stage.counts[-1][1]
     assert sum(crossed.values()) > 20
     assert math.isclose(stage.now_s, 100 + 3600)
+
+
+def test_who_covers_pictures_is_told_of_all_that_was_found_and_of_what_is_only_expected():
+    stage = Stage(masks={"all": {"points": [[0, 0], [1, 0], [1, 1], [0, 1]], "labels": ["car"]}})
+    stage.present((50, 0.9))
+    stage.frame((150, 0.9), (100, 0.8), low=((20, 0.15),), min_score=0.95, classes=(1, 0))
+    result, tracks = stage.looks[-1]
+    assert result.detections.class_id.tolist() == [
+        1,
+        0,
+    ]  # the first is masked, both are below what is worth a message
+    assert len(result.low) == 1
+    assert tracks is not None
+    assert (tracks.label, tracks.detection.tolist()) == (("person",), [-1])  # not found in this frame
+    untracked = Stage(track=False)
+    untracked.frame((50, 0.9))
+    assert untracked.looks[-1][1] is None

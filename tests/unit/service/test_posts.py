@@ -11,8 +11,9 @@ from edged import machine
 from edged.pipeline import Feed, Pipeline
 from edged.sections import CameraSettings
 from edged.service.demands import tensors_of
-from edged.service.following import SILENT, Following
+from edged.service.following import Following
 from edged.service.looking import regions_for
+from edged.service.outlets import SILENT
 from edged.service.posts import CameraPost
 
 

@@ -135,6 +135,9 @@ AREA = {"points": [[0, 0], [1, 0], [1, 1]]}
         {"track": False},
         {"publish": "changed"},
         {"min_score": 0.5},
+        {"max_rate": "1/s"},
+        {"snapshots": True},
+        {"privacy": {"blur": ["person"]}},
         {"motion": {"gate": "off", "off_delay": "9s"}},
     ],
 )

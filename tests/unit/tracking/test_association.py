@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from edged.tracking.association import assign, overlap_within
 
-ONE = np.array([[0.0, 0.0, 10.0, 10.0]])
+ONE = np.array([[0.0], [0.0], [10.0], [10.0]])
 
 
 @pytest.mark.parametrize(
     ("x", "reach", "alike"), [(0, 0, 1.0), (5, 0, 1 / 3), (10, 0, 0.0), (10, 5, 1 / 3), (30, 5, 0.0)]
 )
 def test_boxes_overlap_within_reach(x, reach, alike):
-    other = ONE + np.array([x, 0, x, 0])
-    assert overlap_within(ONE, other, np.array([[reach, 0.0]]))[0, 0] == pytest.approx(alike)
+    other = ONE + np.array([[x], [0], [x], [0]])
+    assert overlap_within(ONE, other, np.array([[reach], [0.0]]))[0, 0] == pytest.approx(alike)
 
 
 def best_by_trying(likeness, least):

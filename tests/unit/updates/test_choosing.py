@@ -41,7 +41,9 @@ def holding(*versions: int, **changes: Any) -> Holding:
 
 
 def rejection(version: int, step: str = "probation", reason: str = "slow", **changes: Any) -> Rejection:
-    return Rejection(**{"version": version, "digest": digest(version), "step": step, "reason": reason, **changes})
+    return Rejection(
+        **{"version": version, "digest": digest(version), "step": step, "reason": reason, **changes}
+    )
 
 
 def chosen(*offers: Offer, held: Holding = NOTHING, box: Box = BOX) -> Choice:

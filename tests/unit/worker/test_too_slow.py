@@ -1,9 +1,7 @@
-from pathlib import Path
-
 from edged.errors import KilledWhileLoading
 from edged.worker.client import STARVED_S, too_slow
 
-PATH = Path("m.onnx")
+PATH = "m.onnx"
 
 
 def test_who_had_the_time_and_did_not_load_is_the_model_s_fault() -> None:
