@@ -18,7 +18,7 @@ class Demand:
         tensors: That one frame of each camera makes, tiles among them.
         max_age_s: Of the camera whose frames may be least old; infinite of rows.
         eager: How many cameras want every frame looked at.
-        low_score: Down to which tracks want detections; 1 = there are no tracks.
+        low_score: Down to which cameras want detections, for tracks and for what is blurred; 1 = none does.
     """
 
     feeds: int = 1

@@ -37,6 +37,9 @@ BELOW = 1e-3
 """A detection that is not worth a message is so much less sure than one that may begin a track."""
 
 
+_NO_WORTH = np.zeros(0, np.bool_)
+
+
 class Following:
     """One camera, one model.
 
@@ -124,7 +127,7 @@ class Following:
                 self._count_found(labels, inside, worth)
             if self._outlets.looked:
                 self._outlets.looked(self.camera, self.model, result, self._tracks)
-            if not worth.all():
+            if len(found) and not worth.all():
                 found, inside = found.take(worth), inside[worth]
                 track_ids = None if track_ids is None else track_ids[worth]
             return Sight(
@@ -175,11 +178,13 @@ class Following:
         frame, found, count = result.frame, result.detections, len(result.detections)
         if len(result.low):
             found = _joined(found, result.low)
+        if not len(found):  # as most frames of most cameras
+            return found, _NO_WORTH, []
         worth = np.arange(len(found)) < count
         if min_score is not None:
             worth &= found.score >= min_score
         labels = [label_of(result.model.labels, class_id) for class_id in found.class_id.tolist()]
-        if len(self._masks) and len(found):
+        if len(self._masks):
             hidden = self._masks.hidden(found.xyxy, labels, width=frame.width, height=frame.height)
             shown = ~hidden
             found, worth = found.take(shown), worth[shown]
@@ -200,7 +205,7 @@ class Following:
             self._tracker.asleep(min(still_s, at_s))
         self._at_s = max(self._at_s, at_s)
         followed = found
-        if not worth.all():
+        if len(found) and not worth.all():
             high = HIGH_SCORE if self._track.high_score is None else self._track.high_score
             score = np.where(worth, found.score, np.minimum(found.score, high - BELOW)).astype(np.float32)
             followed = Detections(found.xyxy, score, found.class_id)

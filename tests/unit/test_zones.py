@@ -77,14 +77,14 @@ def share_of(box: tuple[float, float, float, float], polygon: Points) -> Fractio
 
 
 @given(st.lists(polygons(), min_size=1, max_size=3), st.lists(points, min_size=1, max_size=8))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_point_is_in_a_polygon_as_exact_arithmetic_says(shapes, places):
     found = Polygons(shapes).contain(np.array(places, np.float64))
     assert found.tolist() == [[is_inside(place, shape) for shape in shapes] for place in places]
 
 
 @given(st.lists(polygons(), min_size=1, max_size=3), st.lists(boxes, min_size=1, max_size=5))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_the_share_of_a_box_in_a_polygon_is_as_exact_arithmetic_says(shapes, some):
     found = Polygons(shapes).shares(np.array(some, np.float64))
     expected = [[float(share_of(box, shape)) for shape in shapes] for box in some]
@@ -92,7 +92,7 @@ def test_the_share_of_a_box_in_a_polygon_is_as_exact_arithmetic_says(shapes, som
 
 
 @given(st.lists(points, min_size=3, max_size=7))
-@settings(max_examples=80)
+@settings(max_examples=30)
 def test_a_polygon_is_simple_where_its_edges_meet_in_shared_corners_only(corners):
     exact = exactly(tuple(corners))
     edges = list(pairwise([*exact, exact[0]]))

@@ -209,7 +209,7 @@ def test_a_path_is_bounded_and_keeps_its_ends():
         max_size=40,
     )
 )
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_whatever_happens_each_has_one_start_and_one_end_and_counts_are_those_alive(frames):
     scene, told = Scene(LEFT, RIGHT, lines=(MIDDLE,)), Counter()
     dead: set[int] = set()

@@ -39,7 +39,7 @@ def net(way, *lines: Line) -> list[int]:
 
 
 @given(st.lists(ways, min_size=1, max_size=3), ways)
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_ways_cross_lines_as_often_as_exact_arithmetic_says(lines, way):
     expected = [crossings(way, line) for line in lines]
     assert net(way, *(Line(str(at), tuple(line)) for at, line in enumerate(lines))) == expected

@@ -27,3 +27,15 @@ def test_faint_detections_are_wanted_by_tracks_and_by_who_blurs(
     camera: dict[str, Any], expected: float
 ) -> None:
     assert low_score(**camera) == pytest.approx(expected)
+
+
+def test_a_model_that_serves_without_tracks_serves_them_once_they_are_switched_on() -> None:
+    off, on = (
+        uses(
+            check_settings(
+                {"cameras": {"front": {"url": "a.mp4", "models": ["m"]} | track}}, name="x"
+            ).settings
+        )
+        for track in ({"track": False}, {})
+    )
+    assert on["m"].fits(off["m"])
