@@ -1,4 +1,7 @@
-"""1 and 2: one camera, every frame, beside what nobody can avoid and beside what others do of the same."""
+"""1 and 2: one camera, every frame, beside what nobody can avoid and beside what others do of the same.
+
+The others follow no objects, so ``edged`` does not either here; what following costs stands beside it.
+"""
 
 import os
 import statistics
@@ -47,6 +50,7 @@ class _Sides:
             way = ("--callers", callers, "--threads", threads)
             self._bare(f"overlapped {callers}", told(python("bare.py", "overlapped", *bare, *way)))
         self._edged("edged", setting.model, setting.provider)
+        self._edged("following", setting.model, setting.provider, track=True)
         self._published("loop", "loop.py", setting.provider)
         self._edged("auto", setting.model, "auto")
         if setting.int8:
@@ -85,13 +89,13 @@ class _Sides:
         self.cpu_ms[side].append(answer["cpu_ms"])
         self.per_s[side].append(1000 / answer["wall_ms"])
 
-    def _edged(self, side: str, model: Path, provider: str) -> None:
+    def _edged(self, side: str, model: Path, provider: str, *, track: bool = False) -> None:
         setting = self.setting
         config = edged_side.config(
             setting.folder / f"{side}-{self._turns}",
             setting.broker.port,
             model,
-            {"c": {"url": str(self.video)}},
+            {"c": {"url": str(self.video), "track": track}},
             providers=[provider],
         )
         self._take(side, edged_side.command(config, once=True), edged_side.topic("c"))
@@ -123,7 +127,7 @@ def _beside_the_floor(sides: _Sides) -> Iterator[Figure]:
         1, "frames a second / overlapped ideal", value, target=0.90, at_least=True, note=note, rounds=rounds
     )
     overlapped = [side for side in sides.cpu_ms if side.startswith("overlapped")]
-    for side in ("decode", "session", *overlapped, "edged", "loop", "auto", "int8", "model-api"):
+    for side in ("decode", "session", *overlapped, "edged", "following", "loop", "auto", "int8", "model-api"):
         if sides.cpu_ms[side]:
             times = sides.cpu_ms[side]
             yield Figure(1, f"CPU a frame: {side}", statistics.median(times), "ms", rounds=tuple(times))
