@@ -64,15 +64,19 @@ def lookouts(section: CameraSettings, models: Mapping[str, KnownModel]) -> Looko
     )
 
 
-def look_of(result: Result, blur: tuple[str, ...], unseen: Tracks | None) -> Look:
+def look_of(result: Result, blur: tuple[str, ...], unseen: Tracks | None, kept: tuple[str, ...] = ()) -> Look:
     """What of a frame is to be blurred: also what is found only faintly, and what tracks expect there.
 
     Args:
         result: What a model found; nothing was left out of it.
         blur: Labels.
         unseen: Tracks of this model after this frame; None = it has none.
+        kept: Labels that are kept of it; empty = all.
     """
     labels = result.model.labels
+    seen = {label for label in blur if _finds(result.model, kept, label)}
+    if len(result.detections) + len(result.low) >= result.model.max_detections:
+        seen = set()  # there may be more than are told of
     boxes = [_boxes(found, labels, blur) for found in (result.detections, result.low)]
     if unseen is not None:
         hidden = [
@@ -81,7 +85,8 @@ def look_of(result: Result, blur: tuple[str, ...], unseen: Tracks | None) -> Loo
             if row < 0 and label in blur
         ]
         boxes.append(unseen.xyxy[hidden])
-    return Look(frozenset(blur), np.concatenate(boxes), tuple(region.xyxy for region in result.regions))
+    regions = tuple(region.xyxy for region in result.regions)
+    return Look(frozenset(blur), frozenset(seen), np.concatenate(boxes), regions)
 
 
 def _boxes(found: Detections, labels: tuple[str, ...], blur: tuple[str, ...]) -> NDArray[np.float32]:
@@ -90,13 +95,12 @@ def _boxes(found: Detections, labels: tuple[str, ...], blur: tuple[str, ...]) ->
 
 
 def _sees(model: KnownModel, label: str) -> bool:
+    known = model.description
+    return known is not None and _finds(known, model.section.labels, label)
+
+
+def _finds(known: "ModelDescription", kept: tuple[str, ...], label: str) -> bool:
     """Whether a model finds things of a label wherever they are in the frame."""
-    known, kept = model.description, model.section.labels
-    if (
-        known is None
-        or known.task != "detect"
-        or known.picture.fit is Fit.CROP
-        or (kept and label not in kept)
-    ):
+    if known.task != "detect" or known.picture.fit is Fit.CROP or (kept and label not in kept):
         return False
     return label in known.labels if known.labels else label.isdecimal()

@@ -1,5 +1,6 @@
 """From what is followed to messages that outlive edged: what cameras are given, what is done at the start and end."""
 
+import contextlib
 import json
 import os
 import time
@@ -117,10 +118,8 @@ def _counted_in(ends: list[bytes]) -> dict[str, list[Key]]:
     """What a broker may still hold as there, though it ended with the run before; by camera."""
     found: dict[str, list[Key]] = defaultdict(list)
     for end in ends:
-        message = json.loads(end)
-        label = str(message["label"])
-        found[str(message["source"])] += [
-            ("", label),
-            *((str(zone), label) for zone in message["zones_ever"]),
-        ]
+        with contextlib.suppress(KeyError, TypeError, ValueError, RecursionError):  # a file that is not ours
+            message = json.loads(end)
+            label, zones = str(message["label"]), [str(zone) for zone in message["zones_ever"]]
+            found[str(message["source"])] += [("", label), *((zone, label) for zone in zones)]
     return {camera: list(dict.fromkeys(keys)) for camera, keys in found.items()}

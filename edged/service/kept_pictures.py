@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from edged.mqtt.topics import level
 from edged.sections import CameraSettings
 from edged.service.statefile import StateFileDamagedError, read_state, write_state
 
@@ -23,6 +24,7 @@ FILE = "pictures.json"
 MAX_BYTES = 1 << 20
 MAX_LABELS = 32
 """Of one camera; the oldest goes."""
+MAX_TOPIC_BYTES = 65535
 
 log = structlog.get_logger()
 
@@ -142,7 +144,7 @@ class KeptPictures:
             why = error.strerror or str(error)
         except StateFileDamagedError as error:
             why = str(error)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             why = f"it is not what was written: {error}"
         log.warning(
             "which pictures the broker keeps is not known; what should not be there must be deleted there",
@@ -154,10 +156,21 @@ class KeptPictures:
 
 def _entries(content: bytes) -> dict[str, _Entry]:
     topics = json.loads(content)["topics"]
-    return {
+    entries = {
         topic: _Entry(str(entry["camera"]), str(entry["label"]), str(entry["rules"]))
         for topic, entry in topics.items()
     }
+    for topic, entry in entries.items():
+        if not _is_a_picture(topic, entry):  # it would be cleared on the broker, whosoever it is
+            raise ValueError(f"{topic[:100]!a} is no topic of a picture")
+    return entries
+
+
+def _is_a_picture(topic: str, entry: _Entry) -> bool:
+    if not topic.endswith(f"/camera/{entry.camera}/snapshot/{level(entry.label)}"):
+        return False
+    is_plain = all(not part or level(part) == part for part in topic.split("/"))
+    return is_plain and len(topic.encode()) <= MAX_TOPIC_BYTES  # what is no Unicode is a `ValueError`
 
 
 def rules_of(section: CameraSettings) -> str:

@@ -114,7 +114,7 @@ class OpenEvents:
             if not known.end:
                 try:
                     known.end = ended(known.last.encode()).decode()
-                except ValueError:
+                except (ValueError, RecursionError):
                     del self._open[event_id]
                     continue
             ends.append(known.end.encode())
@@ -294,7 +294,7 @@ class OpenEvents:
             try:
                 line = json.loads(text)
                 lines.append(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 damaged += 1
         if damaged:
             log.warning("open events: lines cannot be read", file=str(path), lines=damaged)
@@ -322,7 +322,7 @@ def _folded(lines: list[dict[str, Any]]) -> dict[str, Opened]:
     """What is open after these lines; one that is not ours counts for nothing."""
     opened: dict[str, Opened] = {}
     for line in lines:
-        with contextlib.suppress(KeyError, TypeError, AttributeError):
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, OverflowError):
             _apply(opened, line)
     return opened
 
@@ -332,14 +332,23 @@ def _apply(opened: dict[str, Opened], line: dict[str, Any]) -> None:
     if do in {"started", "ended"}:
         _settle(opened, do, event_id)
     elif do == "start":
-        message = str(line["message"])
-        opened[event_id] = Opened(str(line["topic"]), int(line["qos"]), message, message)
+        message, topic, qos = _message(line)
+        opened[event_id] = Opened(topic, qos, message, message)
     elif do == "update" and event_id in opened:
-        opened[event_id].last = str(line["message"])
+        opened[event_id].last, *_ = _message(line)
     elif do == "end":
-        message = str(line["message"])
-        known = opened.setdefault(event_id, Opened(str(line["topic"]), int(line["qos"]), "", message))
-        known.topic, known.qos, known.end = str(line["topic"]), int(line["qos"]), message
+        message, topic, qos = _message(line)
+        known = opened.setdefault(event_id, Opened(topic, qos, "", message))
+        known.topic, known.qos, known.end = topic, qos, message
+
+
+def _message(line: dict[str, Any]) -> tuple[str, str, int]:
+    """Message, topic, QoS; a `ValueError` says that they cannot be sent."""
+    message, topic, qos = str(line["message"]), str(line["topic"]), int(line["qos"])
+    if qos not in {0, 1, 2}:
+        raise ValueError(f"QoS {qos}")
+    message.encode(), topic.encode()  # JSON knows halves of characters, which are no Unicode
+    return message, topic, qos
 
 
 def _settle(opened: dict[str, Opened], what: str, event_id: str) -> bool:

@@ -117,7 +117,7 @@ class Pictures:
                 part = whole = whole or copied(frame)
             shot = Shot(camera, event, *part, frame.captured_monotonic_s, time.monotonic())
             with self._news:
-                if not self._closing:
+                if not self._closing and _is_same(section, self._section(camera)):
                     self._waiting.put(shot)
                     self._news.notify_all()
 
@@ -134,7 +134,9 @@ class Pictures:
         if section is not None and section.privacy.blur:
             frame, blur = result.frame, privacy_of(section).blur
             key = (frame.sequence, frame.captured_monotonic_s)
-            self._looks.add(camera, model, key, look_of(result, blur, tracks))
+            served = self._models().get(model)
+            kept = served.section.labels if served else ()
+            self._looks.add(camera, model, key, look_of(result, blur, tracks, kept))
 
     def next(self, camera: str, next_frame: NextFrame) -> tuple[Picture, Frame]:
         """The next frame as it may be shown.
@@ -149,11 +151,11 @@ class Pictures:
             SourceLost: No frame came, or none that they have looked at.
         """
         subject, deadline_s = f"cameras.{camera}", time.monotonic() + NEXT_S
-        frame = None
+        frame, asked = None, self._section(camera)
         while (left_s := deadline_s - time.monotonic()) > 0 and (frame := next_frame(left_s)):
             section = self._section(camera)
-            if section is None:
-                break
+            if section is None or not _is_same(asked, section):
+                raise SourceLost(subject, "is just being changed", "try again in a moment")
             privacy, look = privacy_of(section), None
             if privacy.blur:
                 key = (frame.sequence, frame.captured_monotonic_s)
@@ -181,10 +183,12 @@ class Pictures:
             while True:
                 with self._news:
                     shot = self._next()
+                    # Now: once it is forgotten there may be another camera of its name, with other rules.
+                    section = self._section(shot.camera) if shot else None
                 if shot is None:
                     return
                 try:
-                    self._make(shot)
+                    self._make(shot, section)
                 except Exception as error:  # noqa: BLE001  # one picture must not cost the others
                     self._warn(shot.camera, error)
 
@@ -201,8 +205,7 @@ class Pictures:
             self._heart.rest()
             self._news.wait(None if due_s is None else max(POLL_S, due_s - now_s))
 
-    def _make(self, shot: Shot) -> None:
-        section = self._section(shot.camera)
+    def _make(self, shot: Shot, section: CameraSettings | None) -> None:
         if section is None or not section.snapshots.enabled:
             return
         wanted, privacy = section.snapshots, privacy_of(section)
@@ -214,7 +217,12 @@ class Pictures:
         full = b"" if wanted.view == "crop" else pictures.jpeg("full")
         crop = b"" if wanted.view == "full" else pictures.jpeg("crop")
         now = self._section(shot.camera)
-        if now is None or not now.snapshots.enabled or privacy_of(now) != privacy:
+        if (
+            now is None
+            or not now.snapshots.enabled
+            or privacy_of(now) != privacy
+            or not _is_same(section, now)
+        ):
             return  # another configuration came meanwhile
         self._made[shot.camera] += 1
         self._show(shot.camera, full or crop)
@@ -268,3 +276,8 @@ class Pictures:
             log.warning("no picture", camera=camera, reason=str(error))
         else:
             log.error("no picture", camera=camera, exc_info=error)
+
+
+def _is_same(one: CameraSettings | None, other: CameraSettings | None) -> bool:
+    """Whether both are of one source, so that the rules of one are made for pictures of the other."""
+    return one is not None and other is not None and one.url == other.url

@@ -4,15 +4,17 @@ A picture of a frame may leave once every model that can see what is to be blurr
 """
 
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-REMEMBERED = 64
-"""Frames of each camera and model."""
+REMEMBERED = 4096
+"""Frames of each camera and model, at most."""
+REMEMBERED_S = 65.0
+"""So long before the newest: a picture waits almost as long."""
 
 Key = tuple[int, float]
 """Number of a frame, and when it was captured on the monotonic clock."""
@@ -25,11 +27,13 @@ class Look:
 
     Attributes:
         labels: That were looked for.
+        seen: Those of them that it would have found, wherever they are where it was looked.
         boxes: float32 (N, 4) of things of these labels, in pixels of the frame.
         regions: Where it was looked, x1, y1, x2, y2 in pixels of the frame; empty = everywhere.
     """
 
     labels: frozenset[str]
+    seen: frozenset[str]
     boxes: NDArray[np.float32]
     regions: Regions = ()
 
@@ -40,19 +44,23 @@ class Looks:
     def __init__(self) -> None:
         """None was looked at yet."""
         self._news = threading.Condition()
-        self._looks: dict[tuple[str, str], deque[tuple[Key, Look]]] = {}
+        self._looks: dict[tuple[str, str], OrderedDict[Key, Look]] = {}
 
     def add(self, camera: str, model: str, key: Key, look: Look) -> None:
         """A model has looked at a frame."""
         with self._news:
-            known = self._looks.setdefault((camera, model), deque(maxlen=REMEMBERED))
-            known.append((key, look))
+            known = self._looks.setdefault((camera, model), OrderedDict())
+            known[key] = look
+            known.move_to_end(key)
+            while len(known) > REMEMBERED or next(iter(known))[1] < key[1] - REMEMBERED_S:
+                known.popitem(last=False)
             self._news.notify_all()
 
     def of(self, camera: str, models: Iterable[str], key: Key, labels: Iterable[str]) -> Look | None:
         """What models say of a frame together; None = not all of them have looked at it for these labels, or will.
 
-        What only some of them have looked at counts as not looked at.
+        What only some of them have looked at counts as not looked at, and so does a label that none of them would have
+        found.
         """
         wanted = frozenset(labels)
         with self._news:
@@ -60,10 +68,13 @@ class Looks:
         found = [look for look in looks if look and wanted <= look.labels]
         if not found or len(found) < len(looks):
             return None
+        seen = frozenset[str]().union(*(look.seen for look in found))
+        if not wanted <= seen:  # a model of other labels served then, say
+            return None
         regions = found[0].regions
         for look in found[1:]:
             regions = _common(regions, look.regions)
-        return Look(wanted, np.concatenate([look.boxes for look in found]), regions)
+        return Look(wanted, seen, np.concatenate([look.boxes for look in found]), regions)
 
     def passed(self, camera: str, models: Iterable[str], key: Key) -> bool:
         """Whether one of the models will not look at a frame any more: it has looked at a later one."""
@@ -88,11 +99,12 @@ class Looks:
             self._looks = {who: known for who, known in self._looks.items() if who[0] != camera}
 
     def _of_one(self, who: tuple[str, str], key: Key) -> Look | None:
-        return next((look for known, look in reversed(self._looks.get(who, ())) if known == key), None)
+        known = self._looks.get(who)
+        return known.get(key) if known else None
 
     def _has_passed(self, who: tuple[str, str], key: Key) -> bool:
         known = self._looks.get(who)
-        return known is not None and known[-1][0][1] > key[1] and self._of_one(who, key) is None
+        return known is not None and next(reversed(known))[1] > key[1] and key not in known
 
 
 def _common(one: Regions, other: Regions) -> Regions:

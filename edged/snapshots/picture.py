@@ -58,7 +58,7 @@ def cover(
         origin: Where the part begins in the frame, pixels.
     """
     if privacy.blur:
-        if look is None or not look.labels.issuperset(privacy.blur):
+        if look is None or not (look.labels & look.seen).issuperset(privacy.blur):
             raise ValueError("a picture must not leave before it is known what is to be blurred")
         blank_outside(picture, look.regions, origin=origin)
         blank(picture, privacy.masks, size=size, origin=origin)  # so that no mean is of what lies there

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,8 @@ def test_what_grows_is_found() -> None:
     assert leaks(samples(hours=1, mb_per_h=0.5)) == []
     assert "memory" in leaks(samples(hours=1, mb_per_h=3))[0]
     assert leaks(samples(hours=0.1, mb_per_h=300)) == [], "over six minutes nothing is said of memory"
+    grown = [replace(one, resident_mb=min(one.resident_mb, 110.0)) for one in samples(hours=1, mb_per_h=90)]
+    assert leaks(grown) == [], "what grows at first and then no more is no leak"
     assert "threads" in leaks(samples(hours=0.1, mb_per_h=0, threads=5))[0]
     assert "descriptors" in leaks(samples(hours=0.1, mb_per_h=0, descriptors=9))[0]
 

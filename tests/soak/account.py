@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-SETTLED_S = 120.0  # caches, pools and the first of every fault are filled by then
+SETTLED_S = 900.0  # by then every kind of fault came a few times, and heaps are as large as their worst mix wants
 JUDGED_S = 1800.0  # a slope over less is noise
 SLOPE_MB_PER_H = 1.0
 MORE_THREADS, MORE_DESCRIPTORS = 2, 4
@@ -83,6 +83,11 @@ def slope_mb_per_h(samples: Sequence[Sample]) -> float:
     return together / spread * 3600
 
 
+def after_settling(samples: Sequence[Sample]) -> list[Sample]:
+    """Those by which memory is judged."""
+    return [one for one in samples if one.at_s >= SETTLED_S]
+
+
 def leaks(samples: Sequence[Sample]) -> list[str]:
     """What grew from the first moment to the last; memory only where the run was long enough to say so."""
     first, last = samples[0], samples[-1]
@@ -91,7 +96,7 @@ def leaks(samples: Sequence[Sample]) -> list[str]:
         found.append(f"threads grew from {first.threads} to {last.threads}")
     if last.descriptors > first.descriptors + MORE_DESCRIPTORS:
         found.append(f"descriptors grew from {first.descriptors} to {last.descriptors}")
-    settled = [one for one in samples if one.at_s >= SETTLED_S]
+    settled = after_settling(samples)
     if settled and settled[-1].at_s - settled[0].at_s >= JUDGED_S:
         slope = slope_mb_per_h(settled)
         if slope > SLOPE_MB_PER_H:

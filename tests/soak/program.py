@@ -160,8 +160,8 @@ def _show(slowest: dict[str, list[float]], samples: list[Sample]) -> None:
         print(f"  {name:24} {len(times):4}  {max(times):5.1f}")
     first, last = samples[0], samples[-1]
     print(
-        f"resident {first.resident_mb:.1f} MB at first, {last.resident_mb:.1f} MB at the end "
-        f"({account.slope_mb_per_h(samples):+.1f} MB/h over {last.at_s:.0f} s); "
+        f"resident {first.resident_mb:.1f} MB at first, {last.resident_mb:.1f} MB at the end; once settled, after "
+        f"{account.SETTLED_S:.0f} s, {account.slope_mb_per_h(account.after_settling(samples)):+.1f} MB/h; "
         f"threads {first.threads}, {last.threads}; descriptors {first.descriptors}, {last.descriptors}"
     )
 

@@ -61,9 +61,31 @@ def found(*rows: tuple[float, float, int]) -> Detections:
     )
 
 
+def answering(*labels: str, max_detections: int = 300) -> Any:
+    return SimpleNamespace(**vars(model(*labels).description), max_detections=max_detections)
+
+
+@pytest.mark.parametrize(
+    ("by", "kept", "seen"),
+    [
+        (answering("person", "car"), (), {"person"}),
+        (answering("car"), (), set()),
+        (answering("person", "car"), ("car",), set()),
+        (answering("person", "car", max_detections=2), (), set()),  # a crowd: nobody knows who else is there
+    ],
+)
+def test_a_frame_was_looked_at_by_what_the_model_was_then(
+    by: Any, kept: tuple[str, ...], seen: set[str]
+) -> None:
+    result = SimpleNamespace(model=by, detections=found((10, 0.9, 0)), low=found((30, 0.12, 0)), regions=())
+    look = look_of(cast(Any, result), ("person", "face"), None, kept)
+    assert look.seen == seen
+    assert look.labels == {"person", "face"}
+
+
 def test_what_is_faint_or_only_expected_is_blurred_too() -> None:
     result = SimpleNamespace(
-        model=SimpleNamespace(labels=("person", "car")),
+        model=answering("person", "car"),
         detections=found((10, 0.9, 0), (20, 0.8, 1)),
         low=found((30, 0.12, 0), (40, 0.11, 1)),
         regions=(Region(1, 2, 30, 40),),

@@ -109,7 +109,27 @@ def test_the_file_is_written_before_the_picture_is_sent_and_not_for_each(box: Bo
     assert order == [(True, b"1"), (False, b"2")]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"topics": 3}', '{"topics": {"t": {"camera": 1}}}'])
+def named(topic: str) -> str:
+    return json.dumps({"topics": {topic: {"camera": "front", "label": "person", "rules": ""}}})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"topics": 3}',
+        '{"topics": {"t": {"camera": 1}}}',
+        "[" * 100_000,
+        '{"topics":' * 50_000,
+        *map(
+            named, ["#", "other/state", "+/camera/front/snapshot/person", f"{ROOT}/camera/front/snapshot/car"]
+        ),
+        named("\ud800/camera/front/snapshot/person"),
+        named("x" * 65_535 + "/camera/front/snapshot/person"),
+    ],
+)
 def test_a_damaged_file_is_told_of_and_begun_anew(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     box = Box(tmp_path)

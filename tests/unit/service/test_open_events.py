@@ -123,6 +123,12 @@ def test_a_torn_line_a_damaged_line_and_strangers_lines_cost_only_themselves(tmp
     file = tmp_path / FILE
     file.write_bytes(
         b'not json\n[1]\n{"do":"start"}\n{"do":"update","id":"z","message":"x"}\n'
+        b'{"do":"end","id":"y","topic":"t","qos":Infinity,"message":"{}"}\n'
+        b'{"do":"end","id":"y","topic":"t","qos":3,"message":"{}"}\n'
+        b'{"do":"end","id":"y","topic":"\\ud800","qos":1,"message":"{}"}\n'
+        b'{"do":"end","id":"y","topic":"t","qos":1,"message":"\\ud800"}\n'
+        + b"[" * 100_000
+        + b"\n"
         + file.read_bytes()
         + b'{"do":"end","id":"a","to'
     )

@@ -21,6 +21,7 @@ from edged.frame import Frame
 from edged.sections import CameraSettings, ModelSettings
 from edged.service import pictures
 from edged.service.pictures import Pictures
+from edged.snapshots import waiting
 
 BOX = (40.0, 30.0, 80.0, 90.0)
 NONE = Detections.empty()
@@ -37,9 +38,8 @@ def result(frame: Frame, *boxes: tuple[float, ...]) -> Any:
         np.ones(len(boxes), np.float32),
         np.zeros(len(boxes), np.int32),
     )
-    return SimpleNamespace(
-        frame=frame, model=SimpleNamespace(labels=("person",)), detections=found, low=NONE, regions=()
-    )
+    known = SimpleNamespace(**vars(model("person").description), max_detections=300)
+    return SimpleNamespace(frame=frame, model=known, detections=found, low=NONE, regions=())
 
 
 class Site:
@@ -195,6 +195,65 @@ def test_rules_that_changed_while_a_picture_was_made_keep_it_back(
     site.pictures.close(5)
     assert len(site.shown) == 1
     assert seen(site.shown[0])[10, 150].max() < 12
+
+
+def test_what_a_model_of_other_labels_has_looked_at_does_not_leave_when_another_serves(site: Site) -> None:
+    site.configure(privacy={"blur": ["person"]})
+    frame = noisy()
+    before = result(frame)
+    before.model.labels = ("car",)
+    site.pictures.looked("front", "m", before, None)
+    site.better(frame)  # by now one serves that sees persons
+    later = replace(frame, sequence=8, captured_monotonic_s=11.0)
+    site.better(later, name="e2", sequence=8)
+    site.pictures.looked("front", "m", result(later, BOX), None)
+    assert until(lambda: bool(site.shown), 5)
+    site.pictures.close(5)
+    assert len(site.shown) == 1
+
+
+def test_what_was_found_is_known_as_long_as_a_better_picture_waits(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "BETTER_EVERY_S", 0.5)
+    site.configure(privacy={"blur": ["person"]}, snapshots={"draw": False, "quality": 100})
+    frame = noisy()
+    site.pictures.looked("front", "m", result(frame, BOX), None)
+    site.better(frame)
+    assert until(lambda: bool(site.shown), 5)
+    better = replace(frame, sequence=8, captured_monotonic_s=11.0)
+    site.better(better, sequence=8)
+    site.pictures.looked("front", "m", result(better, BOX), None)
+    for number in range(150):  # 5 s of 30 frames a second
+        later = replace(frame, sequence=9 + number, captured_monotonic_s=11.0 + (number + 1) / 30)
+        site.pictures.looked("front", "m", result(later), None)
+    assert until(lambda: len(site.shown) == 2, 7)
+    assert is_blurred(seen(site.shown[1]))
+
+
+def test_a_picture_of_another_source_is_not_made_under_the_rules_of_this_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {"privacy": {"masks": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}
+    site.configure(**old)
+    real = pictures.copied
+
+    def slow(*arguments: Any) -> Any:  # while it is copied a reload puts another camera in its place
+        site.configure(url="y.mp4")
+        return real(*arguments)
+
+    monkeypatch.setattr(pictures, "copied", slow)
+    site.better(picture())
+    site.pictures.close(5)
+    assert site.shown == []
+
+    def next_frame(_timeout_s: float) -> Frame:
+        site.configure(url="y.mp4")
+        return picture()
+
+    site.configure(**old)
+    with pytest.raises(SourceLost, match="just being changed"):
+        site.pictures.next("front", next_frame)
 
 
 def test_one_picture_that_fails_does_not_cost_the_next(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

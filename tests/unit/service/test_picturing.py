@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from shots import event, picture
 
 from edged.detection import Detections
 from edged.events import BookUpdate
+from edged.fit import Fit
 from edged.sections import CameraSettings
 from edged.service.picturing import Picturing
 
@@ -67,7 +69,8 @@ def test_what_was_found_is_kept_in_mind_where_something_is_to_be_blurred(blur: l
         detections = low = Detections.empty()
 
         class model:  # noqa: N801
-            labels = ("person",)
+            labels, task, max_detections = ("person",), "detect", 300
+            picture = SimpleNamespace(fit=Fit.LETTERBOX)
 
     site.picturing.looked("front", "m", Result(), None)  # type: ignore[arg-type]
     assert (site.picturing.made is not None) == bool(blur)

@@ -4,13 +4,19 @@ import threading
 
 import numpy as np
 
-from edged.snapshots.looks import REMEMBERED, Look, Looks
+from edged.snapshots.looks import REMEMBERED, REMEMBERED_S, Look, Looks
 
 PERSON = ("person",)
 
 
-def look(*boxes: tuple[float, ...], labels: tuple[str, ...] = PERSON, regions=()) -> Look:
-    return Look(frozenset(labels), np.array(boxes, np.float32).reshape(-1, 4), regions)
+def look(
+    *boxes: tuple[float, ...],
+    labels: tuple[str, ...] = PERSON,
+    seen: tuple[str, ...] | None = None,
+    regions=(),
+) -> Look:
+    found = np.array(boxes, np.float32).reshape(-1, 4)
+    return Look(frozenset(labels), frozenset(labels if seen is None else seen), found, regions)
 
 
 def key(number: int) -> tuple[int, float]:
@@ -50,6 +56,15 @@ def test_who_looked_for_less_has_not_looked() -> None:
     assert looks.of("front", [], key(1), PERSON) is None
 
 
+def test_a_label_that_nobody_would_have_found_was_not_looked_for() -> None:
+    both, looks = ("person", "face"), Looks()
+    looks.add("front", "a", key(1), look(labels=both, seen=PERSON))
+    looks.add("front", "b", key(1), look(labels=both, seen=()))
+    assert looks.of("front", ["a", "b"], key(1), both) is None
+    looks.add("front", "c", key(1), look(labels=both, seen=("face",)))
+    assert looks.of("front", ["a", "b", "c"], key(1), both) is not None
+
+
 def test_what_only_some_have_looked_at_counts_as_not_looked_at() -> None:
     looks = Looks()
     looks.add("front", "a", key(1), look(regions=((0, 0, 10, 10), (20, 0, 30, 10))))
@@ -67,8 +82,12 @@ def test_what_only_some_have_looked_at_counts_as_not_looked_at() -> None:
 def test_old_frames_are_forgotten_and_so_are_cameras() -> None:
     looks = Looks()
     for number in range(REMEMBERED + 1):
-        looks.add("front", "a", key(number), look())
-    assert looks.of("front", ["a"], key(0), PERSON) is None
+        looks.add("front", "a", (number, 0.0), look())
+    assert looks.of("front", ["a"], (0, 0.0), PERSON) is None
+    assert looks.of("front", ["a"], (1, 0.0), PERSON) is not None
+    looks.add("front", "a", key(1), look())
+    looks.add("front", "a", (9999, REMEMBERED_S + 0.5), look())
+    assert looks.of("front", ["a"], (1, 0.0), PERSON) is None
     assert looks.of("front", ["a"], key(1), PERSON) is not None
     looks.forget("front")
     assert looks.of("front", ["a"], key(1), PERSON) is None

@@ -27,7 +27,7 @@ def said(encoded: bytes) -> dict:
 
 
 def look(*boxes: tuple[float, ...]) -> Look:
-    return Look(frozenset(["person"]), np.array(boxes, np.float32).reshape(-1, 4))
+    return Look(frozenset(["person"]), frozenset(["person"]), np.array(boxes, np.float32).reshape(-1, 4))
 
 
 def is_drawn(shown: np.ndarray, x: int, y: int) -> bool:
