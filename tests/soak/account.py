@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-SETTLED_S = 900.0  # by then every kind of fault came a few times, and heaps are as large as their worst mix wants
+SETTLED_S = (
+    900.0  # by then every kind of fault came a few times, and heaps are as large as their worst mix wants
+)
 JUDGED_S = 1800.0  # a slope over less is noise
 SLOPE_MB_PER_H = 1.0
 MORE_THREADS, MORE_DESCRIPTORS = 2, 4
