@@ -38,7 +38,17 @@ class Heartbeat:
         error: What ended the thread that should not have ended; empty while nothing has.
     """
 
-    __slots__ = ("_clock", "bound_s", "due_s", "error", "late", "name", "patience_s", "thread_id")
+    __slots__ = (
+        "_allowed_s",
+        "_clock",
+        "bound_s",
+        "due_s",
+        "error",
+        "late",
+        "name",
+        "patience_s",
+        "thread_id",
+    )
 
     def __init__(self, bound_s: float, *, patience_s: float = 0.0) -> None:
         """Nothing is due before it is entered.
@@ -49,6 +59,7 @@ class Heartbeat:
         """
         self.name, self.thread_id, self.error, self.late = "", 0, "", False
         self.bound_s, self.patience_s, self.due_s = bound_s, patience_s, math.inf
+        self._allowed_s = bound_s  # from the last mark to the next
         self._clock: Callable[[], float] = time.monotonic
 
     def __enter__(self) -> Self:
@@ -77,7 +88,8 @@ class Heartbeat:
         Args:
             wait_s: What it does next may take so long, beside its bound.
         """
-        self.due_s = self._clock() + self.bound_s + wait_s
+        self._allowed_s = self.bound_s + wait_s
+        self.due_s = self._clock() + self._allowed_s
 
     def rest(self) -> None:
         """The thread waits for something that may never come; it marks when it has."""
@@ -88,9 +100,10 @@ class Heartbeat:
 
         Args:
             now_s: On the monotonic clock.
-            awake_since_s: The process stood still until then, and could not mark anything.
+            awake_since_s: The process stood still until then, and could not mark anything; what it waited for may begin
+                anew, as the system restarts interrupted waits.
         """
-        return now_s - max(self.due_s, awake_since_s + self.bound_s)
+        return now_s - max(self.due_s, awake_since_s + self._allowed_s)
 
     def _hang_if(self, wanted: str) -> None:
         names, _, rest = wanted.partition(":")

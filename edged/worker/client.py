@@ -27,6 +27,7 @@ from edged.worker.starting import send_control, start
 from edged.worker.wire import Reply, Texts, pack_pictures, pack_request, unpack_answers, unpack_scores
 
 LOAD_TIMEOUT_S = 60.0
+SLOW = "no answer within"
 STARVED_S = 10.0
 """Of processor time within that: who got less says nothing of the model."""
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 30.0
@@ -182,9 +183,9 @@ class WorkerProcess:
         return ModelRejected(self._request.path, problem, "export it again or use another model")
 
     @property
-    def hung(self) -> bool:
-        """Whether it was ended because it did not answer in time."""
-        return bool(self._hung)
+    def was_slow(self) -> bool:
+        """Whether it was ended because it did not answer in time, though no signal had stopped it."""
+        return self._hung.startswith(SLOW)
 
     @property
     def pid(self) -> int:
@@ -273,7 +274,7 @@ class WorkerProcess:
         with self._lock:
             if not self._hung:
                 stopped = _is_stopped(self.pid)
-                self._hung = "stopped by a signal" if stopped else f"no answer within {self.timeout_s:.1f} s"
+                self._hung = "stopped by a signal" if stopped else f"{SLOW} {self.timeout_s:.1f} s"
         self.kill()
 
     def _lost(self, what: str) -> WorkerLost:

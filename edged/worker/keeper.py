@@ -170,7 +170,7 @@ class Worker:
             self._serve(process, description, started_in_s=time.monotonic() - started)
             process.close()
             failures = 0 if time.monotonic() - started > STEADY_S else failures + 1
-            if self._timeout_s is None and process.hung:
+            if self._timeout_s is None and process.was_slow:
                 timeout_s = min(
                     MAX_TIMEOUT_S, process.timeout_s * 2
                 )  # a busy machine is slower than the warm-up

@@ -162,6 +162,22 @@ def test_a_model_that_hangs_on_one_picture_is_ended_at_the_deadline_and_the_next
     assert state_of(process.pid) == ""
 
 
+def test_who_was_too_slow_gets_longer_the_next_time_and_who_was_stopped_does_not(serve):
+    worker = serve(toy_models.endless_detector)
+    process = serving(worker)
+    learned_s = process.timeout_s
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerLost, match="stopped by a signal"):
+        ask_until_lost(process)
+    worker.discard(process)
+    process = serving(worker)
+    assert process.timeout_s < 2 * learned_s
+    with pytest.raises(WorkerLost, match="no answer within"):
+        ask(process, BLACK)
+    worker.discard(process)
+    assert serving(worker).timeout_s == pytest.approx(2 * process.timeout_s)
+
+
 def test_a_caller_in_another_lane_is_told_the_same_cause(serve):
     worker = serve(toy_models.endless_detector, callers=2, timeout_s=0.5)
     process = serving(worker)

@@ -47,6 +47,14 @@ def test_time_in_which_the_whole_process_stood_still_is_nobodys_fault():
         assert heart.late_s(132.5, awake_since_s=130.0) == pytest.approx(0.5)
 
 
+def test_what_was_waited_for_may_begin_anew_after_the_process_stood_still():
+    with Heartbeat(2.0) as heart:
+        heart._clock = lambda: 100.0
+        heart.mark(wait_s=30.0)
+        assert heart.late_s(161.0, awake_since_s=130.0) < 0
+        assert heart.late_s(162.5, awake_since_s=130.0) == pytest.approx(0.5)
+
+
 def test_what_ended_a_thread_that_was_to_go_on_is_kept():
     heart = Heartbeat(2.0)
     with pytest.raises(ZeroDivisionError), heart:
