@@ -1,6 +1,6 @@
 """How well objects keep their ids, beside a plain tracker by overlap and published ByteTracks, in one run.
 
-    python -m benchmarks.tracking [--seeds 3] [--peer-python PATH ...] [--json benchmarks/results/tracking.json]
+    python -m benchmarks.tracking [--seeds 3] [--first-seed 1] [--peer-python PATH ...] [--json FILE]
 
 Rendered scenes with known truth and a simulated detector (`benchmarks.tracks.scenes`), each content at each rate of
 frames. ``--peer-python`` names a Python of another environment that has `trackers` or `supervision` (before 0.29).
@@ -36,18 +36,25 @@ Cell = tuple[str, str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--first-seed", type=int, default=1, help="0: the scenes that constants were chosen on"
+    )
     parser.add_argument("--peer-python", action="append", default=[], help="may be given more than once")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     cells = [(content, rate) for content in CONTENTS for rate in RATES]
-    scenes = {cell: [looks(*cell, seed) for seed in range(given.seeds)] for cell in cells}
+    scenes = {
+        cell: [looks(*cell, given.first_seed + number) for number in range(given.seeds)] for cell in cells
+    }
     tallies = {EDGED: scored(scenes, by_edged), PLAIN: scored(scenes, by_plain)}
     for python in given.peer_python:
         tallies |= by_peers(python, scenes)
     speed = {str(count): call_ms(count) for count in (10, 50, 100)}
     print_tables(tallies, speed)
     if given.json:
-        given.json.write_text(json.dumps(as_json(tallies, speed, given.seeds), indent=1) + "\n")
+        given.json.write_text(
+            json.dumps(as_json(tallies, speed, given.seeds, given.first_seed), indent=1) + "\n"
+        )
 
 
 def scored(
@@ -168,7 +175,7 @@ def print_tables(tallies: dict[str, dict[Cell, Tally]], speed: dict[str, dict[st
 
 
 def as_json(
-    tallies: dict[str, dict[Cell, Tally]], speed: dict[str, dict[str, float]], seeds: int
+    tallies: dict[str, dict[Cell, Tally]], speed: dict[str, dict[str, float]], seeds: int, first_seed: int
 ) -> dict[str, Any]:
     def figures(tally: Tally) -> dict[str, float]:
         return {
@@ -186,6 +193,7 @@ def as_json(
             "python": platform.python_version(),
         },
         "seeds": seeds,
+        "first_seed": first_seed,
         "update_ms": speed,
         "sides": {
             name: {"all": figures(sum(of_cells.values(), Tally()))}
