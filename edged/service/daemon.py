@@ -411,6 +411,8 @@ class Service:
                 return 0
         self._end_objects()
         self._pictures.close(DELIVER_S)
+        for post in self._sensors:
+            self._states.sensor(post)  # with all that was read, should its thread be late to say so
         self._deliver_all()
         failed = self._failed_sources()
         failed += [model.error for model in models if model.error]

@@ -29,6 +29,7 @@ _SIGNALS = {
     "Illegal instruction": "SIGILL",
 }
 _FATAL = re.compile(r"^Fatal Python error: (?P<what>[^\n]*)", re.MULTILINE)
+NATIVE = "in a thread of native code, of which the interpreter knows nothing"
 _CURRENT = re.compile(r"^Current thread [^\n]*\n(?:[^\n]+\n?)*", re.MULTILINE)
 
 
@@ -127,5 +128,7 @@ def _how(run: Run, fatal: str, *, boot: str, more_ooms: bool) -> tuple[How, str]
 def trace_of(crash: str) -> str:
     """What happened and where, of what the interpreter wrote about all threads."""
     fatal, current = _FATAL.search(crash), _CURRENT.search(crash)
-    parts = [found.group().rstrip() for found in (fatal, current) if found]
-    return "\n".join(parts)[:MAX_TRACE]
+    if fatal is None:
+        return current.group().rstrip()[:MAX_TRACE] if current else ""
+    where = current.group().rstrip() if current else NATIVE
+    return f"{fatal.group().rstrip()}\n{where}"[:MAX_TRACE]

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from edged.service.previous_end import MAX_TRACE, Run, previous_end, trace_of
+from edged.service.previous_end import MAX_TRACE, NATIVE, Run, previous_end, trace_of
 
 RUN = Run(pid=7, begun_ticks=99, boot="b1", version="1", started_at_s=1000.0, ooms=2)
 CRASH = """Fatal Python error: Segmentation fault
@@ -67,6 +67,11 @@ def test_a_crash_is_told_with_the_stack_of_its_thread_alone():
         '  File "/opt/edged/video.py", line 70 in decode',
         '  File "/opt/edged/camera.py", line 20 in _run',
     ]
+
+
+def test_a_crash_in_a_thread_of_native_code_is_told_as_that():
+    others = CRASH.replace("Current thread", "Thread")
+    assert trace_of(others).splitlines() == ["Fatal Python error: Segmentation fault", NATIVE]
 
 
 def test_a_trace_is_bounded_and_anything_may_stand_in_the_file():
