@@ -122,7 +122,7 @@ def _once(
             print(json.dumps(_as_json(box, now_s), ensure_ascii=False))
         return
     console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(_drawn(boxes, len(known), watched, now_s, most=None, whole=True))
+    console.print(_drawn(boxes, known, watched, now_s, most=None, whole=True))
 
 
 def _live(
@@ -140,14 +140,14 @@ def _live(
             if now_s - drawn_s >= REDRAW_S:
                 most = max(1, console.size.height - AROUND)
                 live.update(
-                    _drawn(chosen(known), len(known), watched, now_s, most=most, whole=whole), refresh=True
+                    _drawn(chosen(known), known, watched, now_s, most=most, whole=whole), refresh=True
                 )
                 drawn_s = time.monotonic()
 
 
 def _drawn(
     boxes: "Sequence[Box]",
-    known: int,
+    known: "Fleet",
     watched: Watched | None,
     now_s: float,
     *,
@@ -165,12 +165,13 @@ def _drawn(
     return Group(head, _table(boxes[:most], now_s), Text(_left_out(len(boxes), most)))
 
 
-def _summary(boxes: "Sequence[Box]", known: int, *, whole: bool) -> str:
+def _summary(boxes: "Sequence[Box]", known: "Fleet", *, whole: bool) -> str:
     states = Counter(box.status for box in boxes)
     words = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
-    of = f" of {known:,}" if known != len(boxes) else ""
+    of = f" of {len(known):,}" if len(known) != len(boxes) else ""
     troubled = sum(bool(box.trouble) for box in boxes)
     more = "" if whole else "; more are coming"
+    more += "; there are more than can be kept" if known.left_out else ""
     return f"{len(boxes):,}{of} boxes: {words or 'none'}; {troubled:,} want a look{more}"
 
 

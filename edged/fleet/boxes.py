@@ -115,7 +115,11 @@ class Box:
 
 
 class Fleet:
-    """Every box that was heard of."""
+    """Every box that was heard of.
+
+    Attributes:
+        left_out: Messages of boxes beyond `MAX_BOXES`, which are not kept.
+    """
 
     def __init__(self, base: str) -> None:
         """None was yet.

@@ -1,7 +1,7 @@
 """The section of a camera, and those within it."""
 
-import contextlib
 import re
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from edged.bounds import TILE_OVERLAP
-from edged.sections.values import UNITS_S, Duration, Fraction, Name, Section, duration
+from edged.sections.values import UNITS_S, Duration, Fraction, Name, Section, count_or_time
 
 MAX_INERTIA = 3600
 """Frames or seconds."""
@@ -47,18 +47,6 @@ def _way(points: Points) -> Points:
     if any(a == b for a, b in pairwise(points)):
         raise ValueError("points that follow each other must differ")
     return points
-
-
-def _frames_or_time(value: object) -> int | float:
-    """An int is frames, a float is seconds."""
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):  # told below
-            value = int(value) if re.fullmatch(r"\d{1,4}", value) else duration(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_INERTIA:
-        return value
-    if isinstance(value, float) and 0 < value <= MAX_INERTIA:
-        return value
-    raise ValueError(f'frames, 1 to {MAX_INERTIA}, or a time, like "500ms" or "2s"')
 
 
 def _switch(value: object) -> object:
@@ -95,7 +83,7 @@ Way = Annotated[
 """Points of a line in fractions of the frame."""
 Inertia = Annotated[
     int | float,
-    BeforeValidator(_frames_or_time),
+    BeforeValidator(partial(count_or_time, unit="frames", most=MAX_INERTIA, most_s=MAX_INERTIA)),
     WithJsonSchema(
         {"type": ["integer", "string", "number"], "description": 'Frames, or a duration such as "1s".'}
     ),

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import re
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -14,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from edged.sections.values import Duration, Name, Section, duration
+from edged.sections.values import Duration, Name, Section, count_or_time, duration
 
 MAX_WINDOW = 1_000_000
 """Rows."""
@@ -30,18 +31,6 @@ def _sensor(url: str) -> str:
             )
         return f"{scheme.lower()}:{rest}"
     return url
-
-
-def _rows_or_time(value: object) -> int | float:
-    """An int is rows, a float is seconds."""
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):  # told below
-            value = int(value) if re.fullmatch(r"\d{1,9}", value) else duration(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WINDOW:
-        return value
-    if isinstance(value, float) and 0 < value < math.inf:
-        return value
-    raise ValueError(f'rows, 1 to {MAX_WINDOW}, or a time, like "500ms" or "2s"')
 
 
 def _substitute(value: object) -> str | float:
@@ -66,7 +55,7 @@ def _delimiter(value: str) -> str:
 
 Span = Annotated[
     int | float,
-    BeforeValidator(_rows_or_time),
+    BeforeValidator(partial(count_or_time, unit="rows", most=MAX_WINDOW)),
     WithJsonSchema(
         {"type": ["integer", "string", "number"], "description": 'Rows, or a duration such as "2s".'}
     ),

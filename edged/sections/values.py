@@ -1,5 +1,7 @@
 """What stands in several sections: times, names, shares, and what every section is."""
 
+import contextlib
+import math
 import re
 from typing import Annotated
 
@@ -27,6 +29,28 @@ def duration(value: object) -> object:
             raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')
         return float(match[1]) * UNITS_S[match[2]]
     return value
+
+
+def count_or_time(value: object, unit: str, *, most: int, most_s: float = math.inf) -> int | float:
+    """An int counts, a float is seconds.
+
+    Args:
+        value: As it stands in the configuration: a number, or a text like "500ms".
+        unit: What is counted, for the error.
+        most: Of them.
+        most_s: Of a time.
+
+    Raises:
+        ValueError: It is neither, or too much.
+    """
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):  # told below
+            value = int(value) if re.fullmatch(r"\d{1,9}", value) else duration(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
+        return value
+    if isinstance(value, float) and 0 < value <= most_s and value < math.inf:
+        return value
+    raise ValueError(f'{unit}, 1 to {most}, or a time, like "500ms" or "2s"')
 
 
 def _topic_part(name: str) -> str:
