@@ -8,7 +8,8 @@ arrives all the same, and no byte comes twice.
 import http.client
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from edged.errors import (
@@ -67,22 +68,11 @@ class Server:
             UpdateUnreachable: It does not come.
         """
         url = self._at("metadata", name)
-        watch = Watch(self._stopping)
-        left_s = due_s - time.monotonic()
-        if left_s <= 0:
+        watch, content = Watch(self._stopping), bytearray()
+        if time.monotonic() >= due_s:
             raise _too_slow(url, f"no end within {self._limits.refresh_s:g} s")
-        content = bytearray()
         try:
-            with (
-                opened(
-                    url,
-                    watch=watch,
-                    answer_s=min(left_s, self._limits.answer_s),
-                    silence_s=self._limits.silence_s,
-                    headers=_FRESH,
-                ) as answer,
-                watch.running(max(0.0, due_s - time.monotonic())),
-            ):
+            with self._asked(url, watch, due_s, _FRESH) as answer:
                 _no_portal(url, answer)
                 if answer.status != 200:
                     raise _no_repository(url)
@@ -143,23 +133,13 @@ class Server:
     ) -> None:
         """One request for what is missing."""
         watch = Watch(self._stopping)
-        left_s = due_s - time.monotonic()
-        if left_s <= 0:
+        if time.monotonic() >= due_s:
             raise _too_slow(url, "no end within the time that its length allows")
         headers = {"Range": f"bytes={part.count}-"} if part.count else {}
         if part.count and part.tag:
             headers["If-Range"] = part.tag
         try:
-            with (
-                opened(
-                    url,
-                    watch=watch,
-                    answer_s=min(left_s, self._limits.answer_s),
-                    silence_s=self._limits.silence_s,
-                    headers=headers,
-                ) as answer,
-                watch.running(max(0.0, due_s - time.monotonic())),
-            ):
+            with self._asked(url, watch, due_s, headers) as answer:
                 self._begin(url, part, answer)
                 while not part.is_whole():
                     piece = answer.read1(min(bucket.piece_bytes, part.length - part.count))
@@ -178,6 +158,20 @@ class Server:
                 part.restart()
                 raise _interrupted(url, "has no more than came") from error
             raise self._weather(url, error, watch) from error
+
+    @contextmanager
+    def _asked(
+        self, url: str, watch: Watch, due_s: float, headers: Mapping[str, str]
+    ) -> Iterator[http.client.HTTPResponse]:
+        """An answer, watched until it is due."""
+        answer_s = min(max(0.001, due_s - time.monotonic()), self._limits.answer_s)
+        with (
+            opened(
+                url, watch=watch, answer_s=answer_s, silence_s=self._limits.silence_s, headers=headers
+            ) as answer,
+            watch.running(max(0.0, due_s - time.monotonic())),
+        ):
+            yield answer
 
     def _begin(self, url: str, part: Part, answer: http.client.HTTPResponse) -> None:
         """Read what the headers say of what follows."""
