@@ -189,6 +189,7 @@ def _made(
     say: Callable[[str], None],
 ) -> "tuple[Twin, ModelDescription, str]":
     """The twin, what it was made of, and what its accuracy is measured in."""
+    from edged.inference.providers import available
     from edged.worker.gathering import gather
     from edged.worker.twin import TwinMaker
 
@@ -219,7 +220,7 @@ def _made(
         description, calibration, folder, open_model=answering, judge=judge, min_score=min_score, say=say
     )
     asked = providers_of(providers)
-    named = description.providers_available if "auto" in asked else asked
+    named = available() if "auto" in asked else asked
     return maker.make(providers=named, pace=held, **limits), description, measure
 
 

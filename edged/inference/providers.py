@@ -93,6 +93,12 @@ def runtime() -> Any:
     return module
 
 
+@functools.cache
+def built_in() -> tuple[str, ...]:
+    """ONNX Runtime's names of the providers in the wheel itself, asked before a plugin joins its list."""
+    return tuple(runtime().get_available_providers())
+
+
 def attempts(requested: Sequence[str | Tuning], *, how: Tuning) -> Iterator[Attempt]:
     """The providers to try, in order, each once; ``auto`` resolved when its turn comes, as that may load a plugin.
 
@@ -111,11 +117,10 @@ def attempts(requested: Sequence[str | Tuning], *, how: Tuning) -> Iterator[Atte
 
 def automatic() -> list[str]:
     """What ``auto`` stands for, with devices; the CPU provider last."""
-    builtin = runtime().get_available_providers()
     names = []
-    if CUDA in builtin:
+    if CUDA in built_in():
         names.append("cuda:0")
-    if OPENVINO in builtin or _plugin_devices("CPU"):
+    if OPENVINO in built_in() or _plugin_devices("CPU"):
         names.append("openvino:CPU")
     return [*names, "cpu"]
 
@@ -126,7 +131,7 @@ def available(*, plugins: bool = True) -> tuple[str, ...]:
     Args:
         plugins: Whether to ask those too that are only loaded to be asked, which takes time and memory.
     """
-    builtin = [SHORT_NAMES[name] for name in runtime().get_available_providers() if name in SHORT_NAMES]
+    builtin = [SHORT_NAMES[name] for name in built_in() if name in SHORT_NAMES]
     kinds = ("CPU", "GPU", "NPU") if plugins else ()
     devices = [f"openvino:{kind}" for kind in kinds if _plugin_devices(kind)]
     return tuple(dict.fromkeys([*devices, *builtin]))
@@ -149,7 +154,7 @@ def _attempt(name: str, how: Tuning) -> Attempt:
 
 
 def _configure_builtin(_options: Any, *, provider: str, device: str) -> list[tuple[str, dict[str, str]]]:
-    if provider not in runtime().get_available_providers():
+    if provider not in built_in():
         raise RuntimeMissing(
             SHORT_NAMES[provider], "is not in this installation", "pip install 'edged[cuda]'"
         )
@@ -173,7 +178,7 @@ def _configure_openvino(
     if tuning.callers > 1:
         config["NUM_STREAMS"] = str(tuning.callers)
     load_config = {"load_config": json.dumps({device.partition(".")[0]: config})}
-    if OPENVINO in runtime().get_available_providers():
+    if OPENVINO in built_in():
         return [(OPENVINO, {"device_type": device, **load_config})]
     devices = _plugin_devices(device)
     if not devices:
@@ -199,6 +204,8 @@ def _why_no_openvino(device: str) -> tuple[str, str]:
 @functools.cache
 def _register_plugin() -> bool:
     """Load the OpenVINO plugin into ONNX Runtime once; False where it is not installed or does not load."""
+    # From here on the runtime lists the plugin's provider too; by that name it would leave all to the CPU provider.
+    built_in()
     try:
         plugin = import_module("onnxruntime_ep_openvino")
         runtime().register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())

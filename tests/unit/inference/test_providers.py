@@ -1,5 +1,6 @@
 import json
 import re
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,9 +36,11 @@ def runtime(monkeypatch):
                 return list(builtin)
 
         monkeypatch.setattr(providers, "runtime", Runtime)
+        providers.built_in.cache_clear()
         monkeypatch.setattr(providers, "_plugin_devices", lambda kind: [object()] if kind in plugin else [])
 
-    return offers
+    yield offers
+    providers.built_in.cache_clear()
 
 
 def names(*requested: str) -> list[str]:
@@ -147,6 +150,60 @@ def test_a_plugin_is_not_loaded_where_an_earlier_way_works(model, monkeypatch):
     assert Session(model, providers=[Tuning("cpu", threads=1), "auto"]).provider.in_use == "cpu"
 
 
+@pytest.fixture
+def listed_plugin(monkeypatch):
+    """A runtime that counts the plugin's provider among its own from its registration on, as 1.32 does."""
+    listed = [CPU]
+
+    class Device:
+        ep_name = OPENVINO
+        ep_metadata = MappingProxyType({"ov_device": "CPU"})
+        device = SimpleNamespace(type=SimpleNamespace(name="CPU"))
+
+    class Runtime:
+        def get_available_providers(self) -> list[str]:
+            return list(listed)
+
+        def register_execution_provider_library(self, _name: str, _path: str) -> None:
+            listed.append(OPENVINO)
+
+        def get_ep_devices(self) -> list[object]:
+            return [Device]
+
+    class Plugin:
+        get_ep_name = staticmethod(lambda: OPENVINO)
+        get_library_path = staticmethod(lambda: "libplugin.so")
+
+    fake = Runtime()
+    monkeypatch.setattr(providers, "runtime", lambda: fake)
+    monkeypatch.setattr(providers, "import_module", lambda _name: Plugin)
+    caches = providers.built_in, providers._register_plugin
+    for cached in caches:
+        cached.cache_clear()
+    yield Device
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_every_session_of_a_process_gets_the_plugins_device_not_only_the_first(listed_plugin):
+    """By the plain name, which the runtime lists once the plugin is there, it would leave all to the CPU provider."""
+
+    class Options:
+        def __init__(self) -> None:
+            self.devices: list[object] = []
+
+        def add_provider_for_devices(self, devices: list[object], _config: dict[str, str]) -> None:
+            self.devices += devices
+
+    assert providers.automatic() == ["openvino:CPU", "cpu"]
+    for _ in range(3):
+        [attempt] = attempts(["openvino"], how=Tuning())
+        options = Options()
+        assert attempt.configure(options) is None
+        assert options.devices == [listed_plugin]
+    assert providers.available() == ("openvino:CPU", "cpu")
+
+
 def test_an_exact_way_goes_before_the_same_provider_by_name(runtime):
     runtime(OPENVINO, CPU)
     exact = Tuning("cpu", threads=2)
@@ -232,3 +289,11 @@ def test_the_answer_is_that_of_the_model(model):
     made = Session(model, providers=["cpu"])
     (table,) = made.run({"images": np.zeros((1, 3, 64, 64), np.float32)})
     assert np.array_equal(table, toy_models.yolov8_table((toy_models.CAT,)))
+
+
+def test_one_process_makes_session_after_session_on_openvino(model):
+    if "openvino:CPU" not in providers.available():
+        pytest.skip("OpenVINO is not in this installation, or refuses this processor")
+    for threads in (1, 2):
+        made = Session(model, providers=[Tuning("openvino:CPU", threads=threads)], require=True)
+        assert made.provider.in_use == "openvino:CPU"
