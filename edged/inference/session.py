@@ -110,7 +110,7 @@ class Session:
         self._output_names = [output.name for output in self.outputs]
 
     def _refuse(self, refused: Sequence[str], *, require: bool) -> None:
-        reasons = refused[-1].split(": ", 1)[-1]
+        reasons = refused[-1] if require else refused[-1].split(": ", 1)[-1]
         remedy = (
             'install it (apt-get install locales; locale-gen), or export it with locale="C"'
             if "needs the locale" in reasons
