@@ -20,15 +20,26 @@ def fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     Raises:
         Malformed: No message, or cut short.
     """
+    for number, value, _ in whole_fields(view):
+        yield number, value
+
+
+def whole_fields(view: memoryview) -> Iterator[tuple[int, int | memoryview, slice]]:
+    """As `fields`, with the place of each field, number and length included: what to leave out, or to copy.
+
+    Raises:
+        Malformed: No message, or cut short.
+    """
     position, end = 0, len(view)
     while position < end:
+        began = position
         key, position = varint(view, position)
         number, kind = key >> 3, key & 7
         if not number:
             raise Malformed("field number 0")
         if kind == _VARINT:
             value, position = varint(view, position)
-            yield number, value
+            yield number, value, slice(began, position)
             continue
         if kind == _LENGTH:
             length, position = varint(view, position)
@@ -38,8 +49,22 @@ def fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise Malformed(f"field type {kind}")
         if position + length > end:
             raise Malformed(f"{position + length - end} bytes are missing")
-        yield number, view[position : position + length]
+        yield number, view[position : position + length], slice(began, position + length)
         position += length
+
+
+def message_head(number: int, length: int) -> bytes:
+    """What stands before a message of so many bytes that is field ``number`` of another."""
+    return _encoded(number << 3 | _LENGTH) + _encoded(length)
+
+
+def _encoded(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
 
 
 def varint(view: memoryview, position: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.errors import InferenceFailed, ModelRejected, RuntimeMissing
+from edged.inference.constants import with_constant_weights
 from edged.inference.providers import CPU, SHORT_NAMES, Attempt, attempts, runtime
 from edged.inference.tuning import Tuning
 from edged.machine import cores
@@ -62,8 +63,9 @@ class Session:
         precision: str = "f32",
         throughput: bool | None = None,
         without: Mapping[str, str] | None = None,
+        is_whole: bool = False,
     ) -> None:
-        """Load a model from its path (never from bytes: external data must count from the model's folder).
+        """Load a model from its path: external data must count from the model's folder.
 
         Args:
             path: The file.
@@ -74,6 +76,7 @@ class Session:
             precision: Of the arithmetic, where the provider lets one choose.
             throughput: Whether inferences a second count, not the wait for one; None = with several callers.
             without: Providers not to try again (``openvino:CPU``), each with what is wrong with it.
+            is_whole: Whether the file is known to hold all its weights; those that it lists as inputs become constants.
 
         Raises:
             ModelRejected: No provider takes it.
@@ -83,11 +86,12 @@ class Session:
         refused = [f"{name}: {reason}" for name, reason in (without or {}).items()]
         how = Tuning("", threads, callers, precision, callers > 1 if throughput is None else throughput)
         wanted = attempts(providers if require else (*providers, "cpu"), how=how)
+        constant = with_constant_weights(path) if is_whole else None
         for attempt in itertools.islice(wanted, 1 if require else None):
             if attempt.name in (without or {}):
                 continue
             try:
-                self._session = _create(path, attempt)
+                self._session = _create(constant or str(path), attempt)
                 break
             except RuntimeMissing as error:
                 if require:
@@ -110,11 +114,11 @@ class Session:
         self._output_names = [output.name for output in self.outputs]
 
     def _refuse(self, refused: Sequence[str], *, require: bool) -> None:
-        reasons = refused[-1] if require else refused[-1].split(": ", 1)[-1]
+        name, _, reasons = refused[-1].partition(": ")
         remedy = (
             'install it (apt-get install locales; locale-gen), or export it with locale="C"'
             if "needs the locale" in reasons
-            else "set require_provider = false to let another provider run it"
+            else f"set require_provider = false to let another provider than {name} run it"
             if require
             else "export it again, or for this runtime"
         )
@@ -156,7 +160,7 @@ class Session:
         return ProviderReport(asked, attempt.name, in_use, dict(nodes), tuple(refused))
 
 
-def _create(path: Path, attempt: Attempt) -> Any:
+def _create(model: str | bytes, attempt: Attempt) -> Any:
     options = runtime().SessionOptions()
     options.log_severity_level = 4
     # Of another provider's session these threads run only what that provider left over.
@@ -168,9 +172,9 @@ def _create(path: Path, attempt: Attempt) -> Any:
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     providers = attempt.configure(options)
     session = (
-        runtime().InferenceSession(str(path), options, providers=providers)
+        runtime().InferenceSession(model, options, providers=providers)
         if providers
-        else (runtime().InferenceSession(str(path), options))
+        else (runtime().InferenceSession(model, options))
     )
     session.disable_fallback()
     return session
@@ -198,4 +202,5 @@ def _reason(error: BaseException, path: Path) -> str:
     if text.startswith("[ONNXRuntimeError]"):
         text = text.split(" : ", 3)[-1]
     text = text.removeprefix(f"Load model from {path.name} failed:")
+    text = re.sub(r"^\[OpenVINO-EP\] (/\S+:\d+ - )?", "", text)  # where in its source
     return text if len(text) <= 200 else text[:199] + "…"

@@ -110,7 +110,9 @@ class _Contest:
         """A session that ran and agreed, warm; None where there is none."""
         began_s = time.monotonic()
         try:
-            session = Session(self._opened.path, providers=[tuning], require=True)
+            session = Session(
+                self._opened.path, providers=[tuning], require=True, is_whole=self._opened.is_whole
+            )
             wrong = difference(self._reference, session.run(self._feeds))
             if wrong > MAX_DIFFERENCE:
                 self._fail(tuning, f"answers otherwise than the CPU provider (deviation {wrong:.0%})")

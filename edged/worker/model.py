@@ -174,7 +174,8 @@ class LoadedModel:
         if self._opened.session.provider.chosen == "cpu" or self._opened.recalls(trial):
             return trial
         try:
-            return Session(self._opened.path, providers=["cpu"]).run(self._feeds(texture(recipe)))
+            session = Session(self._opened.path, providers=["cpu"], is_whole=self._opened.is_whole)
+            return session.run(self._feeds(texture(recipe)))
         except (ModelRejected, InferenceFailed):
             return trial
 

@@ -87,6 +87,7 @@ class Opened:
                 precision=request.arithmetic,
                 throughput=request.throughput,
                 without=self.without,
+                is_whole=self.is_whole,
             )
         )
         if self.auto and self.auto.is_recalled and self.session.tuning != self.auto.tuning:
@@ -119,6 +120,11 @@ class Opened:
         self.auto.forget()
         self.open_again()
         return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file holds all its weights."""
+        return not self.summary.external_data
 
     @property
     def requires(self) -> bool:

@@ -186,7 +186,7 @@ class RowModel:
         if self._opened.session.provider.chosen == "cpu" or self._opened.recalls(trial.outputs):
             return trial.outputs
         try:
-            session = Session(self._opened.path, providers=["cpu"])
+            session = Session(self._opened.path, providers=["cpu"], is_whole=self._opened.is_whole)
             return session.run(self._plan.feeds(trial.fed, trial.texts))
         except (ModelRejected, InferenceFailed):
             return trial.outputs
