@@ -21,8 +21,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="boots virtual machines: make vm-test"))
 
 
+@pytest.fixture
+def box(disks: Box) -> Iterator[Box]:
+    """The disks, and no broker before and after."""
+    try:
+        yield disks
+    finally:
+        disks.broker.stop()
+
+
 @pytest.fixture(scope="session")
-def box() -> Iterator[Box]:
+def disks() -> Iterator[Box]:
     """A Debian with edged's package, enabled; a camera of a small clip and a model that costs nothing."""
     machine.require()
     folder = Path(f"/var/tmp/edged-vm-tests-{os.getpid()}")
@@ -33,5 +42,4 @@ def box() -> Iterator[Box]:
         install(made)
         yield made
     finally:
-        broker.stop()
         shutil.rmtree(folder, ignore_errors=True)

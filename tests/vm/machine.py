@@ -208,33 +208,34 @@ class Virtual:
         blocks.append(
             {"driver": "blklogwrites", "file": "state-layer", "log": "log-file", "node-name": "state"}
         )
-        self._qemu = subprocess.Popen(
-            [
-                "qemu-system-x86_64",
-                *(
-                    "-accel",
-                    os.environ.get("EDGED_VM_ACCEL", "tcg"),
-                    "-cpu",
-                    "max",
-                    "-smp",
-                    "2",
-                    "-m",
-                    str(MEMORY_MIB),
-                ),
-                *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-                *(word for block in blocks for word in ("-blockdev", json.dumps(block))),
-                *("-device", "nvme,drive=system-layer,serial=1", "-device", "virtio-blk-pci,drive=state"),
-                *("-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,romfile="),
-                *("-serial", f"file:{self._folder}/console"),
-                *("-serial", f"unix:{self._folder}/commands,server=on,wait=off"),
-                *("-serial", f"file:{self._folder}/accepted"),
-                *("-kernel", str(next((kernel() / "boot").glob("vmlinuz-*")))),
-                "-append",
-                f"root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off {self._append}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stderr=(self._folder / "qemu").open("wb"),
-        )
+        with (self._folder / "qemu").open("wb") as said:
+            self._qemu = subprocess.Popen(
+                [
+                    "qemu-system-x86_64",
+                    *(
+                        "-accel",
+                        os.environ.get("EDGED_VM_ACCEL", "tcg"),
+                        "-cpu",
+                        "max",
+                        "-smp",
+                        "2",
+                        "-m",
+                        str(MEMORY_MIB),
+                    ),
+                    *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+                    *(word for block in blocks for word in ("-blockdev", json.dumps(block))),
+                    *("-device", "nvme,drive=system-layer,serial=1", "-device", "virtio-blk-pci,drive=state"),
+                    *("-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,romfile="),
+                    *("-serial", f"file:{self._folder}/console"),
+                    *("-serial", f"unix:{self._folder}/commands,server=on,wait=off"),
+                    *("-serial", f"file:{self._folder}/accepted"),
+                    *("-kernel", str(next((kernel() / "boot").glob("vmlinuz-*")))),
+                    "-append",
+                    f"root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off {self._append}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stderr=said,
+            )
         self._socket = socket.socket(socket.AF_UNIX)
         if not nspawn.until(self._connected, 20):
             self.cut()
