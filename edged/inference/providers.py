@@ -14,7 +14,6 @@ from importlib import import_module
 from typing import Any
 
 from edged.errors import RuntimeMissing
-from edged.inference.compiled import compiled_folder
 from edged.inference.packages import installed
 from edged.inference.tuning import Tuning
 
@@ -100,21 +99,17 @@ def built_in() -> tuple[str, ...]:
     return tuple(runtime().get_available_providers())
 
 
-def attempts(
-    requested: Sequence[str | Tuning], *, how: Tuning, keep_compiled: bool = False
-) -> Iterator[Attempt]:
+def attempts(requested: Sequence[str | Tuning], *, how: Tuning) -> Iterator[Attempt]:
     """The providers to try, in order, each once; ``auto`` resolved when its turn comes, as that may load a plugin.
 
     Args:
         requested: Names in order, as in the configuration; or exactly how to make a session.
         how: Where a name is given.
-        keep_compiled: Whether OpenVINO's plugin keeps what it compiles for the next time.
     """
     seen: set[str] = set()
     for asked in requested:
         for one in automatic() if asked == "auto" else [asked]:
-            name, tuning = (one.provider, one) if isinstance(one, Tuning) else (one, how)
-            attempt = _attempt(name, tuning, keep_compiled=keep_compiled)
+            attempt = _attempt(one.provider, one) if isinstance(one, Tuning) else _attempt(one, how)
             if attempt.name not in seen:
                 seen.add(attempt.name)
                 yield attempt
@@ -142,15 +137,12 @@ def available(*, plugins: bool = True) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*devices, *builtin]))
 
 
-def _attempt(name: str, how: Tuning, *, keep_compiled: bool) -> Attempt:
+def _attempt(name: str, how: Tuning) -> Attempt:
     kind, _, device = name.partition(":")
     if kind == "openvino":
         device = device or "CPU"
         tuning = replace(how, provider=f"openvino:{device}")
-        configure = functools.partial(
-            _configure_openvino, device=device, tuning=tuning, keep_compiled=keep_compiled
-        )
-        return Attempt(tuning, OPENVINO, configure)
+        return Attempt(tuning, OPENVINO, functools.partial(_configure_openvino, device=device, tuning=tuning))
     if kind in {"cuda", "tensorrt"}:
         provider, device = (CUDA if kind == "cuda" else TENSORRT), device or "0"
         return Attempt(
@@ -170,7 +162,7 @@ def _configure_builtin(_options: Any, *, provider: str, device: str) -> list[tup
 
 
 def _configure_openvino(
-    options: Any, *, device: str, tuning: Tuning, keep_compiled: bool
+    options: Any, *, device: str, tuning: Tuning
 ) -> list[tuple[str, dict[str, str]]] | None:
     config: dict[str, str] = {"PERFORMANCE_HINT": "THROUGHPUT" if tuning.throughput else "LATENCY"}
     if device.startswith("CPU"):
@@ -185,20 +177,14 @@ def _configure_openvino(
         config["INFERENCE_PRECISION_HINT"] = tuning.precision
     if tuning.callers > 1:
         config["NUM_STREAMS"] = str(tuning.callers)
+    load_config = {"load_config": json.dumps({device.partition(".")[0]: config})}
     if OPENVINO in built_in():
-        return [(OPENVINO, {"device_type": device, **_load_config(device, config)})]
+        return [(OPENVINO, {"device_type": device, **load_config})]
     devices = _plugin_devices(device)
     if not devices:
         raise RuntimeMissing(f"openvino:{device}", *_why_no_openvino(device))
-    # The older wheel gains nothing from it.
-    if keep_compiled and (compiled := compiled_folder()):
-        config["CACHE_DIR"] = str(compiled)
-    options.add_provider_for_devices(devices[:1], _load_config(device, config))
+    options.add_provider_for_devices(devices[:1], load_config)
     return None
-
-
-def _load_config(device: str, config: Mapping[str, str]) -> dict[str, str]:
-    return {"load_config": json.dumps({device.partition(".")[0]: config})}
 
 
 def _why_no_openvino(device: str) -> tuple[str, str]:

@@ -64,7 +64,6 @@ class Session:
         throughput: bool | None = None,
         without: Mapping[str, str] | None = None,
         is_whole: bool = False,
-        keep_compiled: bool = False,
     ) -> None:
         """Load a model from its path: external data must count from the model's folder.
 
@@ -78,7 +77,6 @@ class Session:
             throughput: Whether inferences a second count, not the wait for one; None = with several callers.
             without: Providers not to try again (``openvino:CPU``), each with what is wrong with it.
             is_whole: Whether the file is known to hold all its weights; those that it lists as inputs become constants.
-            keep_compiled: Whether what a provider compiles is kept for the next time.
 
         Raises:
             ModelRejected: No provider takes it.
@@ -87,7 +85,7 @@ class Session:
         self._path = path
         refused = [f"{name}: {reason}" for name, reason in (without or {}).items()]
         how = Tuning("", threads, callers, precision, callers > 1 if throughput is None else throughput)
-        wanted = attempts(providers if require else (*providers, "cpu"), how=how, keep_compiled=keep_compiled)
+        wanted = attempts(providers if require else (*providers, "cpu"), how=how)
         constant = with_constant_weights(path) if is_whole else None
         for attempt in itertools.islice(wanted, 1 if require else None):
             if attempt.name in (without or {}):

@@ -111,11 +111,7 @@ class _Contest:
         began_s = time.monotonic()
         try:
             session = Session(
-                self._opened.path,
-                providers=[tuning],
-                require=True,
-                is_whole=self._opened.is_whole,
-                keep_compiled=True,
+                self._opened.path, providers=[tuning], require=True, is_whole=self._opened.is_whole
             )
             wrong = difference(self._reference, session.run(self._feeds))
             if wrong > MAX_DIFFERENCE:

@@ -88,7 +88,6 @@ class Opened:
                 throughput=request.throughput,
                 without=self.without,
                 is_whole=self.is_whole,
-                keep_compiled=True,
             )
         )
         if self.auto and self.auto.is_recalled and self.session.tuning != self.auto.tuning:

@@ -1,7 +1,6 @@
 """What was chosen at an earlier start, so that the next one makes only that session.
 
-A file an entry, in a folder of the cache. What cannot be read, or was written for something else, is as if it were not
-there.
+A file an entry, in `folder`. What cannot be read, or was written for something else, is as if it were not there.
 """
 
 import contextlib
@@ -17,13 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.caches import cache_folder, keep_newest
 from edged.files import write_whole
 from edged.inference.tuning import Tuning
 from edged.worker.agreement import MAX_DIFFERENCE, difference
 from edged.worker.choice import Choice
 
-FOLDER = "choices"
 MAX_ENTRIES = 200
 MAX_ENTRY_BYTES = 512 * 1024
 HAMPERED_S = 3600.0
@@ -76,6 +73,19 @@ def _values(answer: Sequence[Mapping[str, Any]]) -> list[NDArray[Any]]:
     return [np.array(one["values"], np.float64) for one in answer]
 
 
+def folder() -> Path:
+    """Where entries are: of systemd's ``CacheDirectory=``, else of the user's cache.
+
+    Raises:
+        RuntimeError: This user has no home.
+    """
+    given = os.environ.get("CACHE_DIRECTORY", "").split(":")[0]  # systemd lists several so
+    if given:
+        return Path(given) / "choices"
+    user = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(user) if os.path.isabs(user) else Path.home() / ".cache") / "edged" / "choices"  # noqa: PTH117
+
+
 def recall(key: Mapping[str, Any]) -> Remembered | None:
     """What was chosen for this; None where nothing readable is kept.
 
@@ -119,14 +129,13 @@ def remember(key: Mapping[str, Any], found: Remembered) -> str:
         return f"{path.parent} cannot be written ({error.strerror or error})"
     except RuntimeError:
         return "this user has no home folder, and XDG_CACHE_HOME is not set"
-    with contextlib.suppress(OSError):
-        keep_newest(path.parent, most_files=MAX_ENTRIES)
+    _prune(path.parent)
     return ""
 
 
 def _path(key: Mapping[str, Any]) -> Path:
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return cache_folder(FOLDER) / f"{digest[:32]}.json"
+    return folder() / f"{digest[:32]}.json"
 
 
 def _tuning(values: Mapping[str, Any]) -> Tuning:
@@ -142,3 +151,11 @@ def _tuning(values: Mapping[str, Any]) -> Tuning:
     if not all(isinstance(number, int) and 0 <= number <= _MAX_THREADS for number in numbers):
         raise ValueError(tuning)
     return tuning
+
+
+def _prune(where: Path) -> None:
+    """Leave the newest only, and nothing that a power cut left half written."""
+    with contextlib.suppress(OSError):
+        found = sorted(where.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for path in found[: max(0, len(found) - MAX_ENTRIES)]:
+            path.unlink(missing_ok=True)

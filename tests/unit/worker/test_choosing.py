@@ -65,16 +65,16 @@ def machine(monkeypatch, tmp_path) -> Machine:
 
     real, create = providers._attempt, session._create
 
-    def attempt(name: str, how: Tuning, *, keep_compiled: bool) -> Attempt:
-        found = real(name, how, keep_compiled=keep_compiled)
+    def attempt(name: str, how: Tuning) -> Attempt:
+        found = real(name, how)
         if found.name != OPENVINO:
             return found
         return Attempt(found.tuning, CPU, lambda _options: [(CPU, {})])
 
-    def made(model: str | bytes, attempt: Attempt) -> Any:
+    def made(path: Path, attempt: Attempt) -> Any:
         if attempt.tuning.name in here.failing:
             raise here.failure
-        return create(model, attempt)
+        return create(path, attempt)
 
     class Scripted:
         def slice(self, run: Any, callers: int, figures: Figures) -> None:

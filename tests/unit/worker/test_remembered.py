@@ -9,7 +9,7 @@ import pytest
 from edged.inference.tuning import Tuning
 from edged.worker import remembered
 from edged.worker.choice import Choice, Tried
-from edged.worker.remembered import HAMPERED_S, Remembered, recall, remember, sketch
+from edged.worker.remembered import HAMPERED_S, Remembered, folder, recall, remember, sketch
 
 KEY = {"digest": "sha256:ab", "packages": {"onnxruntime": "1.32.0"}, "callers": 1}
 TUNING = Tuning("openvino:CPU", threads=1)
@@ -141,3 +141,13 @@ def test_a_cache_that_cannot_be_written_is_named(cache):
     cache.parent.parent.joinpath("edged").write_text("a file", encoding="utf-8")
     assert str(cache) in remember(KEY, entry())
     assert recall(KEY) is None
+
+
+def test_the_folder_is_systemds_then_the_users(monkeypatch, tmp_path):
+    assert folder() == tmp_path / "edged" / "choices"
+    monkeypatch.setenv("CACHE_DIRECTORY", "/var/cache/edged:/var/cache/other")
+    assert str(folder()) == "/var/cache/edged/choices"
+    monkeypatch.delenv("CACHE_DIRECTORY")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # ignored, as the XDG base directory specification says
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert folder() == tmp_path / ".cache" / "edged" / "choices"
