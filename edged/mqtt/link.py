@@ -329,14 +329,13 @@ class Link:
             written = self._settle(connection)
             try:
                 now_s = time.monotonic()
-                if not written and (later_s := self._may_read_in_s(now_s)) > 0:
+                later_s = 0.0 if written else max(0.0, self._may_read_in_s(now_s))
+                look_s = 0.0 if written or later_s > 0 else self._next_look_s(now_s)
+                self._heart.mark(later_s + look_s)
+                if later_s > 0:
                     connection.rest(later_s)
                     self._gather()
-                    connection.step(0.0)
-                else:
-                    look_s = 0.0 if written else self._next_look_s(now_s)
-                    self._heart.mark(look_s)
-                    connection.step(look_s)
+                connection.step(look_s)
             finally:
                 self._hearing.receive(connection)  # also at its end: the broker was told that we have it
             self._settle(connection)

@@ -15,6 +15,7 @@ from mosquitto_broker import Listener, until
 from outboxes import outbox
 from real_parts import unavailable
 
+from edged.heartbeat import hearts
 from edged.mqtt.link import Link, LinkOptions, LinkState
 from edged.mqtt.topics import Topics
 from edged.outbox import DiskOutbox
@@ -37,11 +38,11 @@ def first_arrivals(messages: list[dict]) -> list[int]:
 
 
 class Producer:
-    """Appends a result every 20 ms until told to stop."""
+    """Appends a result every so often until told to stop."""
 
-    def __init__(self, box: DiskOutbox) -> None:
+    def __init__(self, box: DiskOutbox, *, every_s: float = 0.02) -> None:
         self.made = 0
-        self._box, self._end = box, threading.Event()
+        self._box, self._every_s, self._end = box, every_s, threading.Event()
         self._thread = threading.Thread(target=self._run, name="producer")
 
     def __enter__(self) -> "Producer":
@@ -56,7 +57,7 @@ class Producer:
         self._thread.join(5)
 
     def _run(self) -> None:
-        while not self._end.wait(0.02):
+        while not self._end.wait(self._every_s):
             self._box.append(FRONT, result(self.made), qos=1)
             self.made += 1
 
@@ -73,6 +74,22 @@ def test_results_arrive_in_order_and_the_outbox_empties(mosquitto):
     assert [message["number"] for message in received] == list(range(1000))
     assert not any("replayed" in message for message in received)
     assert len(box) == 0
+
+
+def test_a_link_on_which_something_is_always_in_flight_shows_that_it_goes_on(mosquitto):
+    """Supervision takes a link that does not for one that hangs, and systemd starts edged anew."""
+    broker, box = mosquitto(), outbox()
+    with Link(options(broker.url), topics=TOPICS, outbox=box) as link, Producer(box, every_s=0.002):
+        assert until(lambda: link.connected, 5)
+        heart = next(one for one in hearts() if one.name == "mqtt-link")
+        ends_s = time.monotonic() + 2
+        due_s, since_s, longest_s = heart.due_s, time.monotonic(), 0.0
+        while (now_s := time.monotonic()) < ends_s:
+            if heart.due_s != due_s:
+                due_s, since_s = heart.due_s, now_s
+            longest_s = max(longest_s, now_s - since_s)
+            time.sleep(0.002)
+    assert longest_s < 1.0
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
@@ -313,6 +330,7 @@ def test_stopping_while_the_broker_hangs_ends_in_time(mosquitto):
 
 _KILLED = """
 import sys, threading
+from edged.heartbeat import hearts
 from edged.mqtt.link import Link, LinkOptions
 from edged.mqtt.topics import Topics
 from edged.outbox import MemoryOutbox
