@@ -8,10 +8,11 @@ and OpenVINO's plugin refuses such a model. What is listed is left out here, and
 import mmap
 from pathlib import Path
 
-from edged.inference.protobuf import Malformed, fields, message, message_head, text, whole_fields
+from edged.inference.protobuf import Malformed, fields, message, message_head, whole_fields
 
 MAX_BYTES = 512 * 1024**2
 """Of a file that is copied for it."""
+MAX_INPUTS = 50_000
 FIRST_IR = 4
 """Before this version of the format weights had to be listed, and runtimes take them for constants."""
 
@@ -32,7 +33,12 @@ def with_constant_weights(path: Path) -> bytes | None:
                 return None
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         return _rebuilt(view)
-    except (OSError, Malformed):  # for the runtime to refuse
+    except (
+        OSError,
+        ValueError,
+        MemoryError,
+        Malformed,
+    ):  # for the runtime to refuse, or to load without a copy
         return None
 
 
@@ -42,10 +48,17 @@ def _rebuilt(view: memoryview) -> bytes | None:
     if len(graphs) != 1 or not all(isinstance(one, int) and one >= FIRST_IR for one in versions):
         return None
     [(graph, place)] = graphs
-    inputs = [(_name(value, _INPUT_NAME), where) for value, where in _of(graph, _INPUT)]
+    inputs: list[tuple[bytes, slice]] = []
+    for number, value, where in whole_fields(graph):
+        if number == _INPUT:
+            inputs.append((_name(message(value), _INPUT_NAME), where))
+        if len(inputs) > MAX_INPUTS:
+            return None
     if len(inputs) < 2:
         return None
-    weights = {_name(value, _TENSOR_NAME) for value, _ in _of(graph, _INITIALIZER)}
+    weights = {
+        _name(message(value), _TENSOR_NAME) for number, value in fields(graph) if number == _INITIALIZER
+    }
     kept, position = [], 0
     for name, where in inputs:
         if name in weights:
@@ -58,9 +71,7 @@ def _rebuilt(view: memoryview) -> bytes | None:
     return b"".join([view[: place.start], head, *kept, view[place.stop :]])
 
 
-def _of(graph: memoryview, wanted: int) -> list[tuple[memoryview, slice]]:
-    return [(message(value), where) for number, value, where in whole_fields(graph) if number == wanted]
-
-
-def _name(view: memoryview, wanted: int) -> str:
-    return next((text(value) for number, value in fields(view) if number == wanted), "")
+def _name(view: memoryview, wanted: int) -> bytes:
+    """The last one that is given counts."""
+    found = [value for number, value in fields(view) if number == wanted]
+    return bytes(message(found[-1])) if found else b""

@@ -177,6 +177,7 @@ def _create(model: str | bytes, attempt: Attempt) -> Any:
         else (runtime().InferenceSession(model, options))
     )
     session.disable_fallback()
+    session._model_bytes = None  # which it keeps for the fallback alone, as long as it lives
     return session
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mosquitto_broker import require_mosquitto
 from soak import faults, program
-from soak.account import Sample, disorder, frames_astray, ids_astray, leaks, slope_mb_per_h
+from soak.account import Sample, disorder, frames_astray, ids_astray, leaks, slope
 from soak.day import more_memory
 from soak.proxy import Proxy
 from soak.rates import PROMISED, kept
@@ -76,7 +76,8 @@ def samples(*, hours: float, mb_per_h: float, threads: int = 0, descriptors: int
 
 
 def test_what_grows_is_found() -> None:
-    assert slope_mb_per_h(samples(hours=1, mb_per_h=7)) == pytest.approx(7)
+    assert slope(samples(hours=1, mb_per_h=7)).mb_per_h == pytest.approx(7)
+    assert slope(samples(hours=1, mb_per_h=7)).error == pytest.approx(0, abs=1e-6)
     assert leaks(samples(hours=1, mb_per_h=0.5)) == []
     assert "memory" in leaks(samples(hours=1, mb_per_h=3))[0]
     assert leaks(samples(hours=0.1, mb_per_h=300)) == [], "over six minutes nothing is said of memory"
@@ -84,6 +85,19 @@ def test_what_grows_is_found() -> None:
     assert leaks(grown) == [], "what grows at first and then no more is no leak"
     assert "threads" in leaks(samples(hours=0.1, mb_per_h=0, threads=5))[0]
     assert "descriptors" in leaks(samples(hours=0.1, mb_per_h=0, descriptors=9))[0]
+
+
+def test_what_memory_varies_by_is_no_leak_and_hides_none_that_matters() -> None:
+    def varied(mb_per_h: float) -> list[Sample]:
+        rolls = random.Random(1)
+        return [
+            replace(one, resident_mb=one.resident_mb + rolls.gauss(0, 2))
+            for one in samples(hours=1, mb_per_h=mb_per_h)
+        ]
+
+    assert 0.5 < slope(varied(0)).error < 3
+    assert leaks(varied(2)) == []
+    assert "memory" in leaks(varied(8))[0]
 
 
 def test_what_a_short_run_needs_more_is_found_once_its_caches_are_filled() -> None:

@@ -8,6 +8,7 @@ SETTLED_S = (
 )
 JUDGED_S = 1800.0  # a slope over less is noise
 SLOPE_MB_PER_H = 1.0
+CHANCE = 2.0  # standard errors: the longer a run, the less it forgives
 MORE_THREADS, MORE_DESCRIPTORS = 2, 4
 
 Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -74,15 +75,36 @@ def disorder(source: str, received: Iterable[tuple[str, bool]]) -> list[str]:
     return []
 
 
-def slope_mb_per_h(samples: Sequence[Sample]) -> float:
-    """Of the resident memory, by least squares; 0 for fewer than two moments."""
-    middle_s = sum(one.at_s for one in samples) / max(1, len(samples))
-    middle_mb = sum(one.resident_mb for one in samples) / max(1, len(samples))
+@dataclass(frozen=True)
+class Slope:
+    """Of the resident memory.
+
+    Attributes:
+        mb_per_h: By least squares; 0 for fewer than three moments.
+        error: Its standard error, in the same unit.
+    """
+
+    mb_per_h: float = 0.0
+    error: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.mb_per_h:+.1f} ± {self.error:.1f} MB/h"
+
+
+def slope(samples: Sequence[Sample]) -> Slope:
+    """What memory does over time, and how far chance may take that: it varies by megabytes from fault to fault."""
+    count = len(samples)
+    if count < 3:
+        return Slope()
+    middle_s = sum(one.at_s for one in samples) / count
+    middle_mb = sum(one.resident_mb for one in samples) / count
     spread = sum((one.at_s - middle_s) ** 2 for one in samples)
     if not spread:
-        return 0.0
+        return Slope()
     together = sum((one.at_s - middle_s) * (one.resident_mb - middle_mb) for one in samples)
-    return together / spread * 3600
+    rises = together / spread
+    left = sum((one.resident_mb - middle_mb - rises * (one.at_s - middle_s)) ** 2 for one in samples)
+    return Slope(rises * 3600, (left / (count - 2) / spread) ** 0.5 * 3600)
 
 
 def after_settling(samples: Sequence[Sample]) -> list[Sample]:
@@ -100,7 +122,7 @@ def leaks(samples: Sequence[Sample]) -> list[str]:
         found.append(f"descriptors grew from {first.descriptors} to {last.descriptors}")
     settled = after_settling(samples)
     if settled and settled[-1].at_s - settled[0].at_s >= JUDGED_S:
-        slope = slope_mb_per_h(settled)
-        if slope > SLOPE_MB_PER_H:
-            found.append(f"resident memory grows by {slope:.2f} MB an hour")
+        grows = slope(settled)
+        if grows.mb_per_h - CHANCE * grows.error > SLOPE_MB_PER_H:
+            found.append(f"resident memory grows: {grows}")
     return found

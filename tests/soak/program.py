@@ -161,7 +161,7 @@ def _show(slowest: dict[str, list[float]], samples: list[Sample]) -> None:
     first, last = samples[0], samples[-1]
     print(
         f"resident {first.resident_mb:.1f} MB at first, {last.resident_mb:.1f} MB at the end; once settled, after "
-        f"{account.SETTLED_S:.0f} s, {account.slope_mb_per_h(account.after_settling(samples)):+.1f} MB/h; "
+        f"{account.SETTLED_S:.0f} s, {account.slope(account.after_settling(samples))}; "
         f"threads {first.threads}, {last.threads}; descriptors {first.descriptors}, {last.descriptors}"
     )
 

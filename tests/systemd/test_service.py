@@ -84,20 +84,19 @@ def test_it_runs_as_a_user_of_its_own_without_any_right(machine: Machine) -> Non
     assert uid[1] == machine.done("id", "-u", "edged").strip() != "0"
 
 
-def test_openvino_compiles_in_the_sandbox_and_what_it_compiled_is_kept(machine: Machine) -> None:
-    doctor = machine.run("edged", "doctor").stdout
-    if "openvino:CPU" not in doctor:
+def test_openvino_compiles_in_the_sandbox(machine: Machine) -> None:
+    if "openvino:CPU" not in machine.run("edged", "doctor").stdout:
         pytest.skip("the package has no OpenVINO, or it refuses this processor")
     machine.write(FILE, CONFIGURATION.replace('["cpu"]', '["openvino"]\nrequire_provider = true'))
-    machine.done("systemctl", "restart", "edged", timeout=START_S)
-    assert until(lambda: serves(machine), START_S), machine.journal()
-    told = json.loads(results(machine)[-1])
-    assert told["model"]["provider"] == "openvino:CPU"
-    assert told["detections"]
-    kept = machine.done("find", "/var/cache/edged/compiled", "-type", "f", "-user", "edged")
-    assert len(kept.split()) == 1, kept
-    machine.write(FILE, CONFIGURATION)
-    machine.done("systemctl", "restart", "edged", timeout=START_S)
+    try:
+        machine.done("systemctl", "restart", "edged", timeout=START_S)
+        assert until(lambda: serves(machine), START_S), machine.journal()
+        told = json.loads(results(machine)[-1])
+        assert told["model"]["provider"] == "openvino:CPU"
+        assert told["detections"]
+    finally:
+        machine.write(FILE, CONFIGURATION)
+        machine.done("systemctl", "restart", "edged", timeout=START_S)
     assert until(lambda: serves(machine), START_S), machine.journal()
 
 

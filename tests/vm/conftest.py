@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def box(disks: Box) -> Iterator[Box]:
-    """The disks, and no broker before and after."""
+    """The disks; the broker is gone after each test."""
     try:
         yield disks
     finally:

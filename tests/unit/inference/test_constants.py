@@ -1,5 +1,6 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -67,6 +68,46 @@ def test_an_input_beside_that_is_no_weight_stays(tmp_path):
         "x",
         "unused",
     ]
+
+
+def test_of_several_names_the_last_counts(tmp_path):
+    """As in every protocol buffer: an input that says `weight` first and `x` then is `x`."""
+    path = model(tmp_path / "m.onnx", listed=("weight",))
+    made = onnx.load(path)
+    two = onnx.ValueInfoProto(name="weight").SerializeToString() + made.graph.input[0].SerializeToString()
+    made.graph.input[0].Clear()
+    plain = made.SerializeToString()
+    mark = b"\x5a\x00"  # the empty input
+    assert plain.count(mark) == 1
+    changed = plain.replace(mark, b"\x5a" + bytes([len(two)]) + two)
+    grown = len(two)
+    graph = onnx.ModelProto.FromString(plain).graph.ByteSize()
+    head, longer = b"\x3a" + varint(graph), b"\x3a" + varint(graph + grown)
+    assert changed.count(head) == 1
+    path.write_bytes(changed.replace(head, longer))
+    assert [one.name for one in onnx.load_from_string(with_constant_weights(path)).graph.input] == ["x"]
+
+
+def varint(number):
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
+
+
+def test_where_memory_is_short_it_is_loaded_as_it_is(tmp_path, monkeypatch):
+    def starved(_view):
+        raise MemoryError
+
+    path = model(tmp_path / "m.onnx")
+    monkeypatch.setattr(constants, "_rebuilt", starved)
+    assert with_constant_weights(path) is None
+
+
+def test_the_copy_does_not_outlive_the_loading(tmp_path):
+    path = model(tmp_path / "m.onnx")
+    made = Session(path, providers=["cpu"], is_whole=True)
+    copy = with_constant_weights(path)
+    assert copy not in [value for value in vars(made._session).values() if isinstance(value, bytes)]
+    plain = onnxruntime.InferenceSession(copy, providers=["CPUExecutionProvider"])
+    assert copy in [value for value in vars(plain).values() if isinstance(value, bytes)], "nothing to release"
 
 
 def test_before_version_4_of_the_format_weights_had_to_be_listed(tmp_path):
