@@ -354,6 +354,7 @@ def _document(
         "ranges": twin.method,
         "float_nodes": {"head": twin.head, "sensitive": list(twin.left_out)},
         "measure": measure,
+        "measured_on": twin.provider,
         "before": twin.before,
         "after": twin.after,
         "loss": twin.loss,
@@ -378,7 +379,9 @@ def _print_page(
     twin: "Twin", description: ModelDescription, measure: str, sizes: tuple[int, int], stored: Path | None
 ) -> None:
     typer.echo(f"{'model':<10} {description.path}, {description.family}")
-    typer.echo(f"{'int8':<10} form {twin.form}, ranges by {twin.method}")
+    typer.echo(
+        f"{'int8':<10} form {twin.form}, ranges by {twin.method}, {measure} measured on {twin.provider}"
+    )
     typer.echo(f"{'float':<10} {twin.head} nodes of the head, {len(twin.left_out)} sensitive ones before it")
     for note in twin.notes:
         typer.echo(f"{'note':<10} {note}")

@@ -74,6 +74,7 @@ class Twin:
         method: How the ranges were chosen.
         left_out: Names of the nodes that stay in float, beside the head.
         head: How many nodes the head has.
+        provider: Where the twin's accuracy was measured: on the one on which it is fastest.
         before: Accuracy of the model.
         after: Of the twin.
         speed: Of both, on each provider.
@@ -85,6 +86,7 @@ class Twin:
     method: Method
     left_out: tuple[str, ...]
     head: int
+    provider: str
     before: float
     after: float
     speed: tuple[Speed, ...]
@@ -128,7 +130,7 @@ class TwinMaker:
         self._description, self._folder = description, folder
         self._open, self._judge, self._min_score, self._say = open_model, judge, min_score, say
         self._source = Path(description.path)
-        self._made = 0
+        self._made, self._provider, self._ran_on = 0, "cpu", ""
         say("preparing")
         self._graph: FloatGraph = float_graph(self._source)
         self._feeds = _Feeds(description)
@@ -156,9 +158,10 @@ class TwinMaker:
             max_loss: Of accuracy.
             budget_s: For searching what stays in float; what was begun is finished.
         """
+        self._provider = "cpu"
         before = self._accuracy(self._source)
         forms: tuple[Form, ...] = (form,) if form else forms_of(self._graph)
-        chosen = forms[0] if len(forms) == 1 else self._faster(forms, providers, pace)
+        chosen, self._provider = self._faster(forms, providers, pace)
         best_path, method, after = self._best_ranges(chosen, before, max_loss)
         left_out: tuple[str, ...] = ()
         if before - after > max_loss:
@@ -171,7 +174,8 @@ class TwinMaker:
         notes = self._graph.notes
         if ratios and max(ratios) < 1:
             notes = (*notes, "the twin is slower than the model on every provider here")
-        return Twin(best_path, chosen, method, left_out, len(self._graph.head), before, after, speed, notes)
+        head = len(self._graph.head)
+        return Twin(best_path, chosen, method, left_out, head, self._ran_on, before, after, speed, notes)
 
     def _write(self, form: Form, ranges: dict[str, Range], left_out: Sequence[str] = ()) -> Path:
         self._made += 1
@@ -187,19 +191,23 @@ class TwinMaker:
                 path.with_suffix(suffix).write_bytes((self._folder / name).read_bytes())
 
     def _accuracy(self, path: Path) -> float:
-        request = LoadRequest(path=str(path), providers=("cpu",), min_score=self._min_score)
+        request = LoadRequest(path=str(path), providers=(self._provider,), min_score=self._min_score)
         with self._open(request) as (answers, description):
+            self._ran_on = description.provider
             return self._judge(answers, description)
 
-    def _faster(self, forms: tuple[Form, ...], providers: Sequence[str], pace: Gathered) -> Form:
-        """The form whose best provider takes the least time."""
-        best: dict[Form, float] = {}
+    def _faster(self, forms: tuple[Form, ...], providers: Sequence[str], pace: Gathered) -> tuple[Form, str]:
+        """The form whose best provider takes the least time, and that provider."""
+        if len(forms) == len(providers) == 1:
+            return forms[0], providers[0]
+        best: dict[tuple[Form, str], float] = {(forms[0], providers[0]): float("inf")}
         for form in forms:
             self._say(f"timing the form {form}")
             path = self._write(form, ranges_of(self._seen, METHODS[0]))
-            speeds = [self._compare(path, provider, pace) for provider in providers]
-            best[form] = min((one.int8_ms for one in speeds if one.int8_ms), default=float("inf"))
-        return min(best, key=lambda form: best[form])
+            for one in (self._compare(path, provider, pace) for provider in providers):
+                if one.int8_ms:
+                    best[form, one.provider] = one.int8_ms
+        return min(best, key=lambda way: best[way])
 
     def _best_ranges(self, form: Form, before: float, max_loss: float) -> tuple[Path, Method, float]:
         """The way to choose ranges that loses least; the first one that is within the limit."""

@@ -168,6 +168,28 @@ def test_of_two_forms_the_faster_one_is_taken(tmp_path):
     assert sum(request.require_provider for request in opened) == 2 * 3  # both forms timed, then the result
 
 
+def test_accuracy_is_that_on_the_provider_on_which_the_twin_is_fastest(tmp_path, monkeypatch):
+    """In eight bits providers do not agree to the last digit."""
+    path = toy_convolutions.square_detector(tmp_path / "squares.onnx")
+    with open_here(LoadRequest(path=str(path), providers=("cpu",))) as (_, description):
+        held = tensors(description, 8)
+    speeds = {"cpu": Speed("cpu", 2.0, 1.5), "openvino:CPU": Speed("openvino:CPU", 2.0, 1.0)}
+    monkeypatch.setattr(TwinMaker, "_compare", lambda _self, _path, provider, _pace: speeds[provider])
+    opened.clear()
+    maker = TwinMaker(
+        description,
+        held,
+        tmp_path,
+        open_model=open_here,
+        judge=lambda *_: 1.0,
+        min_score=None,
+        say=lambda _: None,
+    )
+    twin = maker.make(providers=["cpu", "openvino:CPU"], pace=held, form=None, max_loss=0.0, budget_s=1.0)
+    assert [request.providers for request in opened] == [("cpu",), ("openvino:CPU",)]  # the model, its twin
+    assert twin.provider in {"cpu", "openvino:CPU"}  # where it ran, as far as that is here
+
+
 def test_a_twin_that_is_slower_everywhere_is_told(tmp_path, monkeypatch):
     path = toy_convolutions.square_detector(tmp_path / "squares.onnx")
     monkeypatch.setattr(TwinMaker, "_compare", lambda *_: Speed("cpu", 1.0, 2.0))
@@ -190,6 +212,7 @@ def test_a_provider_that_is_not_here_is_told_with_its_reason(tmp_path):
     twin = maker.make(providers=["cuda:7"], pace=held, form=None, max_loss=0.0, budget_s=1.0)
     assert twin.speed[0].ratio is None
     assert twin.speed[0].why_not
+    assert twin.provider == "cpu"
 
 
 def test_a_model_of_nothing_to_quantise_is_refused(tmp_path):
