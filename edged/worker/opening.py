@@ -23,6 +23,8 @@ from edged.worker.description import LoadRequest, ModelDescription, plain
 from edged.worker.journal import Journal
 from edged.worker.tabular import ML_DOMAIN
 
+SLOW_OPERATOR = "ConvInteger"
+"""What ``quantize_dynamic`` makes of convolutions: on the CPU provider 1.3 to 10 times as long as in float."""
 MAX_COUNTED, MAX_NAME_CHARS = 100, 100
 """Of operators and opsets, in a description."""
 
@@ -181,6 +183,11 @@ class Opened:
         session = self.open_again()
         load_ms = (time.perf_counter() - started) * 1000
         asked = any(name != "cpu" for name in self.request.providers)
+        if self.summary.operators[SLOW_OPERATOR]:
+            self.note(
+                f"its convolutions are quantised dynamically ({SLOW_OPERATOR}), which is slower than in float: "
+                "export it in float, and see `edged model quantize`"
+            )
         self.know(
             inputs=session.inputs,
             outputs=session.outputs,
