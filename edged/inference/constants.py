@@ -33,12 +33,8 @@ def with_constant_weights(path: Path) -> bytes | None:
                 return None
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         return _rebuilt(view)
-    except (
-        OSError,
-        ValueError,
-        MemoryError,
-        Malformed,
-    ):  # for the runtime to refuse, or to load without a copy
+    except (OSError, ValueError, MemoryError, Malformed):
+        # For the runtime to refuse, or to load without a copy.
         return None
 
 
