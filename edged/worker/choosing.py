@@ -110,9 +110,7 @@ class _Contest:
         """A session that ran and agreed, warm; None where there is none."""
         began_s = time.monotonic()
         try:
-            session = Session(
-                self._opened.path, providers=[tuning], require=True, is_whole=self._opened.is_whole
-            )
+            session = self._opened.session_on([tuning], require=True)
             wrong = difference(self._reference, session.run(self._feeds))
             if wrong > MAX_DIFFERENCE:
                 self._fail(tuning, f"answers otherwise than the CPU provider (deviation {wrong:.0%})")

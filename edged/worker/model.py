@@ -18,7 +18,6 @@ from edged.decode.labels import resolve_labels
 from edged.decode.nms import suppress
 from edged.detection import Detections
 from edged.errors import InferenceFailed, ModelRejected
-from edged.inference.session import Session
 from edged.machine import cores
 from edged.manifest import InputRecipe, TensorSpec
 from edged.worker.agreement import MAX_DIFFERENCE, difference
@@ -174,8 +173,7 @@ class LoadedModel:
         if self._opened.session.provider.chosen == "cpu" or self._opened.recalls(trial):
             return trial
         try:
-            session = Session(self._opened.path, providers=["cpu"], is_whole=self._opened.is_whole)
-            return session.run(self._feeds(texture(recipe)))
+            return self._opened.session_on(["cpu"]).run(self._feeds(texture(recipe)))
         except (ModelRejected, InferenceFailed):
             return trial
 

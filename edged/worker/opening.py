@@ -80,21 +80,23 @@ class Opened:
         """Another session, with the threads and without the providers that stand here now."""
         request = self.request
         self.adopt(
-            Session(
-                self.path,
-                providers=self._providers(),
+            self.session_on(
+                self._providers(),
                 require=self.requires,
                 threads=request.threads,
                 callers=request.callers,
                 precision=request.arithmetic,
                 throughput=request.throughput,
                 without=self.without,
-                is_whole=self.is_whole,
             )
         )
         if self.auto and self.auto.is_recalled and self.session.tuning != self.auto.tuning:
             self.auto.forget()  # what was remembered does not load any more
         return self.session
+
+    def session_on(self, providers: Sequence[str | Tuning], **how: Any) -> Session:
+        """A session of the file, beside its own: ``how`` as `Session` takes it."""
+        return Session(self.path, providers=providers, is_whole=not self.summary.external_data, **how)
 
     def adopt(self, session: Session) -> None:
         """Go on with this session."""
@@ -122,11 +124,6 @@ class Opened:
         self.auto.forget()
         self.open_again()
         return True
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the file holds all its weights."""
-        return not self.summary.external_data
 
     @property
     def requires(self) -> bool:

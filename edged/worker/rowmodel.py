@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from edged.decode.tabular import RowEvidence, RowRecognition, recognise_rows
 from edged.errors import InferenceFailed, ModelRejected
-from edged.inference.session import Session
 from edged.manifest import TensorSpec
 from edged.rows import Scores
 from edged.worker.agreement import MAX_DIFFERENCE, difference
@@ -186,8 +185,7 @@ class RowModel:
         if self._opened.session.provider.chosen == "cpu" or self._opened.recalls(trial.outputs):
             return trial.outputs
         try:
-            session = Session(self._opened.path, providers=["cpu"], is_whole=self._opened.is_whole)
-            return session.run(self._plan.feeds(trial.fed, trial.texts))
+            return self._opened.session_on(["cpu"]).run(self._plan.feeds(trial.fed, trial.texts))
         except (ModelRejected, InferenceFailed):
             return trial.outputs
 

@@ -91,8 +91,7 @@ def machine(monkeypatch, tmp_path) -> Machine:
     monkeypatch.setattr(auto, "cores", lambda: 2)
     monkeypatch.setattr(contest, "Stopwatch", Scripted)
     monkeypatch.setattr(choosing, "TRYING_CPU_S", math.inf)  # of this process, which ran other tests before
-    for module in (choosing, opening):
-        monkeypatch.setattr(module, "Session", Watched)
+    monkeypatch.setattr(opening, "Session", Watched)
     return here
 
 
@@ -294,7 +293,7 @@ def test_a_model_of_rows_is_measured_and_remembered_too(machine, tmp_path):
     assert load(path, serves="rows").choice.name == OV
     machine.made.clear()
     assert load(path, serves="rows").choice.recalled
-    assert machine.made == [OV]
+    assert machine.made == [OV, "cpu"]  # of several rows at once, which it gets wrong, nothing is remembered
     machine.wrong = {OV}
     assert load(path, serves="rows").provider == "cpu"
 
