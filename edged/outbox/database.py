@@ -22,6 +22,9 @@ SYNCHRONOUS = "FULL"
 KEPT_PAGES = 512
 """Of 4 KiB, that are free and stay for what comes."""
 
+READ_KB = 128
+"""Of pages that a reader keeps: it comes by each once, in their order."""
+
 GIVEN_BACK_PAGES = 1024
 """That are returned to the file system at once."""
 
@@ -227,11 +230,12 @@ class Database:
         )
 
     def give_back(self) -> None:
-        """Return pages that are free to the file system, some at a time."""
+        """Return free pages to the file system, some at a time, and copies of pages to the process."""
         spare = self._connection.execute("PRAGMA freelist_count").fetchone()[0] - KEPT_PAGES
         if spare > 0:
             # A step frees one page, and execute() makes one step only.
             self._connection.executescript(f"PRAGMA incremental_vacuum({min(spare, GIVEN_BACK_PAGES)})")
+        self._connection.execute("PRAGMA shrink_memory")  # pages of what waited once, otherwise kept for good
 
     def still_there(self) -> bool:
         """Whether the file that is open is the one that stands in the folder."""
@@ -274,6 +278,7 @@ class Reader:
 
     def __init__(self, folder: Path, *, set_aside: str = "") -> None:
         self._connection = connect(folder / (set_aside or NAME), "rw")
+        self._connection.execute(f"PRAGMA cache_size = -{READ_KB}")
         if set_aside:  # otherwise SQLite reads nothing of a file that is shorter than it should be
             self._connection.execute("PRAGMA writable_schema = ON")
 

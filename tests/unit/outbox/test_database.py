@@ -1,3 +1,5 @@
+import _sqlite3
+import ctypes
 import os
 import sqlite3
 from contextlib import suppress
@@ -210,3 +212,30 @@ def test_errors_say_whether_the_file_is_damaged_or_the_disk_full(
     error: sqlite3.Error, damaged: bool, full: bool
 ):
     assert (is_damaged(error), is_full(error)) == (damaged, full)
+
+
+def sqlite_bytes() -> int:
+    """Of all connections of this process, by the library that Python's module is bound to."""
+    try:
+        used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    except (AttributeError, OSError) as error:
+        pytest.skip(f"this Python's SQLite does not say what it uses: {error}")
+    used.restype = ctypes.c_int64
+    return int(used())
+
+
+def test_memory_is_as_before_once_what_waited_is_gone(tmp_path: Path):
+    database = filled(tmp_path)
+    before = sqlite_bytes()
+    keys = range(1, 4001)
+    with database.transaction():
+        database.insert(row(key, bytes(600)) for key in keys)
+    reader = Reader(tmp_path)
+    assert len(reader.read(0, 1 << 62, 5000)) == len(keys)
+    with database.transaction():
+        database.delete(keys)
+    assert sqlite_bytes() > before + 1_000_000, "nothing was kept that could be given back"
+    database.give_back()
+    assert sqlite_bytes() < before + 300_000
+    reader.close()
+    database.close()
