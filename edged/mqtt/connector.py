@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from edged.errors import BrokerUnreachable
 from edged.mqtt.connection import Connection
 from edged.mqtt.dial import Waker
 from edged.mqtt.records import LinkOptions, Message, Protocol, ProtocolRefused, Session
@@ -28,6 +29,8 @@ class Connector:
     ) -> None:
         self._options, self._will, self._session = options, will, session
         self._first: Protocol = first if options.protocol == "auto" else options.protocol
+        self._is_spoken = False
+        self._asked_twice = False
 
     def connect(self, waker: Waker, cancelled: Callable[[], bool] = lambda: False) -> Connection:
         """A new, accepted connection; raises as ``Connection`` does.
@@ -48,13 +51,34 @@ class Connector:
             )
 
         try:
-            return attempt(self._first)
+            connection = attempt(self._first)
         except ProtocolRefused as refusal:
+            if self._is_spoken and not refusal.explicit:
+                raise _for_now(refusal) from refusal
             if self._options.protocol != "auto":
                 raise
-            other: Protocol = "3.1.1" if self._first == "5" else "5"
-            connection = attempt(other)
-            # Hanging up or silence may have had another reason (a broker on its way up or down): 5 is asked again.
-            if refusal.explicit:
-                self._first = other
-            return connection
+            return self._in_another(attempt, refusal)
+        self._is_spoken = True
+        return connection
+
+    def _in_another(self, attempt: Callable[[Protocol], Connection], refusal: ProtocolRefused) -> Connection:
+        """In the other version. Hanging up or silence may have had another reason, a broker on its way up or down."""
+        other: Protocol = "3.1.1" if self._first == "5" else "5"
+        connection = attempt(other)
+        if refusal.explicit:
+            self._first, self._is_spoken = other, True
+        elif refusal.how == "hung up" and other == "3.1.1" and not self._asked_twice:
+            self._asked_twice = True
+            connection.close()
+            try:
+                connection = attempt("5")
+                self._is_spoken = True
+            except ProtocolRefused:
+                connection = attempt("3.1.1")
+        return connection
+
+
+def _for_now(refusal: ProtocolRefused) -> BrokerUnreachable:
+    """What it means of a broker that has spoken this version before."""
+    problem = "hung up on the greeting" if refusal.how == "hung up" else "does not answer the greeting"
+    return BrokerUnreachable(refusal.subject, f"the broker {problem}", "look at the broker if it goes on")

@@ -140,7 +140,7 @@ class ProtocolRefused(BrokerUnreachable):
     """The broker does not speak this version of MQTT, or seems not to. Known within ``mqtt`` only.
 
     Attributes:
-        explicit: It said so, rather than hanging up or saying nothing.
+        how: It said so, or it hung up, or it said nothing.
     """
 
     def __init__(self, subject: str, version: Protocol, *, how: Literal["said", "hung up", "silent"]) -> None:
@@ -149,8 +149,16 @@ class ProtocolRefused(BrokerUnreachable):
             "hung up": f"the broker hung up on the greeting of MQTT {version}",
             "silent": f"what answers there does not speak MQTT {version} (no CONNACK)",
         }[how]
-        super().__init__(subject, problem, "try another mqtt.protocol, or the right port")
-        self.explicit = how == "said"
+        remedy = "try another mqtt.protocol, or the right port"
+        if how == "hung up" and subject.startswith("mqtt:"):
+            remedy = "use mqtts:// if this port speaks TLS, or try another mqtt.protocol"
+        super().__init__(subject, problem, remedy)
+        self.how = how
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the broker said so."""
+        return self.how == "said"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ def result(number: int) -> bytes:
     return json.dumps({"id": f"m{number}", "number": number}).encode()
 
 
+def accepts(level: int) -> bytes:
+    return b"\x20\x03\x00\x00\x00" if level == 5 else b"\x20\x02\x00\x00"
+
+
 def numbers(broker: ScriptedBroker) -> list[int]:
     return [json.loads(payload)["number"] for payload in broker.payloads(FRONT)]
 
@@ -70,13 +74,53 @@ def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(refusal, remembered,
         box.append(FRONT, result(0), qos=1)
         assert link.drain(10)
         assert link.state.protocol == "3.1.1"
-        assert [greeting.level for greeting in broker.greetings] == [5, 4]
+        first = [5, 4, 5, 4] if refusal is None else [5, 4]  # it may have hung up for another reason
+        assert [greeting.level for greeting in broker.greetings] == first
         broker.hang_up()
-        assert broker.wait_for(lambda: len(broker.greetings) > 2)
+        assert broker.wait_for(lambda: len(broker.greetings) > len(first))
         assert until(lambda: link.connected, 5)
         levels = [greeting.level for greeting in broker.greetings]
-        assert levels == ([5, 4, 4] if remembered else [5, 4, 5, 4])
+        assert levels == first + ([4] if remembered else [5, 4])
         assert numbers(broker) == [0]
+
+
+@pytest.mark.parametrize("momentary", [None, b""], ids=["hanging up", "saying nothing"])
+@pytest.mark.parametrize("protocol", ["auto", "5"])
+def test_a_broker_that_spoke_mqtt_5_before_is_asked_for_it_until_it_does_again(
+    momentary, protocol, monkeypatch
+):
+    monkeypatch.setattr("edged.mqtt.connection.CONNECT_TIMEOUT_S", 0.5)
+    script, states = Script(), []
+    with (
+        ScriptedBroker(script) as broker,
+        Link(
+            options(broker.url, protocol=protocol),
+            topics=TOPICS,
+            outbox=outbox(),
+            on_change=lambda state: states.append(state.why),
+        ) as link,
+    ):
+        assert until(lambda: link.connected, 5)
+        script.connack = lambda level: momentary
+        broker.hang_up()
+        assert broker.wait_for(lambda: len(broker.greetings) == 3)
+        script.connack = None
+        assert until(lambda: link.connected, 10)
+        assert link.state.protocol == "5"
+        assert {greeting.level for greeting in broker.greetings} == {5}
+    assert any("the greeting; look at the broker if it goes on" in why for why in states)
+
+
+def test_a_broker_that_hangs_up_once_as_the_box_starts_is_spoken_to_in_mqtt_5():
+    answers = iter([None])
+    script = Script(connack=lambda level: next(answers, accepts(level)))
+    with (
+        ScriptedBroker(script) as broker,
+        Link(options(broker.url), topics=TOPICS, outbox=outbox()) as link,
+    ):
+        assert until(lambda: link.connected, 5)
+        assert link.state.protocol == "5"
+        assert [greeting.level for greeting in broker.greetings] == [5, 4, 5]
 
 
 def test_mqtt_5_alone_is_not_given_up_for_3_1_1_when_demanded():
