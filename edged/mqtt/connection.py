@@ -354,7 +354,7 @@ class Connection:
     def _turned_away(self) -> BrokerUnreachable:
         """The connection ended before the broker accepted it."""
         if isinstance(self._trouble.last, ssl.SSLError):
-            return tls_failure(self._options.address, self._trouble.last)
+            return tls_failure(self._options.address, self._trouble.last, agreed=True)
         return ProtocolRefused(self._name, self.protocol, how="hung up")
 
     def _ended(self) -> ConnectionEnded:

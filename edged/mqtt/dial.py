@@ -197,13 +197,19 @@ def _wait(sock: socket.socket, event: int, patience: Patience) -> None:
     raise TimeoutError
 
 
-def tls_failure(address: BrokerAddress, error: OSError) -> BrokerUnreachable:
-    """A failure of TLS in words: whose certificate, what about it, what to do."""
-    problem, remedy = _tls_words(error)
+def tls_failure(address: BrokerAddress, error: OSError, *, agreed: bool = False) -> BrokerUnreachable:
+    """A failure of TLS in words: whose certificate, what about it, what to do.
+
+    Args:
+        address: Of the broker.
+        error: As it came.
+        agreed: The handshake was over for us; in TLS 1.3 a broker looks at our certificate after that.
+    """
+    problem, remedy = _tls_words(error, agreed=agreed)
     return BrokerUnreachable(str(address), f"TLS: {problem}", remedy)
 
 
-def _tls_words(error: OSError) -> tuple[str, str]:
+def _tls_words(error: OSError, *, agreed: bool) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         problem = f"the broker's certificate is not accepted ({error.verify_message.rstrip('.')})"
         remedies = {
@@ -215,13 +221,19 @@ def _tls_words(error: OSError) -> tuple[str, str]:
         return problem, remedies.get(error.verify_code, "name the authority that signed it in mqtt.ca_file")
     reason = str(getattr(error, "reason", None) or "")
     if isinstance(error, TimeoutError):
-        return "no answer to the greeting", "use mqtt:// if this port is plain"
+        return "no answer to the greeting", "use the broker's TLS port, often 8883"
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
         return "the broker wants a client certificate", "set mqtt.cert_file and mqtt.key_file"
     if "ALERT" in reason:
         alert = reason.lower().replace("_", " ")
         return f"the broker refused us ({alert})", "look at mqtt.cert_file and the broker's log"
-    return "what answers does not speak it", "use mqtt:// or the broker's TLS port, often 8883"
+    if agreed:  # its alert may be lost as it closes
+        problem = "the broker hung up after the handshake, as one does that wants a client certificate"
+        return problem, "set mqtt.cert_file and mqtt.key_file, or look at the broker's log"
+    return (
+        "what answers does not speak it",
+        "use the broker's TLS port, often 8883; mqtt:// only where nobody listens",
+    )
 
 
 def _unreachable(address: BrokerAddress, error: OSError) -> BrokerUnreachable:

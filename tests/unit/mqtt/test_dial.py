@@ -74,4 +74,12 @@ def test_a_waker_wakes_once_for_many_calls_and_may_be_called_after_its_end():
 
 
 def test_an_unknown_failure_of_tls_still_says_what_to_try():
-    assert "mqtt://" in str(tls_failure(address(1), ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]")))
+    assert "TLS port" in str(tls_failure(address(1), ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]")))
+
+
+def test_a_broker_that_hangs_up_once_tls_stands_may_want_a_certificate_and_nobody_is_sent_to_plain_mqtt():
+    said = str(
+        tls_failure(address(1), ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), agreed=True)
+    )
+    assert "wants a client certificate; set mqtt.cert_file and mqtt.key_file" in said
+    assert "mqtt://" not in said.partition(": TLS")[2]
