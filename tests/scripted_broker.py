@@ -27,11 +27,13 @@ class Script:
     Attributes:
         connack: Bytes of the CONNACK for a protocol level (4 or 5); None hangs up instead; b"" says nothing at all.
         puback: The reason for a message, or None for no acknowledgement; raising ConnectionError hangs up.
+        ends: Whether it hangs up once it has answered to a message.
         properties: Of an MQTT 5 CONNACK, encoded.
     """
 
     connack: Callable[[int], bytes | None] | None = None
     puback: Callable[[Published], int | None] = lambda message: ACK
+    ends: Callable[[Published], bool] = lambda message: False
     properties: bytes = b""
 
 
@@ -157,6 +159,10 @@ class ScriptedBroker:
                     unacknowledged -= 1
                     tail = bytes([reason, 0]) if level == 5 and reason else b""
                     sock.sendall(bytes([0x40, 2 + len(tail)]) + struct.pack("!H", identifier) + tail)
+                if self.script.ends(message):
+                    return
+            elif kind == 8:
+                sock.sendall(_suback(body, level))
             elif kind == 12:
                 sock.sendall(b"\xd0\x00")
             elif kind == 14:
@@ -205,6 +211,18 @@ def _greeting(body: bytes) -> Greeting:
         at += 1 + body[at]
     client_id, at = _text(body, at)
     return Greeting(level, client_id)
+
+
+def _suback(body: bytes, level: int) -> bytes:
+    """All that was asked for is granted."""
+    at = 3 + body[2] if level == 5 else 2
+    granted = b""
+    while at < len(body):
+        _, at = _text(body, at)
+        at += 1
+        granted += b"\x01"
+    tail = (b"\x00" if level == 5 else b"") + granted
+    return bytes([0x90, 2 + len(tail)]) + body[:2] + tail
 
 
 def _publish(first: int, body: bytes, level: int, connection: int) -> tuple[Published, int]:

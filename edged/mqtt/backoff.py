@@ -58,7 +58,10 @@ class Backoff:
             chance: Uniform, from 0 to 1.
         """
         refused = _refuses(error)
-        if refused != self._refused or lasted_s > LASTING_S:
+        settled = (
+            isinstance(error, ConnectionEnded) and error.ending is Ending.REFUSED
+        )  # it goes on without that
+        if refused != self._refused or lasted_s > LASTING_S or settled:
             self._attempt = -1
         self._attempt += 1
         self._refused = refused

@@ -80,6 +80,11 @@ class Hearing:
         while connection.received:
             self._take_in(connection.received.popleft())
 
+    @property
+    def asks(self) -> bool:
+        """Whether the broker has yet to answer to the subscription."""
+        return self._asking
+
     def ended(self, *, hung_up: bool) -> None:
         """A connection is over.
 

@@ -25,13 +25,15 @@ import structlog
 from edged.errors import BadInput, BrokerUnreachable, EdgedError
 from edged.heartbeat import Heartbeat
 from edged.mqtt.backoff import Backoff
+from edged.mqtt.blame import Blame
 from edged.mqtt.commands import Answer, Answers, Command, answer_to
 from edged.mqtt.connection import Connection
 from edged.mqtt.connector import Connector
 from edged.mqtt.dial import Waker
 from edged.mqtt.hearing import Hearing
 from edged.mqtt.payloads import marked_replayed
-from edged.mqtt.records import ConnectionEnded, Ending, LinkOptions, Message
+from edged.mqtt.records import LinkOptions, Message
+from edged.mqtt.retained import PAUSE_S as SUSPECT_S
 from edged.mqtt.retained import RetainedStates
 from edged.mqtt.topics import JSON, OFFLINE, ONLINE, Topics
 from edged.mqtt.window import PAUSE_S, Outcome, Parcel, Window, refusal
@@ -54,6 +56,10 @@ GAPS_EVERY_S = 1.0
 READ_LATER_S = 0.1
 """Acknowledgements of results may wait so long at the socket: then they are read with the next message that goes out,
 and a result wakes the thread once instead of twice. So may commands, while results are on their way."""
+
+HEARD_S = 1.0
+"""After two hang-ups in a row: how long states wait for the answer to the subscription, so that it is known which of
+the two the broker hangs up on."""
 
 STUCK_S = 15.0
 """A thread that has not gone on for so long hangs, what it waits for aside; looking a broker up and connecting fits."""
@@ -119,10 +125,12 @@ class Link:
         self._hearing = Hearing(
             topics, on_command, listeners or {}, answer=self.answer, stopping=self._stopping.is_set
         )
+        self._blame = Blame(self._retained, self._window, self._hearing, give_up=self._give_up)
         self._waker = Waker()
         self._state = LinkState(False, "not connected yet", "", time.time())
         self._connections = 0
         self._proven = False
+        self._began_s = 0.0
         self._gaps_at_s = 0.0
         self._set_aside = 0
         self._moved = threading.Condition()
@@ -303,8 +311,7 @@ class Link:
             self._begin(connection)
             self._serve(connection)
         except EdgedError as error:
-            self._judge(error)
-            return error
+            return self._blame.judge(error, time.monotonic(), proven=self._proven)
         except Exception as error:  # noqa: BLE001 - as above
             return _surprise(error)
         finally:
@@ -312,10 +319,11 @@ class Link:
         return None
 
     def _begin(self, connection: Connection) -> None:
-        now_s = time.monotonic()
+        now_s = self._began_s = time.monotonic()
         self._connections += 1
         self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
         self._proven = False
+        self._blame.begin(now_s)
         self._retained.all_again()
         self._answers.all_again()
         self._fleeting.clear()
@@ -336,9 +344,9 @@ class Link:
                     connection.rest(later_s)
                     self._gather()
                 connection.step(look_s)
-            finally:
-                self._hearing.receive(connection)  # also at its end: the broker was told that we have it
-            self._settle(connection)
+            finally:  # also at its end: the broker was told that we have it, and told us what it has
+                self._hearing.receive(connection)
+                self._settle(connection)
             if problem := self._window.stuck(time.monotonic()):
                 raise connection.given_up(problem)
         connection.close()
@@ -360,7 +368,9 @@ class Link:
         return False
 
     def _send(self, connection: Connection) -> None:
-        while self._window.room > 0 and (due := self._retained.take()):
+        if self._waits_to_be_heard:
+            return
+        while self._window.room > 0 and (due := self._retained.take(time.monotonic())):
             topic, payload = due
             meaning = self._topics.meaning(topic)
             state = Message(topic, payload, 1, True, meaning.content_type, meaning.schema)
@@ -376,14 +386,21 @@ class Link:
             )
         # Entries wait until the broker has taken the states, and any answer that may have been what it hung up on:
         # if it hangs up after that, one of them is the cause.
-        self._proven = self._proven or not (len(self._retained) or self._answers.suspected)
+        self._proven = self._proven or self._has_taken_all(time.monotonic())
         if said_goodbye or not self._proven:
             return
-        if time.monotonic() > self._gaps_at_s:
-            self._gaps_at_s = time.monotonic() + GAPS_EVERY_S
+        self._blame.proven(time.monotonic())
+        if (now_s := time.monotonic()) > self._gaps_at_s:
+            self._gaps_at_s = now_s + GAPS_EVERY_S
             self._outbox.report_gaps()
-        for entry in self._window.entries(time.monotonic()):
-            self._send_one(connection, self._result(entry), entry)
+            self._blame.try_again(now_s)
+        for entry in self._window.entries(now_s):
+            if self._blame.bars(entry.topic):
+                self._set_aside += 1
+                self._window.set_aside(entry, "the broker hangs up on what goes to its topic")
+                self._waker.wake()  # there may be room for more
+            else:
+                self._send_one(connection, self._result(entry), entry)
 
     def _send_answers(self, connection: Connection) -> None:
         while self._window.room > 0 and (answer := self._answers.take(time.monotonic())):
@@ -427,7 +444,7 @@ class Link:
             if entry is not None:
                 self._window.set_aside(entry, str(error))
             elif message.retain:
-                self._retained.settled(message.topic, message.payload, again=False)
+                self._retained.settled(message.topic, message.payload, again=False, now_s=time.monotonic())
             return None
         self._window.sent(identifier, Parcel(message.topic, message.payload, entry, time.monotonic()))
         return identifier
@@ -443,23 +460,31 @@ class Link:
             moved = True
             parcel, outcome = settled
             if outcome is Outcome.SET_ASIDE:
+                self._blame.refused(parcel.topic, time.monotonic())
                 self._give_up(parcel.topic, refusal(reason))
+            elif outcome is Outcome.DELIVERED:
+                self._blame.taken(parcel.topic)
             later = outcome is Outcome.LATER
             again_at_s = time.monotonic() + PAUSE_S if later else None
             answered = self._answers.settled(identifier, again_at_s=again_at_s)
             if parcel.entry is None and not answered:
-                self._retained.settled(parcel.topic, parcel.payload, again=later)
+                self._retained.settled(parcel.topic, parcel.payload, again=later, now_s=time.monotonic())
         if moved and self._idle:
             with self._moved:
                 self._moved.notify_all()
         return moved
 
-    def _judge(self, error: EdgedError) -> None:
-        """A broker that took our states and then hung up without a reason may have choked on what was in flight."""
-        hung_up = isinstance(error, ConnectionEnded) and error.ending is Ending.HUNG_UP
-        self._hearing.ended(hung_up=hung_up)
-        if hung_up and self._proven and (entry := self._window.hung_up()):
-            self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
+    def _has_taken_all(self, now_s: float) -> bool:
+        """Whether the broker took all states, and stays."""
+        if len(self._retained) or self._retained.suspects or self._answers.suspected:
+            return False
+        return not (self._blame.is_careful and self._retained.just_told(now_s))
+
+    @property
+    def _waits_to_be_heard(self) -> bool:
+        """Whether states wait, so that a broker which hangs up shows on what."""
+        careful = self._blame.is_careful and not self._proven and self._hearing.asks
+        return careful and time.monotonic() - self._began_s < HEARD_S
 
     def _give_up(self, topic: str, why: str) -> None:
         self._set_aside += 1
@@ -480,6 +505,8 @@ class Link:
 
     def _next_look_s(self, now_s: float) -> float:
         look_s = self._window.next_look_s(now_s)
+        if self._blame.is_careful or self._retained.suspects:
+            look_s = min(look_s, SUSPECT_S)
         if self._stopping.is_set():
             look_s = min(look_s, max((self._farewell_s if self._final else self._deadline_s) - now_s, 0.01))
         return look_s

@@ -120,9 +120,13 @@ class Received:
 
 
 class Ending(Enum):
-    """How a connection ended: for no reason given or a message of ours, taken over, given up, or said so."""
+    """How a connection ended.
+
+    For no reason given or a message of ours, for a message that is known, said so, taken over, or given up.
+    """
 
     HUNG_UP = "hung up"
+    REFUSED = "refused"
     TOLD = "told"
     TAKEN_OVER = "taken over"
     SILENT = "silent"
