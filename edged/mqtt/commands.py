@@ -221,9 +221,12 @@ class Answers:
 
 
 def _can_answer_to(topics: Topics, topic: str) -> bool:
-    """An answer under ``cmd/`` would come back as a command; one with odd characters would end the connection."""
-    ours = f"{topic}/".startswith(topics.command(""))
-    return 0 < len(topic) <= MAX_RESPONSE_TOPIC and _is_plain(topic) and not ours
+    """Among the box's own topics an answer would pass for one of its states, or come back as a command; one that begins
+    with ``$``, or has odd characters, would end the connection.
+    """
+    answers = topics.response("")
+    others = topic.startswith(answers) or not f"{topic}/".startswith(answers.removesuffix("rsp/"))
+    return 0 < len(topic) <= MAX_RESPONSE_TOPIC and _is_plain(topic) and topic[0] != "$" and others
 
 
 def _is_plain(topic: str) -> bool:

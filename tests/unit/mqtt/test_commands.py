@@ -83,6 +83,12 @@ def test_64_kib_are_not_too_much():
         "me/\ufffe",
         "site/edged/gate-7/cmd",
         "site/edged/gate-7/cmd/ping",
+        "site/edged/gate-7",
+        "site/edged/gate-7/status",
+        "site/edged/gate-7/camera/front/detections",
+        "site/edged/gate-7/rsp",
+        "$SYS/x",
+        "$share/g/x",
     ],
 )
 def test_a_response_topic_that_cannot_be_used_gives_way_to_rsp(topic):
@@ -93,7 +99,7 @@ def test_a_response_topic_that_cannot_be_used_gives_way_to_rsp(topic):
 
 
 @pytest.mark.parametrize(
-    "topic", ["x" * 512, "site/edged/gate-7/rsp/mine", "site/edged/gate-7/cmdline", "tür zu/1"]
+    "topic", ["x" * 512, "site/edged/gate-7/rsp/mine", "site/edged/gate-77/x", "site/edged", "tür zu/1"]
 )
 def test_any_other_response_topic_is_taken(topic):
     command = read(response_topic=topic)
