@@ -221,8 +221,10 @@ class Answers:
 
 
 def _can_answer_to(topics: Topics, topic: str) -> bool:
-    """Among the box's own topics an answer would pass for one of its states, or come back as a command; one that begins
-    with ``$``, or has odd characters, would end the connection.
+    """Whether an answer does no harm there.
+
+    Among the box's own topics it would pass for one of its states, or come back as a command; one that begins with
+    ``$``, or has odd characters, would end the connection.
     """
     answers = topics.response("")
     others = topic.startswith(answers) or not f"{topic}/".startswith(answers.removesuffix("rsp/"))
