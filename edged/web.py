@@ -203,6 +203,7 @@ def _handler(pages: dict[str, Page], post: Post | None) -> type[BaseHTTPRequestH
     class Handler(BaseHTTPRequestHandler):
         timeout = REQUEST_TIMEOUT_S
         server_version, sys_version = "edged", ""
+        error_content_type, error_message_format = JSON, '{"ok": false, "error": "%(message)s"}\n'
         server: _Server
 
         def do_GET(self) -> None:  # the base class names it

@@ -4,6 +4,7 @@
 '"enabled" is 1; true or false is wanted'
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -59,7 +60,8 @@ def problem(arguments: Mapping[str, Any], wanted: Mapping[str, Argument]) -> str
             if argument.required:
                 return f'"{name}" is missing; {argument.allowed}'
         elif not argument.fits(arguments[name]):
-            return f'"{name}" is {arguments[name]!r:.{MAX_SHOWN}}; {argument.allowed}'
+            shown = json.dumps(arguments[name], ensure_ascii=False)
+            return f'"{name}" is {shown:.{MAX_SHOWN}}; {argument.allowed}'
     return ""
 
 

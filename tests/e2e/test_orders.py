@@ -252,7 +252,7 @@ def test_what_is_wrong_with_a_command_is_said_in_a_line(toy: Box) -> None:
         for verb, arguments, error in (
             ("camera/off", {"name": "front"}, "unknown command 'camera/off'; known are camera/enable, "),
             ("camera/enable", {}, '"name" is missing; configured are front'),
-            ("camera/enable", {"name": "back", "enabled": True}, "\"name\" is 'back'; configured are front"),
+            ("camera/enable", {"name": "back", "enabled": True}, '"name" is "back"; configured are front'),
             ("camera/enable", {"name": "front", "enabled": 1}, '"enabled" is 1; true or false is wanted'),
             ("camera/min_score", {"name": "front", "min_score": 2}, '"min_score" is 2; a number from 0 to 1'),
             (

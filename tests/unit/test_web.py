@@ -235,3 +235,13 @@ def test_a_post_that_breaks_off_is_not_taken_as_half_a_number_is_another_one(end
 
 def test_rows_are_not_read_from_the_endpoint(endpoint):
     assert get(endpoint.port, "/sensor/pump")[0] == 404
+
+
+def test_a_method_that_is_none_is_answered_like_all_errors(endpoint):
+    with socket.create_connection(("127.0.0.1", endpoint.port), 5) as sock:
+        sock.sendall(b"PUT /sensor/pump HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: sock.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 501 " in head
+    assert b"application/json" in head
+    assert json.loads(body) == {"ok": False, "error": "Unsupported method ('PUT')"}

@@ -18,9 +18,9 @@ def test_right_arguments_are_no_problem() -> None:
     [
         ({}, '"name" is missing; configured are front, back'),
         ({"name": "front"}, '"enabled" is missing; true or false is wanted'),
-        ({"name": "side", "enabled": True}, "\"name\" is 'side'; configured are front, back"),
-        ({"name": ["front"], "enabled": True}, "\"name\" is ['front']; configured are front, back"),
-        ({"name": "front", "enabled": None}, '"enabled" is None; true or false is wanted'),
+        ({"name": "side", "enabled": True}, '"name" is "side"; configured are front, back'),
+        ({"name": ["front"], "enabled": True}, '"name" is ["front"]; configured are front, back'),
+        ({"name": "front", "enabled": None}, '"enabled" is null; true or false is wanted'),
         (
             {"name": "front", "enabled": True, "Enabled": True},
             "unknown argument 'Enabled'; known are name, enabled",

@@ -1,5 +1,6 @@
 """Commands reach what they name, and whoever asked is told what is wrong with the others."""
 
+import json
 import threading
 from typing import Any, cast
 
@@ -125,7 +126,7 @@ def test_each_answer_of_a_model_goes_to_who_asked(desk):
 @pytest.mark.parametrize("name", ["x", "", "M", None, 7, ["m"], {"m": 1}, True])
 def test_a_name_that_is_not_configured_is_refused_with_those_that_are(desk, verb, name):
     desk.take(verb, name=name, **({"version": 1} if verb in WITH_VERSION else {}))
-    assert desk.refusal() == f'"name" is {name!r}; configured are m, n'
+    assert desk.refusal() == f'"name" is {json.dumps(name)}; configured are m, n'
 
 
 def test_a_name_that_is_missing_is_refused(desk):
@@ -136,14 +137,14 @@ def test_a_name_that_is_missing_is_refused(desk):
 def test_where_no_model_is_configured_that_is_said():
     desk = Desk()
     desk.take("model/list", name="m")
-    assert desk.refusal() == "\"name\" is 'm'; configured are none"
+    assert desk.refusal() == '"name" is "m"; configured are none'
 
 
 @pytest.mark.parametrize("verb", ["model/activate", "model/test"])
 @pytest.mark.parametrize("version", [None, 0, -1, 10**9, 1.0, 3.5, "3", True, False, [3], float("inf")])
 def test_a_version_that_is_no_whole_number_from_1_is_refused(desk, verb, version):
     desk.take(verb, name="m", version=version)
-    assert desk.refusal() == f'"version" is {version!r}; a whole number such as 3 is wanted'
+    assert desk.refusal() == f'"version" is {json.dumps(version)}; a whole number such as 3 is wanted'
     assert not desk.models["m"].told
 
 
@@ -174,7 +175,7 @@ def test_models_that_are_configured_later_are_known(desk):
         ("ping", {"x": 1}, "unknown argument 'x'; none is taken"),
         ("reload", {"file": "a"}, "unknown argument 'file'; none is taken"),
         ("model/list", {"name": "m", "version": 1}, "unknown argument 'version'; known are name"),
-        ("camera/enable", {"name": "back", "enabled": True}, "\"name\" is 'back'; configured are front"),
+        ("camera/enable", {"name": "back", "enabled": True}, '"name" is "back"; configured are front'),
         ("camera/enable", {"name": "front"}, '"enabled" is missing; true or false is wanted'),
         (
             "camera/snapshot",

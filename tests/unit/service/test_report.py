@@ -4,6 +4,8 @@ import os
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from edged.mqtt.shapes.health import HealthMessage
 from edged.outbox import MemoryOutbox
 from edged.sections import UpdatesSettings
@@ -135,12 +137,12 @@ def test_who_asks_in_between_hears_of_a_few_seconds_at_least_and_changes_no_repo
     def now(seconds: float) -> Sample:
         return at(health, seconds, sources=(SourceTotals("pump", captured=10 * seconds),))
 
-    assert health.look("box", now(2))[1] == 2.0
+    assert health.look("box", now(2))[1] == pytest.approx(2.0)
     report(health, now(60))
     report(health, now(120))
     message, over_s = health.look("box", now(121))
-    assert (over_s, message.sources[0].captured_per_s) == (61.0, 10.0)
-    assert health.look("box", now(120 + SHORTEST_S))[1] == SHORTEST_S
+    assert (over_s, message.sources[0].captured_per_s) == (pytest.approx(61.0), 10.0)
+    assert health.look("box", now(120 + SHORTEST_S))[1] == pytest.approx(SHORTEST_S)
     assert report(health, now(180)).sources[0].captured_per_s == 10.0
 
 
