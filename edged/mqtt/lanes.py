@@ -4,6 +4,10 @@
     two lanes   what came since ─ first                 order holds within each lane
                 backlog ─ at a measured pace, and a trickle of it while acknowledgements are slow
 
+Events are the exception: a new one waits for as long as the backlog holds older ones of its topic, because who hears of
+an object's end before its start keeps that object for ever. They are few, and what they wait for is news to their
+subscriber as well.
+
 The backlog is what was in the outbox when the connection began. What comes to light behind either lane, because a disk
 could not be read until now, joins it within a second. Pure but for the outbox it is given.
 """
@@ -40,6 +44,8 @@ TRICKLE = 1 / 16
 
 LOOK_BEHIND_S = 1.0
 _LOOK_S = 0.01
+_ORDERED = "/events"
+"""How topics end whose messages are one story: their order holds across both lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class Lanes:
     def begin(self, now_s: float) -> None:
         """A new connection: what waits now is the backlog."""
         self._connected_s = now_s
-        self._begin_key = self._live_key = self._outbox.last_key
+        self._live_key = self._outbox.last_key
+        self._begin_at(self._live_key)
         self._backlog_key = 0
         self._began_s: float | None = None
         self._split = self._paced = self._backlog_went = False
@@ -99,7 +106,7 @@ class Lanes:
         if not self._split:
             return self._in_order(flight, now_s)
         trickle = self._trickle(flight)
-        live = self._beyond(self._live_key, flight.room - trickle, flight, None)
+        live = self._live(flight.room - trickle, flight)
         room = int(flight.size * SHARE) - len(flight.keys) - len(live)
         if now_s - flight.oldest_s > CONGESTED_S:
             room = 0
@@ -150,10 +157,38 @@ class Lanes:
         self._look_behind_at_s = now_s + LOOK_BEHIND_S
         for oldest in self._beyond(0, 1, flight, None):
             if not self._live_key and oldest.appended_monotonic_s < self._connected_s:
-                self._begin_key = self._live_key = self._outbox.last_key  # it was not open as this began
-            elif self._begin_key < oldest.key <= self._live_key:
-                self._begin_key = self._live_key
+                self._live_key = self._outbox.last_key  # it was not open as this began
+                self._begin_at(self._live_key)
+            elif self._begin_key < oldest.key <= self._live_key and oldest.topic not in self._held:
+                self._begin_at(self._live_key)
             self._backlog_key = min(self._backlog_key, oldest.key - 1)
+
+    def _begin_at(self, key: int) -> None:
+        """What is up to a key is the backlog."""
+        self._begin_key = key
+        newest = self._outbox.event_keys()
+        self._ordered_up_to = {
+            topic: min(last, key) for topic, last in newest.items() if topic.endswith(_ORDERED)
+        }
+        self._held: dict[str, int] = {}  # the oldest that was passed over, by topic
+
+    def _live(self, room: int, flight: Flight) -> list[Entry]:
+        """What came since the connection began, without what follows something in the backlog."""
+        for topic in [topic for topic in self._held if not self._follows_backlog(topic)]:
+            self._live_key = min(self._live_key, self._held.pop(topic) - 1)
+        found: list[Entry] = []
+        for entry in self._beyond(self._live_key, room, flight, None):
+            if not self._follows_backlog(entry.topic):
+                found.append(entry)
+                continue
+            self._held.setdefault(entry.topic, entry.key)
+            if not found:
+                self._live_key = entry.key
+        return found
+
+    def _follows_backlog(self, topic: str) -> bool:
+        """Whether the backlog may hold an older message of a topic whose order matters."""
+        return self._backlog_key < self._ordered_up_to.get(topic, 0)
 
     def _in_order(self, flight: Flight, now_s: float) -> list[Entry]:
         backlog = self._backlog(flight.room, flight, now_s)

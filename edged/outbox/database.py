@@ -103,6 +103,7 @@ class Holding:
         last_key: Of the newest message; 0 where there is none.
         last_s: When that was appended, on the outbox's own clock.
         last_wall_s: The same on the wall clock.
+        event_keys: Of the newest event, by topic.
     """
 
     entries: dict[Rank, int]
@@ -110,6 +111,7 @@ class Holding:
     last_key: int
     last_s: float
     last_wall_s: float
+    event_keys: dict[str, int]
 
 
 class Database:
@@ -170,12 +172,14 @@ class Database:
         """What is in it."""
         entries, sizes = dict.fromkeys(Rank, 0), dict.fromkeys(Rank, 0)
         counted = "SELECT rank, count(*), sum(length(topic) + length(payload)) FROM message GROUP BY rank"
+        events = f"SELECT topic, max(key) FROM message WHERE rank = {int(Rank.EVENT)} GROUP BY topic"  # noqa: S608
         newest = "SELECT key, at_s, wall_s FROM message ORDER BY key DESC LIMIT 1"
         with _readable():
             for rank, count, size in self._connection.execute(counted):
                 entries[Rank(rank)], sizes[Rank(rank)] = count, int(size)
             key, at_s, wall_s = self._connection.execute(newest).fetchone() or (0, 0.0, 0.0)
-            return Holding(entries, sizes, key, float(at_s), float(wall_s))
+            event_keys = {str(topic): int(last) for topic, last in self._connection.execute(events)}
+            return Holding(entries, sizes, key, float(at_s), float(wall_s), event_keys)
 
     def insert(self, rows: Iterable[Row]) -> None:
         """Put messages in."""

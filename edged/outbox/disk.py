@@ -220,6 +220,11 @@ class DiskOutbox:
         """Of the newest entry that `after` may give."""
         return self._view.last_key
 
+    def event_keys(self) -> dict[str, int]:
+        """Of the newest event that `after` may give, by topic."""
+        with self._lock:
+            return dict(self._view.event_keys)
+
     @property
     def depth_bytes(self) -> int:
         """Topics and payloads that wait."""
@@ -425,7 +430,9 @@ class DiskOutbox:
             with self._lock:
                 self._view.deleted(removals)
                 del self._removals[: len(removals)]
-                missed = self._view.begin(holding.entries, holding.bytes, holding.last_key)
+                missed = self._view.begin(
+                    holding.entries, holding.bytes, holding.last_key, holding.event_keys
+                )
                 # Whoever has seen a file before knows exactly; nobody does of one that was damaged at the start.
                 self._miss(max(missed, 0) if self._opened else lost, "damaged")
         waiting = sum(holding.entries.values())

@@ -45,6 +45,7 @@ class MemoryOutbox:
         self._droppable = {rank: KeyedQueue() for rank in Rank}  # those among them that were not given out
         self._gaps = Gaps()
         self._last_key = 0
+        self._event_keys: dict[str, int] = {}
         self._dropped = 0
         self._dropping = False
         self._settling = Settling()
@@ -124,6 +125,11 @@ class MemoryOutbox:
         """Of the newest."""
         return self._last_key
 
+    def event_keys(self) -> dict[str, int]:
+        """Of the newest event, by topic."""
+        with self._lock:
+            return dict(self._event_keys)
+
     @property
     def depth_bytes(self) -> int:
         """Topics and payloads that wait."""
@@ -159,6 +165,8 @@ class MemoryOutbox:
         self._settling.expect(entry.key, settled)
         self._entries.put(entry)
         self._droppable[rank].put(entry)
+        if rank is Rank.EVENT:
+            self._event_keys[topic] = entry.key
 
     def _pop(self, key: int) -> Entry | None:
         entry = self._entries.pop(key)

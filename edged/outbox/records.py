@@ -131,6 +131,10 @@ class Outbox(Protocol):
         """Of the newest entry that `after` may give, or of one that was removed since."""
         ...
 
+    def event_keys(self) -> dict[str, int]:
+        """Of the newest entry of rank event that `after` may give, or of one that was removed since, by topic."""
+        ...
+
     @property
     def depth_bytes(self) -> int:
         """Topics and payloads that wait."""

@@ -21,6 +21,7 @@ class View:
 
     Attributes:
         last_key: Of the newest; 0 where there never was one.
+        event_keys: Of the newest of rank event, by topic.
         entries: How many wait, by rank.
         bytes: Their size, by rank.
         unsaved: Those that no file holds, oldest first.
@@ -29,6 +30,7 @@ class View:
 
     def __init__(self) -> None:
         self.last_key = self._given_key = 0
+        self.event_keys: dict[str, int] = {}
         self.entries = dict.fromkeys(Rank, 0)
         self.bytes = dict.fromkeys(Rank, 0)
         self.unsaved = KeyedQueue()
@@ -46,13 +48,20 @@ class View:
         self._reading = False
         self._gone_meanwhile: set[int] = set()
 
-    def begin(self, entries: Mapping[Rank, int], sizes: Mapping[Rank, int], last_key: int) -> int:
+    def begin(
+        self,
+        entries: Mapping[Rank, int],
+        sizes: Mapping[Rank, int],
+        last_key: int,
+        event_keys: Mapping[str, int],
+    ) -> int:
         """A file was opened: what it holds is seen, in front of what is in memory only.
 
         Args:
             entries: By rank, what it holds; those that are done with, but not deleted yet, included.
             sizes: In bytes, likewise.
             last_key: Of its newest message.
+            event_keys: Of its newest event, by topic.
 
         Returns:
             How many that were seen before are in no file and in no memory now; negative where there are more than
@@ -65,6 +74,8 @@ class View:
         for rank, size_bytes in self._done.values():
             self._count(rank, size_bytes, -1)
         self.last_key = max(last_key, self.last_key)
+        for topic, key in event_keys.items():
+            self.event_keys[topic] = max(key, self.event_keys.get(topic, 0))
         self._given_key = max(last_key, self._given_key)
         first = self._memory.first()
         self._memory_from = self.last_key + 1 if first is None else first.key
@@ -81,7 +92,7 @@ class View:
         self.unsaved = KeyedQueue(self._memory)
         self._done.clear()
         nothing = dict.fromkeys(Rank, 0)
-        lost = self.begin(nothing, nothing, 0)
+        lost = self.begin(nothing, nothing, 0, {})
         self._memory_from = 1
         return lost
 
@@ -100,6 +111,8 @@ class View:
             self.last_key = max(self.last_key, entry.key)
             self._memory.put(entry)
             self._count(entry.rank, entry.size_bytes, 1)
+            if entry.rank is Rank.EVENT:
+                self.event_keys[entry.topic] = max(entry.key, self.event_keys.get(entry.topic, 0))
             if not saved:
                 self.unsaved.put(entry)
         self._evict()

@@ -341,3 +341,11 @@ def test_what_several_threads_append_and_deliver_is_settled_once_each(make):
     consumer.join()
     assert until(lambda: len(settled) >= 3000, 10)
     assert len(settled) == len(set(settled)) == 3000
+
+
+def test_it_knows_the_newest_event_of_each_topic(make: OutboxFactory) -> None:
+    outbox = make(1 << 20, 60.0)
+    for topic, rank in (("a", Rank.EVENT), ("b", Rank.EVENT), ("a", Rank.EVENT), ("a", Rank.RESULT)):
+        outbox.append(topic, b"1", qos=1, rank=rank)
+    appended(outbox, 4)
+    assert outbox.event_keys() == {"a": 3, "b": 2}

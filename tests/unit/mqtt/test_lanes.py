@@ -2,6 +2,7 @@
 
 import bisect
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,12 +22,14 @@ class Waiting:
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
         self.keys: list[int] = []
+        self.newest: dict[str, int] = {}
         self.last_key = 0
 
-    def put(self, at_s: float, key: int | None = None) -> int:
+    def put(self, at_s: float, key: int | None = None, topic: str = "t") -> int:
         key = self.last_key + 1 if key is None else key
         self.last_key = max(self.last_key, key)
-        self.entries[key] = Entry(key, "t", b"", 1, at_s)
+        self.entries[key] = Entry(key, topic, b"", 1, at_s)
+        self.newest[topic] = max(key, self.newest.get(topic, 0))
         bisect.insort(self.keys, key)
         return key
 
@@ -34,6 +37,9 @@ class Waiting:
         first = bisect.bisect_right(self.keys, key)
         last = len(self.keys) if up_to is None else bisect.bisect_right(self.keys, up_to)
         return [self.entries[one] for one in self.keys[first : min(last, first + limit)]]
+
+    def event_keys(self) -> dict[str, int]:
+        return dict(self.newest)
 
     def remove(self, key: int) -> None:
         del self.entries[key]
@@ -61,6 +67,7 @@ class Net:
     now_s: float = 0.0
     box: Waiting = field(default_factory=Waiting)
     sent: list[tuple[float, int]] = field(default_factory=list)
+    told: dict[str, list[int]] = field(default_factory=dict)
     arrived: dict[int, float] = field(default_factory=dict)
     appended: dict[int, float] = field(default_factory=dict)
 
@@ -74,18 +81,23 @@ class Net:
     def connect(self) -> None:
         self._acks.clear()
         self.sent.clear()
+        self.told.clear()
         self.window.begin(self.size, self.now_s)
 
-    def append(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.appended[self.box.put(self.now_s)] = self.now_s
+    def append(self, count: int = 1, topic: str = "t") -> list[int]:
+        keys = [self.box.put(self.now_s, topic=topic) for _ in range(count)]
+        self.appended.update((key, self.now_s) for key in keys)
+        return keys
 
-    def run(self, for_s: float, *, live: float = 0.0, step_s: float = 0.005) -> None:
-        """Let the time pass while so many live results come a second."""
+    def run(
+        self, for_s: float, *, live: float = 0.0, step_s: float = 0.005, topics: Sequence[str] = ("t",)
+    ) -> None:
+        """Let the time pass while so many live results come a second, to the topics in turn."""
         end_s, due = self.now_s + for_s, 0.0
         while self.now_s < end_s:
             due += live * step_s
-            self.append(int(due))
+            for _ in range(int(due)):
+                self.append(topic=topics[self.box.last_key % len(topics)])
             due -= int(due)
             self._settle()
             self._send()
@@ -96,6 +108,7 @@ class Net:
             self._identifier += 1
             self.window.sent(self._identifier, Parcel("t", b"", entry, self.now_s))
             self.sent.append((self.now_s, entry.key))
+            self.told.setdefault(entry.topic, []).append(entry.key)
             self._free_s = max(self.now_s + self.trip_s, self._free_s + 1 / self.rate)
             heapq.heappush(self._acks, (self._free_s, self._identifier))
 
@@ -128,7 +141,9 @@ def backlog(net: Net, count: int) -> None:
 def assert_each_once_and_in_order(net: Net, begin_key: int) -> None:
     keys = [key for _, key in net.sent]
     assert len(keys) == len(set(keys))
-    old, new = [key for key in keys if key <= begin_key], [key for key in keys if key > begin_key]
+    assert all(told == sorted(told) for topic, told in net.told.items() if topic.endswith("/events"))
+    results = net.told.get("t", [])
+    old, new = [key for key in keys if key <= begin_key], [key for key in results if key > begin_key]
     assert old == sorted(old)
     assert new == sorted(new)
 
@@ -191,6 +206,47 @@ def test_a_backlog_ends_and_the_order_is_that_of_the_outbox_again() -> None:
     keys = [key for _, key in net.sent]
     assert keys == sorted(keys)
     assert len(net.box) <= 4
+
+
+YARD, GATE = "camera/yard/events", "camera/gate/events"
+
+
+def test_a_new_event_waits_for_older_ones_of_its_topic_and_nothing_else_does() -> None:
+    net = Net()
+    net.append(topic=YARD)
+    net.append(6000)
+    net.append(topic=GATE)
+    backlog(net, 3000)
+    begin_key = net.box.last_key
+    net.run(2.0, live=60.0, topics=["t", YARD, GATE])
+    assert [key for key in net.told[YARD] if key > begin_key], "the only older one is gone"
+    assert GATE not in net.told
+    held = [key for key, one in net.box.entries.items() if one.topic == GATE and key > begin_key]
+    net.run(10.0, live=60.0, topics=["t", YARD, GATE])
+    assert len(held) > 10
+    assert set(held) <= set(net.told[GATE])
+    for topic in (YARD, GATE):
+        assert net.told[topic] == sorted(net.told[topic])
+        assert len(net.told[topic]) == len(set(net.told[topic]))
+    assert not net.window.waited(Entry(held[0], GATE, b"", 1, 0.0)), "it was made after the connection began"
+    assert net.late_s(begin_key + 200) < 8.0
+    assert len(net.box) <= 3
+
+
+def test_results_are_not_late_while_events_wait() -> None:
+    net = Net()
+    net.append(topic=YARD)
+    net.append(20_000)
+    net.append(topic=YARD)
+    net.now_s += 60.0
+    net.connect()
+    net.run(1.0, live=200.0, topics=[YARD])
+    assert net.told[YARD] == [1]
+    first = net.box.last_key
+    net.run(5.0, live=200.0, topics=["t", *[YARD] * 9])
+    results = [key for key in net.told["t"] if key > first + 20]
+    assert len(results) >= 90
+    assert max(net.arrived.get(key, net.now_s) - net.appended[key] for key in results) < 0.5
 
 
 def test_suspects_at_the_end_of_a_backlog_do_not_hold_up_what_is_live() -> None:
@@ -304,19 +360,22 @@ def test_a_lane_that_was_told_to_wait_goes_on_where_it_was() -> None:
     trip_s=st.sampled_from([0.0, 0.01, 0.3]),
     holes=st.sets(st.integers(1, 1500), max_size=100),
     ends=st.integers(0, 2),
+    events=st.integers(1, 30),
 )
 def test_everything_is_sent_once_a_connection_in_the_order_of_its_lane_and_nothing_starves(
-    size: int, waiting: int, live: float, trip_s: float, holes: set[int], ends: int
+    size: int, waiting: int, live: float, trip_s: float, holes: set[int], ends: int, events: int
 ) -> None:
     net = Net(trip_s=trip_s, size=size)
-    net.append(waiting)
+    topics = [YARD, *["t"] * events, GATE]
+    for number in range(waiting):
+        net.append(topic=topics[number % len(topics)])
     for key in holes & set(net.box.entries):
         net.box.remove(key)
         del net.appended[key]
     for _ in range(ends):
         net.connect()
         begin_key = net.box.last_key
-        net.run(1.2, live=live, step_s=0.02)
+        net.run(1.2, live=live, step_s=0.02, topics=topics)
         assert_each_once_and_in_order(net, begin_key)
         net.window.hung_up()
     net.connect()

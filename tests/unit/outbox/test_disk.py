@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from mosquitto_broker import until
-from outboxes import holds, numbers, put
+from outboxes import holds, message, numbers, put
 from structlog.testing import capture_logs
 
-from edged.outbox import DiskOutbox, disk
+from edged.outbox import DiskOutbox, Rank, disk
 from edged.outbox.database import NAME, Database
 
 Open = Callable[..., DiskOutbox]
@@ -465,3 +465,17 @@ def test_readers_and_writers_at_once_see_each_message_once(open_: Open) -> None:
     consumer.join(30)
     assert seen == list(range(8000))
     assert len(outbox) == 0
+
+
+def test_the_newest_event_of_each_topic_is_known_after_a_restart(open_: Open) -> None:
+    before = open_()
+    for topic, rank in (("a/events", Rank.EVENT), ("a/events", Rank.EVENT), ("b", Rank.RESULT)):
+        before.append(topic, message(1), qos=1, rank=rank)
+    assert holds(before, 3)
+    assert before.close(10)
+    after = open_()
+    assert holds(after, 3)
+    assert after.event_keys() == {"a/events": 2}
+    after.append("c/events", message(2), qos=1, rank=Rank.EVENT)
+    assert holds(after, 4)
+    assert after.event_keys() == {"a/events": 2, "c/events": 4}

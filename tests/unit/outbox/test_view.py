@@ -28,7 +28,7 @@ def opened(seen: View, held: list[Entry]) -> int:
     """As if a file was opened that holds these."""
     counts = {rank: sum(one.rank is rank for one in held) for rank in Rank}
     sizes = {rank: sum(one.size_bytes for one in held if one.rank is rank) for rank in Rank}
-    return seen.begin(counts, sizes, max(keys(held), default=0))
+    return seen.begin(counts, sizes, max(keys(held), default=0), {})
 
 
 def read(seen: View, file: list[Entry], after: int, count: int = 256) -> None:
