@@ -10,7 +10,7 @@ import structlog
 from edged.errors import EdgedError, InputNotFound
 from edged.modelstore.digests import onnx_digest
 from edged.modelstore.home import Home
-from edged.modelstore.pins import read_pin, write_pin
+from edged.modelstore.pins import pin_problem, read_pin, write_pin
 from edged.modelstore.pruning import clear, prune
 from edged.modelstore.records import (
     Rejection,
@@ -66,6 +66,7 @@ class Ledger:
         found: What stood in the store at the last look, by number.
         waiting: Of that, what has not arrived yet, and what it waits for.
         pinned: The version that a person wants served, or None.
+        pin_problem: Why there is nothing to serve where the pin points, and what to do; empty where there is.
     """
 
     def __init__(self, name: str, home: Home, *, keep_versions: int) -> None:
@@ -80,6 +81,7 @@ class Ledger:
         self.found: dict[int, Standing] = {}
         self.waiting: dict[int, str] = {}
         self.pinned: int | None = None
+        self.pin_problem = ""
         self._arrivals = Arrivals()
         self._rejected: dict[int, _Rejected] = {}
         self._identities: dict[int, Version] = {}
@@ -92,11 +94,24 @@ class Ledger:
         waiting = self._arrivals.look(found, now_s)
         self.found, self.waiting = found, waiting
         if folder := self.home.records:
-            self.pinned = read_pin(folder)
+            self._look_at_pin(folder)
         self._rejected = {n: known for n, known in self._rejected.items() if n in found}
         self._identities = {n: version for n, version in self._identities.items() if n in found}
         arrived = {number: one for number, one in found.items() if number not in waiting}
         return {number: one for number, one in arrived.items() if not self._is_rejected(one)}
+
+    def _look_at_pin(self, folder: Path) -> None:
+        """Which version is pinned; that there is none is said once."""
+        self.pinned, problem = read_pin(folder), pin_problem(folder)
+        if problem:
+            problem = f"the file pinned {problem}: correct it, or delete it"
+        elif self.pinned is not None and self.pinned not in self.found:
+            problem = (
+                f"version {self.pinned} is pinned and is not there: put it there, or delete the file pinned"
+            )
+        if problem and problem != self.pin_problem:
+            log.warning("the pin of a model leads nowhere", model=self._name, why=problem, folder=str(folder))
+        self.pin_problem = problem
 
     def still_stands(self, version: Version) -> bool:
         """Whether a version is there as it was."""
@@ -212,7 +227,7 @@ class Ledger:
         """
         if folder := self.home.records:
             write_pin(folder, number)
-        self.pinned = number
+        self.pinned, self.pin_problem = number, ""
 
     @property
     def trusted(self) -> Service | None:

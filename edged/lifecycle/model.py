@@ -95,6 +95,7 @@ class ServedModel:
         self._retries = Retries()
         self._waits_since_s: float | None = None
         self._was_up = False
+        self._told_pin: tuple[int | None, str] = (None, "")
         self._vanished_s: float | None = None
         self._last_error: EdgedError | None = None
         self._next_look_s = 0.0
@@ -230,6 +231,7 @@ class ServedModel:
                 rejected=list(ledger.rejections.values()),
                 waiting=ledger.waiting,
                 pinned=ledger.pinned,
+                pin_problem=ledger.pin_problem,
                 probation=seat.probation,
                 agreement=str(seat.agreement) if seat.agreement.frames else "",
                 error=self.error,
@@ -335,8 +337,9 @@ class ServedModel:
         candidate = self._trial.version if self._trial and self._trial.reply is None else None
         if looks or candidate:
             self._wishes.looked(candidate)
-        if self._was_up != self._seat.is_up:
-            self._was_up = not self._was_up
+        up, pin = self._seat.is_up, (self._ledger.pinned, self._ledger.pin_problem)
+        if (self._was_up, self._told_pin) != (up, pin):
+            self._was_up, self._told_pin = up, pin
             self._changed()
         self._settle(now_s)
 

@@ -30,6 +30,7 @@ class Telling:
         rejected: What is not tried again.
         waiting: What has not arrived yet, and what it waits for, by number.
         pinned: What a person wants served, or None.
+        pin_problem: Why there is nothing where the pin points; empty where there is.
         probation: How far the serving version's probation is; empty = over.
         agreement: Of the last shadow run; empty = none.
         error: Why nothing is served, or None.
@@ -45,6 +46,7 @@ class Telling:
     rejected: Sequence[Rejection]
     waiting: Mapping[int, str]
     pinned: int | None
+    pin_problem: str
     probation: str
     agreement: str
     error: EdgedError | None
@@ -104,6 +106,19 @@ def _why(telling: Telling, worker: Worker | None) -> str:
     if worker.last_end and worker.current(0) is None:
         return f"its process ended ({worker.last_end}), a new one is being started"
     reasons = list(description.provider_refused)
-    if telling.pinned is not None and telling.active and telling.pinned != telling.active[0]:
-        reasons.append(f"version {telling.pinned} is pinned and cannot be served")
+    if pin := telling.pin_problem or _why_not_pinned(telling):
+        reasons.append(pin)
     return "; ".join(reasons)
+
+
+def _why_not_pinned(telling: Telling) -> str:
+    """Why another version serves than the one that is pinned and there; nothing while that is on its way."""
+    pinned = telling.pinned
+    if pinned is None or telling.active is None or pinned == telling.active[0]:
+        return ""
+    if any(one.version == pinned for one in telling.rejected):
+        return f"version {pinned} is pinned and cannot be served: it was rejected"
+    tried = telling.candidate is not None and telling.candidate[0].number == pinned
+    return (
+        "" if tried or pinned in telling.waiting else f"version {pinned} is pinned and is still to be tried"
+    )

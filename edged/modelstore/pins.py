@@ -16,11 +16,20 @@ MAX_BYTES = 65536
 
 def read_pin(folder: Path) -> int | None:
     """The version that is to be served whatever is newer, or None."""
-    with contextlib.suppress(OSError, ValueError):
-        text = read_whole(folder / PINNED).decode("ascii").strip()
-        if text.isdecimal() and 0 < int(text) < 10**9:
-            return int(text)
+    with contextlib.suppress(OSError):
+        return _number(read_whole(folder / PINNED))
     return None
+
+
+def pin_problem(folder: Path) -> str:
+    """Why what stands in the file ``pinned`` pins nothing; empty where it pins a version, or there is no such file."""
+    try:
+        content = read_whole(folder / PINNED).strip()
+    except OSError as error:
+        return f"cannot be read ({(error.strerror or str(error)).lower()})"
+    if not content or _number(content):
+        return ""
+    return f"says {content[:20].decode(errors='replace')!r}, which is not the number of a version"
 
 
 def write_pin(folder: Path, version: int | None) -> None:
@@ -36,6 +45,14 @@ def write_pin(folder: Path, version: int | None) -> None:
             write_whole(folder / PINNED, f"{version}\n".encode())
     except OSError as error:
         raise cannot_write(folder / PINNED, error) from error
+
+
+def _number(content: bytes) -> int | None:
+    with contextlib.suppress(ValueError):
+        text = content.decode("ascii").strip()
+        if text.isdecimal() and 0 < int(text) < 10**9:
+            return int(text)
+    return None
 
 
 def read_whole(path: Path) -> bytes:

@@ -594,6 +594,34 @@ class TestCommands:
             assert not daemon.says("version=4", 2.5), daemon.log  # pinned is pinned
             assert daemon.end() == 0
 
+    def test_the_state_follows_the_pin_whoever_sets_it_and_says_what_is_wrong_with_it(
+        self, box: Callable[..., Box]
+    ) -> None:
+        here = box()
+        here.put(1, good(1))
+        pin = here.store / "m" / "pinned"
+
+        def says(listener: Listener, pinned: int | None, why: str) -> bool:
+            now = state(listener)
+            return (
+                now.get("pinned") == pinned
+                and why in now.get("why", "")
+                and bool(why) == bool(now.get("why"))
+            )
+
+        with Listener(here.broker) as listener, here.run() as daemon, Operator(here.broker) as operator:
+            assert listener.wait_for(lambda: serves(listener, 1), 20), daemon.log
+            assert operator.ask("model/activate", name="m", version=1)["ok"]
+            assert listener.wait_for(lambda: says(listener, 1, ""), 10), state(listener)
+            pin.write_text("7\n")
+            assert listener.wait_for(lambda: says(listener, 7, "version 7 is pinned and is not there"), 10)
+            pin.write_text("v1\n")
+            assert listener.wait_for(lambda: says(listener, None, "the file pinned says 'v1'"), 10)
+            pin.unlink()
+            assert listener.wait_for(lambda: says(listener, None, ""), 10), state(listener)
+            assert sum("the pin of a model leads nowhere" in line for line in daemon.log) == 2
+            assert daemon.end() == 0
+
     def test_a_version_is_tested_without_being_served(self, box: Callable[..., Box]) -> None:
         here = box()
         here.put(1, good(1))

@@ -358,6 +358,29 @@ def test_a_pin_outlives_edged_and_is_read_at_each_look(shelf):
     assert read_pin(shelf.folder) is None
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("7", "version 7 is pinned and is not there: put it there, or delete the file pinned"),
+        ("v1", "the file pinned says 'v1', which is not the number of a version: correct it, or delete it"),
+        ("0", "the file pinned says '0', which is not the number of a version: correct it, or delete it"),
+        ("1\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_pin_that_leads_nowhere_is_said_once(shelf, content, problem):
+    shelf.put(1)
+    (shelf.folder / "pinned").write_text(content)
+    with capture_logs() as logs:
+        shelf.look()
+        shelf.look()
+    assert shelf.ledger.pin_problem == problem
+    assert [line["why"] for line in logs if line["log_level"] == "warning"] == ([problem] if problem else [])
+    shelf.ledger.pin(1)
+    shelf.look()
+    assert shelf.ledger.pin_problem == ""
+
+
 def test_a_pin_that_cannot_be_written_is_an_error_and_changes_nothing(shelf, monkeypatch):
     shelf.put(1)
     shelf.ledger.pin(1)

@@ -59,6 +59,7 @@ def tell(**changes: Any) -> dict[str, Any]:
         "rejected": [],
         "waiting": {},
         "pinned": None,
+        "pin_problem": "",
         "probation": "",
         "agreement": "",
         "error": None,
@@ -157,13 +158,21 @@ def test_a_process_that_ended_is_told_until_there_is_another_one():
 
 
 @pytest.mark.parametrize(
-    ("pinned", "why"),
+    ("changes", "why"),
     [
-        (None, "cpu was slower"),
-        (3, "cpu was slower"),
-        (4, "cpu was slower; version 4 is pinned and cannot be served"),
+        ({"pinned": None}, ""),
+        ({"pinned": 3}, ""),
+        ({"pinned": 4, "candidate": (version(4), "shapes")}, ""),
+        ({"pinned": 4, "waiting": {4: "it was touched a moment ago"}}, ""),
+        ({"pinned": 4}, "version 4 is pinned and is still to be tried"),
+        (
+            {"pinned": 4, "rejected": [Rejection(version=4, at=AT)]},
+            "version 4 is pinned and cannot be served: it was rejected",
+        ),
+        ({"pinned": 4, "pin_problem": "version 4 is not there"}, "version 4 is not there"),
+        ({"pin_problem": "the file pinned says 'abc'"}, "the file pinned says 'abc'"),
     ],
 )
-def test_a_pin_to_another_version_than_the_one_that_serves_is_told(pinned, why):
+def test_why_another_version_serves_than_the_pinned_one_is_told(changes, why):
     active = (3, FakeWorker(3, provider_refused=("cpu was slower",)))
-    assert tell(active=active, pinned=pinned)["why"] == why
+    assert tell(active=active, **changes)["why"] == "; ".join(filter(None, ["cpu was slower", why]))
