@@ -436,7 +436,7 @@ class Service:
         """What was followed has its end, and nothing is there any more: said while it can be delivered."""
         self._cameras.end_objects("stopped", for_good=True)
         self._states.counted()
-        self._states.motion(time.monotonic())
+        self._states.still(time.monotonic())
         self._events.flush(FLUSH_S)
 
     # Reloading

@@ -45,6 +45,7 @@ class StatePublisher:
         self._device, self._outbox, self._counts = device, outbox, counts
         self.reports, self._lock = Health(), threading.Lock()
         self._motion, self._motion_said = MotionStates(), dict[str, str]()
+        self._looks = True
         self._pictures = KeptPictures(
             state,
             lambda: device.settings().cameras,
@@ -157,7 +158,8 @@ class StatePublisher:
             moving = post.moving
             if moving is None:
                 continue
-            off_delay_s = post.section.motion.off_delay
+            off_delay_s = post.section.motion.off_delay if self._looks else 0.0
+            moving = moving and self._looks
             told[post.name] = self._motion.see(post.name, moving, now_s, off_delay_s=off_delay_s)
             if said.get(post.name) != told[post.name]:
                 self._set(self._topics.motion(post.name), told[post.name].encode())
@@ -165,6 +167,11 @@ class StatePublisher:
             self._device.link().clear_state(self._topics.motion(camera))
         self._motion.forget_all_but(told)
         self._motion_said = told
+
+    def still(self, now_s: float) -> None:
+        """Nobody looks at any camera any more: no motion is left standing; belongs to the main thread."""
+        self._looks = False
+        self.motion(now_s)
 
     def snapshot(self, camera: str, picture: bytes) -> None:
         """A picture of a camera, if somebody can hear it now."""

@@ -18,6 +18,7 @@ PRESENT = [(65, 190), (230, 445), (505, 695), (745, 865), (925, 1195), (1235, 13
 """Frames of the clip, ten a second, in which somebody is there; never more than one."""
 EVENTS = "edged/box/camera/front/events"
 COUNT = "edged/box/camera/front/count/person"
+MOTION = "edged/box/camera/front/motion"
 IN_ZONE = "edged/box/camera/front/zone/right/count/person"
 
 
@@ -97,8 +98,9 @@ def test_each_person_of_a_recording_comes_once_and_goes_once(
             for way in ("in", "out")
         ]
         assert sum(lines) == crossed > 0
-        motion = listener.payloads("edged/box/camera/front/motion")
+        motion = listener.payloads(MOTION)
         assert b"ON" in motion
+        assert motion[-1] == b"OFF"
         frames = {one["sequence"]: one for one in listener.objects("edged/box/camera/front/detections")}
         for message in messages:
             if (
@@ -108,6 +110,18 @@ def test_each_person_of_a_recording_comes_once_and_goes_once(
                 ours = [one for one in found if one.get("track_id") == message["track_id"]]
                 assert [one["box"] for one in ours] == [message["box"]]
                 assert ours[0]["zones"] in ([], ["right"])
+
+
+def test_nothing_moves_any_more_once_edged_was_ended(
+    mosquitto: Brokers, config: Callable[[str], Path]
+) -> None:
+    broker = mosquitto()
+    with Listener(broker) as listener, Daemon("-c", str(config(broker.url))) as daemon:
+        assert listener.wait_for(lambda: listener.payloads(MOTION)[-1:] == [b"ON"], 120), daemon.log
+        assert daemon.end() == 0
+        assert listener.wait_for(lambda: b"stopped" in listener.payloads("edged/box/status"))
+        assert listener.payloads(MOTION)[-1] == b"OFF"
+        assert of_kind(listener, "end")[-1]["reason"] == "stopped"
 
 
 def test_a_kill_in_mid_event_leaves_no_start_without_its_end_and_nobody_in_the_picture(
