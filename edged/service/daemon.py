@@ -411,8 +411,6 @@ class Service:
                 return 0
         self._end_objects()
         self._pictures.close(DELIVER_S)
-        for post in self._sensors:
-            self._states.sensor(post)  # with all that was read, should its thread be late to say so
         self._deliver_all()
         failed = self._failed_sources()
         failed += [model.error for model in models if model.error]
@@ -434,6 +432,8 @@ class Service:
 
     def _end_objects(self) -> None:
         """What was followed has its end, and nothing is there any more: said while it can be delivered."""
+        for post in self._sensors:
+            self._states.sensor(post)  # with all that was read: it was said up to a minute ago
         self._cameras.end_objects("stopped", for_good=True)
         self._states.counted()
         self._states.still(time.monotonic())

@@ -76,6 +76,7 @@ def test_a_file_is_followed_over_rotation_and_restarts(
             write(100)
             assert ear.hears(range(written)), daemon.log
             assert daemon.end() == 0
+        assert ear.wait_for(lambda: ear.state()["rows"] == written), ear.state()
         write(50)  # while nobody reads
         if how == "rename":
             rotate()
