@@ -41,7 +41,10 @@ def list_models(
 
     folder = store_folder(store, config)
     with _told(f"reading {folder}"):
-        models = [_document(shelf_of(folder, name)) for name in names_in(folder)]
+        shelves = [shelf_of(folder, name) for name in names_in(folder)]
+        models = [_document(shelf) for shelf in shelves]
+    for stray, why in (one for shelf in shelves for one in shelf.strays.items()):
+        typer.echo(f"{stray}: is ignored: {why}", err=True)
     if as_json:
         typer.echo(json.dumps(models, indent=2, ensure_ascii=False))
         return

@@ -30,6 +30,10 @@ COPIES = 3
 """Of a single file, which edged makes and therefore clears."""
 
 
+STRAY_S = 10.0
+"""A folder that is no version is spoken of when it has been there for so long: it may be on its way in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version and what identifies it.
@@ -83,6 +87,9 @@ class Ledger:
         self.pinned: int | None = None
         self.pin_problem = ""
         self._arrivals = Arrivals()
+        self._strays: dict[Path, float] = {}
+        self._warned_of: set[Path] = set()
+        self._warned_of_pin = ""
         self._rejected: dict[int, _Rejected] = {}
         self._identities: dict[int, Version] = {}
         if folder := home.records:
@@ -101,7 +108,6 @@ class Ledger:
         return {number: one for number, one in arrived.items() if not self._is_rejected(one)}
 
     def _look_at_pin(self, folder: Path) -> None:
-        """Which version is pinned; that there is none is said once."""
         self.pinned, problem = read_pin(folder), pin_problem(folder)
         if problem:
             problem = f"the file pinned {problem}: correct it, or delete it"
@@ -109,9 +115,26 @@ class Ledger:
             problem = (
                 f"version {self.pinned} is pinned and is not there: put it there, or delete the file pinned"
             )
-        if problem and problem != self.pin_problem:
-            log.warning("the pin of a model leads nowhere", model=self._name, why=problem, folder=str(folder))
         self.pin_problem = problem
+
+    def warn(self, now_s: float) -> None:
+        """Say in the log what leads nowhere, as it was seen at the last look: each once, for as long as it is so.
+
+        Args:
+            now_s: On the monotonic clock.
+        """
+        if self.pin_problem and self.pin_problem != self._warned_of_pin:
+            log.warning("the pin of a model leads nowhere", model=self._name, why=self.pin_problem)
+        self._warned_of_pin = self.pin_problem
+        strays = self.home.strays()
+        self._strays = {path: self._strays.get(path, now_s) for path in strays}
+        self._warned_of &= set(strays)
+        for path, since_s in self._strays.items():
+            if path not in self._warned_of and (now_s - since_s >= STRAY_S or _was_left_alone(path)):
+                self._warned_of.add(path)
+                log.warning(
+                    "a folder in the store is ignored", model=self._name, folder=str(path), why=strays[path]
+                )
 
     def still_stands(self, version: Version) -> bool:
         """Whether a version is there as it was."""
@@ -276,3 +299,11 @@ class Ledger:
         if self.identify(standing).content != version.content:
             return None
         return replace(version, standing=standing)
+
+
+def _was_left_alone(folder: Path) -> bool:
+    """Whether nothing came into a folder or left it for a while."""
+    try:
+        return time.time() - folder.stat().st_mtime >= STRAY_S
+    except OSError:
+        return False

@@ -376,6 +376,7 @@ class ServedModel:
         ledger, seat = self._ledger, self._seat
         before = ledger.waiting
         acceptable = ledger.look(now_s)
+        ledger.warn(now_s)
         self._wait_on(now_s)
         if before != ledger.waiting:
             self._changed()

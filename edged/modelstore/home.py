@@ -17,7 +17,15 @@ from edged.modelstore.digests import sha256_of
 from edged.modelstore.finding import belongings
 from edged.modelstore.reading import not_in_store
 from edged.modelstore.staging import cannot_write, staging
-from edged.modelstore.survey import Mark, Standing, content_digest, is_folder_of_versions, stand, survey
+from edged.modelstore.survey import (
+    Mark,
+    Standing,
+    content_digest,
+    is_folder_of_versions,
+    stand,
+    strays,
+    survey,
+)
 
 KEPT = ".kept"
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -86,6 +94,10 @@ class Home:
         if number in kept:
             return kept
         return kept | {number: Standing(number, one.path, one.marks)}
+
+    def strays(self) -> dict[Path, str]:
+        """Folders that look like versions of this model and are none, and why."""
+        return {} if self._single() else strays(self._path or self._store / self._name)
 
     def same_as_before(self, standing: Standing, content: str) -> bool:
         """Whether a single file that was touched is, once it has arrived, the newest kept version after all."""

@@ -6,7 +6,7 @@ Commands use it beside a daemon that may be running. It only reads, and what it 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edged.errors import BadInput, InputNotFound, NotAllowed
@@ -31,6 +31,7 @@ class Shelf:
         file_version: The number that this file counts as now.
         service: What was served last, or None.
         pinned: The version that is pinned, there or not.
+        strays: Folders that look like versions and are none, and why.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shelf:
     file_version: int | None = None
     service: Service | None = None
     pinned: int | None = None
+    strays: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def served(self) -> int | None:
@@ -122,6 +124,7 @@ def shelf_of(store: Path, name: str) -> Shelf:
         file_version=number,
         service=read_service(records),
         pinned=read_pin(records),
+        strays=home.strays(),
     )
 
 

@@ -81,6 +81,27 @@ def stand(path: Path, version: int) -> Standing | None:
     return None
 
 
+def strays(folder: Path) -> dict[Path, str]:
+    """Folders in a folder of versions that look like versions and are none: why, and what would make them one."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for child in sorted(folder.iterdir()):
+            hidden = child.name.startswith(".")
+            if not hidden and os.path.isdir(child) and (why := _why_no_version(child)):  # noqa: PTH112
+                found[child] = why
+    return found
+
+
+def _why_no_version(folder: Path) -> str:
+    if not _VERSION.fullmatch(folder.name):
+        rule = "a number of at most 9 digits that does not begin with 0"
+        return f"its name is not that of a version: call it {rule}" if _holds_model(folder) else ""
+    if not _holds_model(folder):
+        return "it holds no .onnx file: put the model there as model.onnx"
+    readable = stand(folder, int(folder.name)) is not None
+    return "" if readable else "it holds no file: put the model there as the file model.onnx"
+
+
 def content_digest(path: Path) -> str:
     """``sha256:…`` of all files of a version and their names; empty where one of them cannot be read."""
     total = hashlib.sha256()

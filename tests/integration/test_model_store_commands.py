@@ -124,6 +124,18 @@ def test_a_store_is_listed_for_people_a_line_a_version(edged, store):
     ]
 
 
+def test_folders_that_look_like_versions_and_are_none_are_named_beside_the_list(edged, store):
+    folder = put(store / "m", 1)
+    put(folder, 2)
+    (folder / "2").rename(folder / "v2")
+    done = edged("list", "--store", store)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+    rule = "call it a number of at most 9 digits that does not begin with 0"
+    assert done.stderr == f"{folder / 'v2'}: is ignored: its name is not that of a version: {rule}\n"
+    assert json.loads(edged("list", "--store", store, "--json").stdout)[0]["name"] == "m"
+
+
 def test_a_rejection_of_other_bytes_than_those_there_now_is_none(edged, store):
     folder = put(store / "m", 1)
     reject(folder, 1)

@@ -38,7 +38,7 @@ class Shelf:
         home = Home(self.store, "m", self.path, keep=True)
         self.ledger = Ledger("m", home, keep_versions=self.keep_versions)
 
-    def put(self, number: int, content: bytes = b"", **others: str) -> None:
+    def put(self, number: int | str, content: bytes = b"", **others: str) -> None:
         """A version; ``b"x…"`` is no message of protocol buffers, so nothing is missing at its end."""
         folder = self.folder / str(number)
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,8 +49,11 @@ class Shelf:
     def look(self) -> list[int]:
         """What is acceptable once everything has been left alone for long."""
         self.ledger.look(self._now_s)
+        self.ledger.warn(self._now_s)
         self._now_s += 60.0
-        return sorted(self.ledger.look(self._now_s))
+        acceptable = sorted(self.ledger.look(self._now_s))
+        self.ledger.warn(self._now_s)
+        return acceptable
 
     def version(self, number: int) -> Version:
         return self.ledger.find(number)
@@ -328,6 +331,32 @@ def test_a_version_that_is_gone_is_not_told_as_rejected(shelf):
     assert shelf.ledger.rejections == {}
     shelf.put(2, b"xother")
     assert shelf.look() == [1, 2]
+
+
+def test_folders_that_look_like_versions_and_are_none_are_named_once(shelf):
+    for number in (1, 3):
+        shelf.put(number)
+    for name in ("v2", "007", "1.5", "9" * 20):
+        shelf.put(name)
+    (shelf.folder / "4" / "model.onnx").mkdir(parents=True)
+    (shelf.folder / "5").mkdir()
+    (shelf.folder / "notes").mkdir()
+    (shelf.folder / ".staging").mkdir()
+    (shelf.folder / ".staging" / "model.onnx").touch()
+    with capture_logs() as logs:
+        shelf.ledger.warn(0.0)
+        assert not logs, "they may be on their way in"
+        assert shelf.look() == [1, 3]
+        shelf.look()
+    assert {(Path(line["folder"]).name, line["why"].partition(":")[0]) for line in logs} == {
+        ("v2", "its name is not that of a version"),
+        ("007", "its name is not that of a version"),
+        ("1.5", "its name is not that of a version"),
+        ("9" * 20, "its name is not that of a version"),
+        ("4", "it holds no file"),
+        ("5", "it holds no .onnx file"),
+    }
+    assert len(logs) == 6
 
 
 def test_others_see_rejections_that_are_replaced_and_never_changed(shelf):
