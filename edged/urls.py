@@ -1,7 +1,9 @@
 """Addresses that may carry a password: read them, show them without it, fill a credential in."""
 
+import ipaddress
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -13,6 +15,7 @@ _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/:\s]*
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:password|passwd|pwd|pass|token|secret|key|auth)=)[^&\s'\"]*")
 MIN_SECRET = 6
 """Characters of a secret that is found wherever it stands; a shorter one would be found in what is none."""
+MAX_PORT = 65535
 _secrets: list[str] = []
 _CREDENTIAL = re.compile(r"\$\{credential:([A-Za-z0-9_.-]+)\}")
 
@@ -67,6 +70,11 @@ def with_credentials(text: str, subject: str) -> str:
     return _CREDENTIAL.sub(read, text)
 
 
+def begins_with_credential(text: str) -> bool:
+    """Whether ``${credential:NAME}`` stands at the beginning, so that nothing is known of what comes of it."""
+    return _CREDENTIAL.match(text) is not None
+
+
 def read_credential(name: str, subject: str) -> str:
     """The text of a systemd credential, without the line end.
 
@@ -91,6 +99,42 @@ def read_credential(name: str, subject: str) -> str:
         ) from error
     keep_secret(secret)
     return secret
+
+
+def server_scheme(url: str, schemes: Sequence[str]) -> str:
+    """The scheme of an address ``scheme://host…``, in lower case. Nothing is looked up.
+
+    Args:
+        url: With its credentials, or with their names, which may stand for any part behind the scheme.
+        schemes: Allowed ones, in lower case.
+
+    Raises:
+        ValueError: Another scheme, no host, or a port that is none; the text carries nothing of the address.
+    """
+    try:
+        parts = urlsplit(_CREDENTIAL.sub("1", url))
+        wrong = parts.scheme not in schemes or not parts.hostname or parts.port == 0
+    except ValueError:  # its text quotes what stands after a colon, which may be a password
+        wrong = True
+    if wrong or re.search(r"\s", parts.netloc):
+        raise ValueError(f"{schemes[0]}://host, with a port of 1 to 65535 if any")
+    return parts.scheme
+
+
+def require_listening_address(listen: str) -> None:
+    """See that ``address:port`` can be one to listen on; port 0 is any free one.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|[^:\s\[\]]+):(\d{1,5})", listen)
+    try:
+        if found and found[1]:
+            ipaddress.IPv6Address(found[1])
+    except ValueError:
+        found = None
+    if not found or int(found[2]) > MAX_PORT:
+        raise ValueError('"address:port" with a port of 0 to 65535, like "127.0.0.1:9110", or "" for none')
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from edged.sections.cameras import (
     SnapshotSettings,
     TrackSettings,
     is_path,
+    stream_scheme,
 )
 from edged.sections.daemon import (
     HttpSettings,
@@ -38,4 +39,5 @@ __all__ = [
     "UpdatesSettings",
     "is_path",
     "is_sensor_path",
+    "stream_scheme",
 ]

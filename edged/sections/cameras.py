@@ -16,6 +16,7 @@ from pydantic import (
 
 from edged.bounds import TILE_OVERLAP
 from edged.sections.values import UNITS_S, Duration, Fraction, Name, Section, count_or_time
+from edged.urls import begins_with_credential, server_scheme
 
 MAX_INERTIA = 3600
 """Frames or seconds."""
@@ -23,9 +24,13 @@ Points = tuple[tuple[float, float], ...]
 
 
 def _camera(url: str) -> str:
-    scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if scheme and not scheme.startswith("${") and scheme not in {"rtsp", "rtsps", "http", "https"}:
-        raise ValueError("rtsp(s)://host/path, http(s)://host/path, v4l2:/dev/video0, a file or a folder")
+    if url.startswith("${"):
+        if not begins_with_credential(url):
+            raise ValueError("${credential:NAME}, of letters, digits, '_', '-' and '.'")
+    elif url == "v4l2:":
+        raise ValueError("v4l2: and a device, like v4l2:/dev/video0")
+    elif "://" in url:
+        stream_scheme(url)
     return url
 
 
@@ -270,6 +275,21 @@ class CameraSettings(Section):
         if snapshots.enabled and "track" in given.data and not given.data["track"].enabled:
             raise ValueError("false, as there are no objects to make pictures of with track = false")
         return snapshots
+
+
+def stream_scheme(url: str) -> str:
+    """The scheme of a stream's address, in lower case. All that can be known of it without the network is looked at.
+
+    Raises:
+        ValueError: No stream has such an address; the text says what is allowed.
+    """
+    try:
+        return server_scheme(url, ("rtsp", "rtsps", "http", "https"))
+    except ValueError as error:
+        raise ValueError(
+            "rtsp(s)://host/path, http(s)://host/path, v4l2:/dev/video0, a file or a folder; "
+            "a port is 1 to 65535, and signs like / # ? of a password are %2F %23 %3F"
+        ) from error
 
 
 def is_path(url: str) -> bool:

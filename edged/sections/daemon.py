@@ -16,7 +16,7 @@ from pydantic import (
 
 from edged.bounds import provider_name
 from edged.sections.values import Duration, Fraction, Name, Section
-from edged.urls import broker_address
+from edged.urls import broker_address, require_listening_address, server_scheme
 
 MIN_RATE = 4096
 """Bytes a second: below this a model takes days."""
@@ -29,8 +29,15 @@ def _broker(url: str) -> str:
 
 
 def _repository(url: str) -> str:
-    if url and not re.match(r"https?://[^/\s]\S*$", url):
-        raise ValueError('the folder of a repository, like "https://updates.example.org/edged"')
+    if not url:
+        return url
+    allowed = 'the folder of a repository, like "https://updates.example.org/edged" or "http://10.0.0.9:8080"'
+    if re.search(r"\s", url):
+        raise ValueError(allowed)
+    try:
+        server_scheme(url, ("https", "http"))
+    except ValueError as error:
+        raise ValueError(allowed) from error
     return url
 
 
@@ -54,8 +61,8 @@ def _rate(value: object) -> object:
 
 
 def _listen(value: str) -> str:
-    if value and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value):
-        raise ValueError('"address:port", like "127.0.0.1:9110", or "" for none')
+    if value:
+        require_listening_address(value)
     return value
 
 

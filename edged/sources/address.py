@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from edged.errors import BadInput, ConfigurationError, InputNotFound
-from edged.sections import is_path
+from edged.sections import is_path, stream_scheme
 from edged.urls import redacted, with_credentials
 
 PICTURE_SUFFIXES = frozenset(
@@ -82,14 +82,10 @@ def resolve(url: str, name: str) -> Address:
     target = _filled(url, f"cameras.{name}.url")
     shown = redacted(url) if "${" in url else redacted(target)
     try:
-        parts = urlsplit(target)
-        scheme, host = parts.scheme.lower(), parts.hostname
-        _ = parts.port
-    except ValueError:
-        scheme, host = "", None
-    if scheme not in _SCHEMES or not host:
-        remedy = "write rtsp://host/path, http(s)://host/path, v4l2:/dev/video0, a file or a folder"
-        raise ConfigurationError(f"cameras.{name}.url", f"{shown} is no address of a camera", remedy)
+        scheme = stream_scheme(target)
+    except ValueError as error:
+        problem = f"{shown} is no address of a camera"
+        raise ConfigurationError(f"cameras.{name}.url", problem, f"write {error}") from error
     return Address(Kind[_SCHEMES[scheme]], target, shown)
 
 

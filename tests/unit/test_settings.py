@@ -213,9 +213,12 @@ def test_an_unknown_key_names_the_nearest_known_one(given, line):
         ({"models": {"m": {"providers": ["gpu"]}}}, ["'models.m.providers.0'", "'gpu'", '"openvino:GPU"']),
         ({"models": {"m": {"min_score": 1.5}}}, ["'models.m.min_score'", "1.5", "less than or equal to 1"]),
         ({"http": {"listen": "9110"}}, ["'http.listen'", "'9110'", "127.0.0.1:9110"]),
+        ({"http": {"listen": "0.0.0.0:70000"}}, ["'http.listen'", "'0.0.0.0:70000'", "0 to 65535"]),
+        ({"http": {"listen": "[:::::]:9110"}}, ["'http.listen'", "127.0.0.1:9110"]),
         ({"mqtt": 5}, ["'mqtt'", "5"]),
         ({"updates": {"url": "https://u"}}, ["'updates.root'", "root.json", "updates.url is set"]),
         ({"updates": {"url": "ftp://u", "root": "r"}}, ["'updates.url'", "'ftp://u'", "https://"]),
+        ({"updates": {"url": "http://u:port/e", "root": "r"}}, ["'updates.url'", "'http://u:port/e'"]),
         ({"updates": {"window": "1:00-05:00"}}, ["'updates.window'", '"22:30-04:00"']),
         ({"updates": {"window": "24:00-05:00"}}, ["'updates.window'", '"22:30-04:00"']),
         ({"updates": {"window": "05:00-05:00"}}, ["'updates.window'", '"22:30-04:00"']),
@@ -230,6 +233,48 @@ def test_a_wrong_value_names_the_file_the_key_the_value_and_what_is_allowed(give
     line = refused(given)
     assert line.startswith("edged.toml: ")
     assert [part for part in parts if part not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("rtsp://h:port/x", "a port is 1 to 65535"),
+        ("rtsp://h:70000/x", "a port is 1 to 65535"),
+        ("https://h:0/x", "a port is 1 to 65535"),
+        ("rtsp://joe:p#ss@h/x", "%23"),
+        ("rtsp://", "rtsp(s)://host/path"),
+        ("rtsp://[::1/x", "rtsp(s)://host/path"),
+        ("http://ca m/x", "http(s)://host/path"),
+        ("v4l2:", "v4l2:/dev/video0"),
+        ("${cred:front}", "${credential:NAME}"),
+    ],
+)
+def test_an_address_that_can_be_no_cameras_is_refused_before_anything_starts(url, allowed):
+    line = refused({"cameras": {"front": CAMERA | {"url": url}}})
+    assert line.startswith("edged.toml: 'cameras.front.url' is '")
+    assert allowed in line
+    assert "p#ss" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "RTSP://cam/1",
+        "https://[::1]:8443/video",
+        "rtsp://joe:${credential:p}@cam:554/1",
+        "rtsp://${credential:host}:${credential:port}/1",
+        "${credential:front}",
+        "v4l2:/dev/video0",
+        "/videos/a:b.mp4",
+    ],
+)
+def test_an_address_that_may_be_a_cameras_is_taken(url):
+    assert camera_with(url=url).url == url
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:9110", "[::]:65535"])
+def test_an_address_that_can_be_listened_on_is_taken(listen):
+    assert check_settings({"http": {"listen": listen}}, name="x").settings.http.listen == listen
 
 
 def test_a_wrong_value_of_the_environment_names_the_variable(monkeypatch):
