@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from edged.environment import from_environment, variable, without_effect
 from edged.errors import ConfigurationError, InputNotFound
 from edged.machine import host_name
 from edged.sections import (
@@ -68,6 +69,7 @@ class LoadedSettings:
     def warnings(self) -> Iterator[str]:
         """A line for each accepted key that has no effect."""
         settings, name = self.settings, str(self.path or "command line")
+        yield from without_effect(Settings)
         for camera, section in settings.cameras.items():
             if section.motion.gate == "stream" and section.motion.masks:
                 yield f'{name}: cameras.{camera}.motion.masks has no effect with gate "stream": packets know no places'
@@ -147,13 +149,12 @@ def check_settings(given: Mapping[str, Any], *, name: str, path: Path | None = N
     Raises:
         ConfigurationError: The first wrong key or value, with what is allowed.
     """
-    environment = _environment()
-    _check_environment()
+    environment = from_environment(Settings)
     from_given = {".".join(key): name for key, _ in _leaves(given)}
-    from_environment = {
-        ".".join(key): "environment EDGED_" + "__".join(key).upper() for key, _ in _leaves(environment)
+    from_variables = {
+        (key := ".".join(parts)): f"environment {variable(key)}" for parts, _ in _leaves(environment)
     }
-    origin = from_given | from_environment if path else from_environment | from_given
+    origin = from_given | from_variables if path else from_variables | from_given
     try:
         settings = Settings(**(_merged(given, environment) if path else _merged(environment, given)))
     except ValidationError as error:
@@ -179,22 +180,6 @@ def _require_lookouts(settings: Settings, *, name: str, origin: Mapping[str, str
                 )
 
 
-def _environment() -> dict[str, Any]:
-    """Nested tables from ``EDGED_SECTION__KEY`` of the environment."""
-    if not any(name.upper().startswith("EDGED_") for name in os.environ.keys() - {"EDGED_CONFIG"}):
-        return {}
-    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError  # noqa: PLC0415  # a tenth of a start
-
-    try:
-        return EnvSettingsSource(
-            cast("type[BaseSettings]", Settings), env_prefix="EDGED_", env_nested_delimiter="__"
-        )()
-    except SettingsError as error:
-        raise ConfigurationError(
-            "environment", f"{error}", 'a list is written as JSON, like ["openvino", "cpu"]'
-        ) from error
-
-
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Both, table by table; what stands in ``over`` counts more."""
     merged = dict(under)
@@ -205,17 +190,6 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[key] = value
     return merged
-
-
-def _check_environment() -> None:
-    """A misspelled section of the environment would otherwise be ignored."""
-    for variable in os.environ:
-        section, _, rest = variable.removeprefix("EDGED_").partition("__")
-        if not variable.startswith("EDGED_") or not rest or section.lower() in Settings.model_fields:
-            continue
-        near = get_close_matches(section.lower(), Settings.model_fields, n=1)
-        hint = f"did you mean EDGED_{near[0].upper()}__{rest}?" if near else "see docs/configuration.md"
-        raise ConfigurationError("environment", f"unknown section {section.lower()!r} in {variable}", hint)
 
 
 def _leaves(table: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -229,18 +203,31 @@ def _leaves(table: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[
 def _explain(detail: ErrorDetails, *, name: str, origin: Mapping[str, str]) -> ConfigurationError:
     location = [str(part) for part in detail["loc"] if part != "[key]"]
     key = ".".join(location)
-    place = next((origin[k] for k in (key, key.rsplit(".", 1)[0]) if k in origin), name)
+    place = _place(location, name, origin)
     if detail["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
         near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return ConfigurationError(place, f"unknown key {key!r}", hint)
     if detail["type"] == "missing":
-        return ConfigurationError(place, f"{key!r} is missing", "add it")
+        remedy = f"add {variable(key)}" if place.startswith("environment ") else "add it"
+        return ConfigurationError(place, f"{key!r} is missing", remedy)
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     value = redacted(repr(detail["input"]))
     shown = value if len(value) <= 80 else value[:77] + "…"
     return ConfigurationError(place, f"{key!r} is {shown}", f"allowed: {message}")
+
+
+def _place(location: list[str], name: str, origin: Mapping[str, str]) -> str:
+    """Where it stands: the key, what it is a part of, or else the table whose keys say where that stands."""
+    for length in range(len(location), 0, -1):
+        key = ".".join(location[:length])
+        if key in origin:
+            return origin[key]
+        beside = [place for other, place in origin.items() if other.startswith(f"{key}.")]
+        if beside:
+            return name if name in beside else beside[0]
+    return name
 
 
 def _known_keys(location: list[str]) -> list[str]:

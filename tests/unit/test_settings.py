@@ -282,9 +282,37 @@ def test_a_wrong_value_of_the_environment_names_the_variable(monkeypatch):
     assert refused({}).startswith("environment EDGED_MQTT__QOS: 'mqtt.qos' is '9'")
 
 
-def test_a_list_of_the_environment_that_is_no_json_says_how_to_write_it(monkeypatch):
-    monkeypatch.setenv("EDGED_MODELS", "[cpu")
-    assert '["openvino", "cpu"]' in refused({})
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [
+        ("EDGED_MODELS", "models"),
+        ("EDGED_MODELS__M__PROVIDERS", "models.m.providers"),
+        ("EDGED_CAMERAS__FRONT__ZONES__A__LABELS", "cameras.front.zones.a.labels"),
+    ],
+)
+def test_a_list_of_the_environment_that_is_no_json_says_how_to_write_it(monkeypatch, variable, key):
+    monkeypatch.setenv("EDGED_MQTT__QOS", "1")
+    monkeypatch.setenv(variable, "[cpu")
+    line = refused({})
+    assert line.startswith(f"environment {variable}: {key!r} is '[cpu'; allowed: ")
+    assert '["openvino", "cpu"]' in line
+
+
+def test_a_section_that_only_the_environment_begins_is_not_blamed_on_the_file(monkeypatch, written):
+    monkeypatch.setenv("EDGED_CAMERAS__BACK__URL", "x.mp4")
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(written(CONTRACT))
+    assert str(error.value) == (
+        "environment EDGED_CAMERAS__BACK__URL: 'cameras.back.models' is missing; add EDGED_CAMERAS__BACK__MODELS"
+    )
+
+
+def test_a_part_of_a_list_of_the_environment_is_not_blamed_on_the_file(monkeypatch, written):
+    monkeypatch.setenv("EDGED_CAMERAS__FRONT__ZONES__DRIVEWAY__POINTS", "[[0, 0], [1, 0], [2, 2]]")
+    with pytest.raises(
+        ConfigurationError, match=r"^environment EDGED_CAMERAS__FRONT__ZONES__DRIVEWAY__POINTS"
+    ):
+        load_settings(written(CONTRACT))
 
 
 @pytest.mark.parametrize(
@@ -622,6 +650,39 @@ def test_a_misspelled_section_of_the_environment_is_named(monkeypatch):
     monkeypatch.setenv("EDGED_MQTTT__URL", "mqtt://broker")
     with pytest.raises(ConfigurationError, match="did you mean EDGED_MQTT__URL"):
         check_settings({}, name="command line")
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("EDGED_MQTT_URL", "EDGED_MQTT__URL"),
+        ("edged_mqtt_qos", "EDGED_MQTT__QOS"),
+        ("EDGED_MQTT__", "EDGED_MQTT__KEY"),
+        ("EDGED_DEVIC", "EDGED_DEVICE"),
+        ("EDGED_DEVICE_NAME", "EDGED_DEVICE"),
+        ("EDGED_UPDATE_URL", "EDGED_UPDATES__URL"),
+    ],
+)
+def test_a_misspelt_key_of_the_environment_names_the_nearest_known_one(monkeypatch, variable, meant):
+    monkeypatch.setenv(variable, "1")
+    assert refused({}) == (
+        f"environment: unknown key {variable.upper()}; did you mean {meant}? __ stands between levels"
+    )
+
+
+def test_a_variable_that_is_like_no_key_is_told_of_and_no_error(monkeypatch):
+    monkeypatch.setenv("EDGED_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("EDGED_PORT_9110_TCP_ADDR", "10.0.0.1")
+    assert list(check_settings({}, name="x").warnings()) == [
+        "environment: EDGED_PORT_9110_TCP_ADDR has no effect: it is no key",
+        "environment: EDGED_SERVICE_HOST has no effect: it is no key",
+    ]
+
+
+def test_variables_of_other_commands_and_of_the_tests_are_no_keys(monkeypatch):
+    for name in ("CONFIG", "ASSETS", "PUBLISH_KEY", "TEST_HANG", "SOAK_S", "FUZZ_EXAMPLES"):
+        monkeypatch.setenv(f"EDGED_{name}", "1")
+    assert list(check_settings({}, name="x").warnings()) == []
 
 
 def test_a_camera_of_an_unknown_kind_is_refused_with_the_kinds_there_are():

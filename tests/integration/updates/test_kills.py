@@ -1,6 +1,6 @@
 """A process that is killed at any moment while it looks, fetches and unpacks.
 
-``EDGED_UPDATE_KILLS`` says how often; the figure in docs/updates.md is of 50.
+``EDGED_TEST_UPDATE_KILLS`` says how often; the figure in docs/updates.md is of 50.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 from http_server import Request
 from signed_repository import MODEL, NOW_S
 
-KILLS = int(os.environ.get("EDGED_UPDATE_KILLS", "6"))
+KILLS = int(os.environ.get("EDGED_TEST_UPDATE_KILLS", "6"))
 LONGEST_S = 0.8
 """A try that is left alone takes somewhat less."""
 
