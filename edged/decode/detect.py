@@ -140,15 +140,17 @@ def recognise(evidence: Evidence, family: str | None = None) -> Recognition:
         family: Name from ``model.toml``: only this one is asked.
 
     Raises:
-        ModelRejected: No such family, no model of one, two that it may be, or labels that do not fit; the error says
-            what settles it. The subject is ``model``: the caller knows the file.
+        ModelRejected: No such family, no model of one, two that it may be, or labels or a task that do not fit; the
+            error says what settles it. The subject is ``model``: the caller knows the file.
     """
     asked = FAMILIES if family is None else (_named(family),)
     if family is not None:
         evidence = replace(evidence, named=asked[0].name)
     _refuse_others(evidence)
     answers = [(one, one.recognise(evidence)) for one in asked]
-    found = [answer for _, answer in answers if isinstance(answer, Recognition)]
+    found = _of_task(
+        [answer for _, answer in answers if isinstance(answer, Recognition)], evidence.task or ""
+    )
     if len(found) > 1:
         names = " or ".join(answer.family for answer in found)
         line = " or ".join(f'family = "{answer.family}"' for answer in found)
@@ -159,6 +161,19 @@ def recognise(evidence: Evidence, family: str | None = None) -> Recognition:
         raise _unknown(evidence, [answer for _, answer in answers if isinstance(answer, str)], family)
     resolve_labels(evidence.labels, found[0].class_count, found[0].usual_labels)
     return found[0]
+
+
+def _of_task(found: list[Recognition], task: str) -> list[Recognition]:
+    """Those of the task that ``model.toml`` names, or all where it names none."""
+    of_task = [one for one in found if not task or one.task == task]
+    if found and not of_task:
+        noun = "detector" if found[0].task == "detect" else "classifier"
+        raise ModelRejected(
+            "model",
+            f'is a {noun} ({found[0].why}), and model.toml says task = "{task}"',
+            "correct task and family there, or leave them out",
+        )
+    return of_task
 
 
 def _named(name: str) -> Family:

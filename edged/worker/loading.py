@@ -51,8 +51,11 @@ def _why_rows(opened: Opened) -> str | None:
     """Why a model is for rows; None where it is for pictures."""
     task, inputs, serves = opened.manifest.task, opened.session.inputs, opened.request.serves
     said = _said_of_rows(opened.manifest)
+    if task in {"detect", "classify"} and said:
+        problem = f'model.toml says task = "{task}" and {said}, which only models of rows have'
+        raise opened.rejected(problem, "take one of the two out")
     if task is not None or said:
-        return f"model.toml says {said}" if said and task in {None, "tabular"} else None
+        return f"model.toml says {said}" if said else None
     if opened.summary.metadata.get("task") == "tabular":
         return "its metadata says so"
     evidence = tabular_evidence(inputs, opened.session.outputs, opened.summary.operators)

@@ -28,7 +28,7 @@ from edged.worker.companions import beside, fill_companions
 from edged.worker.description import LoadRequest
 from edged.worker.journal import Journal
 from edged.worker.opening import Opened
-from edged.worker.picture import filled, picture_input, recipes, texture
+from edged.worker.picture import filled, picture_input, recipes, texture, unused
 from edged.worker.wire import Reply, pack_answers, unpack_pictures
 
 MIN_SCORE, IOU, MAX_DETECTIONS = 0.25, 0.45, 300
@@ -231,7 +231,7 @@ class LoadedModel:
             family=recognition.family,
             why=recognition.why,
             labels=names,
-            notes=(*recognition.notes, *notes, *golden),
+            notes=(*recognition.notes, *notes, *unused(recipe, manifest.input), *golden),
         )
         return recognition, names
 

@@ -91,6 +91,9 @@ def _layout(spec: TensorSpec, given: InputManifest, path: Path) -> tuple[Literal
     else:
         layout, channels = "NCHW", first
     count = channels if isinstance(channels, int) else 3
+    if count not in {1, 3} and given.layout is not None:
+        problem = f'[input] layout is "{layout}", which makes {count} channels of {list(spec.shape)}'
+        raise ModelRejected(str(path), problem, "correct it in model.toml, or leave it out")
     if count not in {1, 3}:
         raise ModelRejected(
             str(path),
@@ -115,6 +118,13 @@ def _sizes(
     likely = [(size, size) for size in LIKELY_SIZES]
     traced = _image_size(metadata)
     return [(height or h, width or w) for h, w in ([traced, *likely] if traced else likely)]
+
+
+def unused(recipe: InputRecipe, given: InputManifest) -> tuple[str, ...]:
+    """A note where ``model.toml`` says another size than the model has."""
+    if given.size in {None, (recipe.height, recipe.width)}:
+        return ()
+    return (f"[input] size in model.toml is not used: the model takes {recipe.height} x {recipe.width} only",)
 
 
 def _image_size(metadata: Mapping[str, str]) -> tuple[int, int] | None:

@@ -70,6 +70,23 @@ def test_a_model_toml_makes_a_row_a_classifier_and_says_how_pictures_are_filled(
     assert (found[0]["label"], found[0]["box"]) == ("green", [0, 0, 64, 48])
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('task = "detect"', "is a classifier (logits [1, 3] holds 3 numbers"),
+        ('task = "classify"\n[output]\nthreshold = 0.5', 'says task = "classify" and output.threshold'),
+        ('task = "classify"\n[input]\nfields = ["x"]', 'says task = "classify" and input.fields'),
+    ],
+)
+def test_a_model_toml_that_the_model_contradicts_is_refused_and_not_passed_over(tmp_path, green, text, said):
+    model = colour_classifier(tmp_path / "colours.onnx")
+    (tmp_path / "colours.labels.txt").write_text("\n".join(COLOURS))
+    (tmp_path / "colours.toml").write_text(text)
+    refused = run(green, model)
+    assert refused.returncode == 65
+    assert said in refused.stderr
+
+
 def test_a_map_of_names_is_read_as_custom_vision_writes_it(tmp_path, green):
     zipped = node("ZipMap", ["shares"], ["loss"], domain="ai.onnx.ml", classlabels_strings=list(COLOURS))
     model = save_model(

@@ -83,3 +83,13 @@ def test_a_row_beside_other_numbers_is_no_classifier() -> None:
     scores, boxes = np.zeros((1, 300), np.float32), np.zeros((1, 300, 4), np.float32)
     with pytest.raises(ModelRejected, match="its outputs are"):
         recognise(evidence_of(scores, boxes))
+
+
+def test_a_task_that_the_model_has_not_is_refused() -> None:
+    row = EXPECTED[None].astype(np.float32)
+    with pytest.raises(ModelRejected) as error:
+        recognise(evidence_of(row, task="detect"))
+    assert "is a classifier (output0 [1, 7] holds 7 probabilities" in error.value.problem
+    assert error.value.problem.endswith('and model.toml says task = "detect"')
+    with pytest.raises(ModelRejected, match="is a classifier"):
+        recognise(evidence_of(row, task="detect"), "classify")

@@ -54,6 +54,16 @@ def test_other_tasks_are_refused_by_name(task: str) -> None:
         recognise(layout("yolov8").evidence(metadata={"task": task}))
 
 
+def test_a_detector_that_model_toml_calls_a_classifier_is_refused_and_its_own_task_is_taken() -> None:
+    evidence = layout("yolov8").evidence(task="classify")
+    for family in (None, "yolov8"):
+        with pytest.raises(ModelRejected) as error:
+            recognise(evidence, family)
+        assert error.value.problem.startswith("is a detector (")
+        assert error.value.problem.endswith('and model.toml says task = "classify"')
+    assert recognise(layout("yolov8").evidence(task="detect")).family == "yolov8"
+
+
 def test_a_trial_that_gives_nan_is_refused() -> None:
     trial = layout("yolov8").outputs([])
     trial[0][0, 0, 0] = np.nan

@@ -7,7 +7,7 @@ from edged.decode.family import InputDefaults
 from edged.errors import ModelRejected
 from edged.fit import Fit
 from edged.manifest import InputManifest, InputRecipe, TensorSpec
-from edged.worker.picture import LIKELY_SIZES, filled, picture_input, recipes, texture
+from edged.worker.picture import LIKELY_SIZES, filled, picture_input, recipes, texture, unused
 
 PATH = Path("m.onnx")
 
@@ -80,6 +80,16 @@ def test_a_layout_that_cannot_be_told_is_the_one_the_manifest_says():
 def test_pictures_of_other_channels_are_refused(shape):
     with pytest.raises(ModelRejected, match="channels"):
         recipes(spec(*shape), InputManifest(), {}, PATH)
+
+
+def test_a_layout_that_the_model_cannot_have_is_blamed_on_model_toml():
+    with pytest.raises(ModelRejected, match=r'\[input\] layout is "NHWC", which makes 64 channels'):
+        recipes(spec(1, 3, 64, 64), InputManifest(layout="NHWC"), {}, PATH)
+
+
+@pytest.mark.parametrize(("size", "notes"), [(None, 0), ((48, 64), 0), ((64, 48), 1)])
+def test_a_size_of_model_toml_that_the_model_does_not_leave_open_is_noted(size, notes):
+    assert len(unused(InputRecipe(48, 64), InputManifest(size=size))) == notes
 
 
 def test_a_declared_size_is_the_only_one_to_try():
