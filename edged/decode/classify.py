@@ -1,9 +1,11 @@
 """Classifiers: one row of numbers, ``[1, C]`` or ``[1, C, 1, 1]``, a number a class of the whole picture.
 
-Whether the row holds probabilities is seen in the trial; if not, softmax is applied. A row alone could as well be an
-embedding or a regression, so something else must say that it is a classifier: the task, names as many as numbers, the
-1000 or 1001 classes of ImageNet, or probabilities that sum to one. Azure Custom Vision gives a map from name to
-probability instead, beside the best name.
+Whether the row holds probabilities is seen in the trial; logits go through softmax, and scores that each class has by
+itself stay as they are: a sigmoid makes them, or in the trial they lie in 0 to 1 and no sum makes them.
+
+A row alone could as well be an embedding or a regression, so something else must say that it is a classifier: the
+task, names as many as numbers, the 1000 or 1001 classes of ImageNet, or probabilities that sum to one. Azure Custom
+Vision gives a map from name to probability instead, beside the best name.
 """
 
 from collections.abc import Sequence
@@ -27,6 +29,15 @@ ULTRALYTICS = InputDefaults(color="RGB", scale=1 / 255, fit=Fit.CROP, pad=114)
 CUSTOM_VISION = InputDefaults(color="BGR", scale=1.0, fit=Fit.CROP, pad=114)
 
 _SUM_TOLERANCE = 0.02
+_SQUASHING = frozenset(
+    {"Sigmoid", "HardSigmoid", "Softmax", "com.microsoft:QLinearSigmoid", "com.microsoft:QLinearSoftmax"}
+)
+_SUMMING = frozenset(
+    {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization", "QLinearConv", "QLinearMatMul"}
+    | {"com.microsoft:QGemm", "com.microsoft:QLinearAdd", "com.microsoft:FusedMatMul"}
+)
+"""What makes logits: they may lie in 0 to 1 by chance."""
+_INDEPENDENT = "its scores do not sum to 1: each class has a probability of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +122,17 @@ class Classify:
                 'say task = "classify" and its labels in model.toml'
             )
         usual, notes = _usual_input(evidence)
-        made = "probabilities" if sure else "numbers that softmax makes probabilities"
+        ending = evidence.endings.get(evidence.outputs[rows[0]].name, "")
+        single = not sure and _are_scores(row, ending)
+        if single:
+            notes = (*notes, _INDEPENDENT)
+        made = "probabilities" if sure or single else "numbers that softmax makes probabilities"
         return Recognition(
             family=self.name,
             why=f"{what} holds {len(row)} {made}, one a class; {reason}",
             class_count=len(row),
             input=usual,
-            decoder=ClassDecoder(rows[0], evidence.height, evidence.width, softmax=not sure),
+            decoder=ClassDecoder(rows[0], evidence.height, evidence.width, softmax=not (sure or single)),
             overlapping=False,
             notes=notes,
             task="classify",
@@ -162,6 +177,16 @@ def _is_row(output: Array) -> bool:
     return bool(
         flat and output.size >= 2 and (output.ndim < 3 or channels_last or output.shape[2:] == (1, 1))
     )
+
+
+def _are_scores(row: Array, ending: str) -> bool:
+    """Whether numbers that do not sum to 1 are scores all the same.
+
+    Args:
+        row: Of the trial.
+        ending: The operator that makes them; empty where it is not known.
+    """
+    return ending in _SQUASHING or (ending not in _SUMMING and bool(row.min() >= 0 and row.max() <= 1))
 
 
 def _reason(evidence: Evidence, count: int, *, sure: bool) -> str:

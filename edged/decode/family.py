@@ -4,7 +4,7 @@ A family is added by one file with one class, one entry in ``decode.detect.FAMIL
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ class Evidence:
         labels: From ``model.toml``, ``labels.txt`` or the metadata, in that order; empty where none says them.
         named: The family that ``model.toml`` names; a family asked by its name need not doubt what only its name tells.
         task: The task that ``model.toml`` names.
+        endings: Operator that makes an output's numbers, by the output's name; without those of which it is not known.
         height: Input pixels of the picture.
         width: Input pixels of the picture.
         trial: What a trial run on a textured picture (values 0–1; 0–255 for uint8) gave, an array an output, as
@@ -44,6 +45,7 @@ class Evidence:
     trial: tuple[Array, ...]
     named: str | None = None
     task: str | None = None
+    endings: Mapping[str, str] = field(default_factory=dict)
 
     def input(self, name: str) -> TensorSpec | None:
         """The declared input of this name."""

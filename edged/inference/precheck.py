@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from edged.errors import InputNotFound, ModelRejected
 from edged.inference.classlabels import ClassLabels
+from edged.inference.endings import Endings
 from edged.inference.protobuf import Malformed, fields, message, numbers, text
 
 MAX_FILE_BYTES = 4 * 1024**3
@@ -70,6 +71,7 @@ class ModelSummary:
         node_count: Nodes in all graphs.
         class_labels: What a classifier of rows calls its classes, in their order, numbers as text; see
             `edged.inference.classlabels`.
+        endings: Operator that makes an output's numbers, by the output's name; see `edged.inference.endings`.
     """
 
     digest: str = ""
@@ -84,6 +86,7 @@ class ModelSummary:
     location_bytes: int = 0
     functions: set[str] = field(default_factory=set)
     class_labels: tuple[str, ...] = ()
+    endings: dict[str, str] = field(default_factory=dict)
 
 
 def precheck(path: Path, summary: ModelSummary | None = None) -> ModelSummary:
@@ -229,16 +232,19 @@ def _read_function(view: memoryview, summary: ModelSummary) -> None:
 def _read_graph(view: memoryview, summary: ModelSummary, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Malformed(f"graphs nested deeper than {MAX_DEPTH}")
-    labels = ClassLabels()
+    labels, endings = ClassLabels(), Endings()
     for number, value in fields(view):
         if number == 1:
-            labels.see(_read_node(message(value), summary, depth), message(value))
+            operator = _read_node(message(value), summary, depth)
+            labels.see(operator, message(value))
+            endings.see(operator, message(value))
         elif number == 5:
             _read_tensor(message(value), summary)
         elif number == 15:
             _read_sparse_tensor(message(value), summary)
     if depth == 1:
         summary.class_labels = labels.named(view)
+        summary.endings = endings.named(view)
 
 
 def _read_node(view: memoryview, summary: ModelSummary, depth: int) -> str:

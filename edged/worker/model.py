@@ -219,6 +219,7 @@ class LoadedModel:
             width=recipe.width,
             trial=tuple(trial),
             task=manifest.task,
+            endings=summary.endings,
         )
         try:
             recognition = recognise(evidence, manifest.family)

@@ -33,6 +33,7 @@ def opened(folder: Path) -> Iterator[Target]:
             told = json.dumps(
                 [summary.metadata, summary.producer, sorted(summary.external_data), summary.class_labels]
             )
+            assert len(json.dumps(summary.endings)) < MAX_CONTROL_BYTES
             assert len(told) < MAX_CONTROL_BYTES, "more is told than the daemon listens to"
         try:
             metadata_labels(summary.metadata)

@@ -28,6 +28,25 @@ def test_probabilities_are_taken_as_they_are() -> None:
     np.testing.assert_allclose(found.score, np.sort(EXPECTED)[::-1][:5], rtol=1e-5)
 
 
+SCORES = np.float32([[0.9, 0.1, 0.8, 0.3, 0.0, 1.0, 0.5]])
+
+
+@pytest.mark.parametrize("ending", ["Sigmoid", "HardSigmoid", "Div", ""])
+def test_scores_that_each_class_has_by_itself_stay_as_they_are(ending: str) -> None:
+    endings = {"output0": ending} if ending else {}
+    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings=endings))
+    found = recognition.decoder([SCORES], 0.0)
+    np.testing.assert_allclose(found.score, [1.0, 0.9, 0.8, 0.5, 0.3])
+    assert "do not sum to 1" in recognition.notes[-1]
+
+
+@pytest.mark.parametrize("ending", ["Gemm", "MatMul", "Conv", "Add"])
+def test_logits_that_happen_to_lie_in_0_to_1_are_logits(ending: str) -> None:
+    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings={"output0": ending}))
+    assert recognition.decoder([SCORES], 0.0).score.max() < 0.3
+    assert not any("do not sum to 1" in note for note in recognition.notes)
+
+
 @pytest.mark.parametrize("shape", [(1, 7), (7,), (1, 7, 1, 1), (1, 1, 1, 7)])
 def test_the_row_may_stand_in_a_map_of_one_pixel(shape: tuple[int, ...]) -> None:
     outputs = LOGITS.reshape(shape)
