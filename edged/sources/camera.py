@@ -3,6 +3,7 @@
           ┌───────────── backoff ←──────────────┐
 offline ──┴→ open → first frame → online → lost ┘   a recording begins again at its end; ``once`` ends there
 
+A server that gives one picture is asked for the next one when that is due, and stays online between the two.
 Switched off it closes its source wherever it is in that, is ``disabled``, and begins anew when it is switched on.
 """
 
@@ -29,6 +30,7 @@ from edged.sources.capture import Capture, Source, SourceStatistics
 from edged.sources.clock import Pace, StreamClock
 from edged.sources.motion.gate import Gate, Look
 from edged.sources.motion.watch import Timeline
+from edged.sources.packets import StreamTraits
 from edged.sources.pixels import Pixels
 from edged.sources.selection import Selection
 from edged.sources.stream import framed, open_source
@@ -151,6 +153,8 @@ class Camera:
         self._clock = StreamClock()
         self._scene = Timeline()
         self._still_s: float | None = None
+        self._period_s = 1 / settings.fps if settings.fps else 1.0  # of pictures
+        self._polled: StreamTraits | None = None  # of the picture that came last, where each is asked for
 
     @property
     def state(self) -> SourceState:
@@ -267,8 +271,12 @@ class Camera:
         return None
 
     def _read_through(self) -> None:
+        began_s, polled, self._polled = time.monotonic(), self._polled, None
         with self._open() as source:
-            self._begin(source)
+            if source.traits == polled:
+                self._selection.go_on()
+            else:
+                self._begin(source)
             treatment = self._selection.treatment if self._selection.foresees else None
             with closing(source.captures(treatment)) as captures:
                 for capture in captures:
@@ -276,8 +284,18 @@ class Camera:
                     if self._switch.halt.is_set():
                         return
             self._warn(source.warning)
-            if source.live and not self._once and not self._switch.halt.is_set():
+            if source.polled:
+                self._polled = source.traits
+            elif source.live and not self._once and not self._switch.halt.is_set():
                 raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
+        if self._polled and not self._once:
+            self._wait_until(began_s + self._period_s)
+
+    def _wait_until(self, due_s: float) -> bool:
+        """Whether it came to that; False where the stop came before."""
+        early_s = max(0.0, due_s - time.monotonic())
+        self._heart.mark(early_s)
+        return not self._switch.halt.wait(early_s)
 
     def _open(self) -> Source:
         settings = self._settings
@@ -289,15 +307,16 @@ class Camera:
             transport=settings.transport,
             read_timeout_s=settings.read_timeout,
             rest_s=min(REST_S, settings.max_age * REST_PART),
-            period_s=1 / settings.fps if settings.fps else 1.0,
+            period_s=self._period_s,
             decoder=settings.decoder,
         )
 
     def _begin(self, source: Source) -> None:
         self._clock = StreamClock()
-        self._scene.restart()
-        self._selection.begin(source.traits, again=not source.live)
-        self._pace.restart(1 / source.fps if source.fps else DEFAULT_STEP_S)
+        step_s = 1 / source.fps if source.fps else DEFAULT_STEP_S
+        self._scene.restart(step_s)
+        self._selection.begin(source.traits, again=not source.live, step_s=0.0 if source.live else step_s)
+        self._pace.restart(step_s)
 
     def _take(self, source: Source, capture: Capture) -> None:
         """Count a capture, wait until it is due, and deliver it where it is chosen."""
@@ -349,11 +368,9 @@ class Camera:
             return capture.arrival_s
         now_s = time.monotonic()
         due_s = self._pace.due_s(capture.pts_s, now_s)
-        early_s = due_s - now_s
-        if early_s <= (0.0 if capture.pixels else AHEAD_S):  # nobody sees that it is early
+        if due_s - now_s <= (0.0 if capture.pixels else AHEAD_S):  # nobody sees that it is early
             return due_s
-        self._heart.mark(early_s)
-        return None if self._switch.halt.wait(early_s) else due_s
+        return due_s if self._wait_until(due_s) else None
 
     def _scene_s(self, source: Source, capture: Capture, captured_s: float) -> float | None:
         """See `Frame`."""
@@ -433,7 +450,7 @@ class Camera:
     def _disabled(self) -> None:
         self._heart.rest()
         self.error = None
-        self._backoff, self._warned = Backoff(), ""
+        self._backoff, self._warned, self._polled = Backoff(), "", None
         if self._state.status is not SourceStatus.DISABLED:
             log.info("camera disabled", camera=self.name)
             self._change(SourceStatus.DISABLED, SWITCHED_OFF)

@@ -71,6 +71,8 @@ class Source(Protocol):
         live: Whether it goes on by itself: its frames are news, and its end is a loss.
         stills: Whether it is made of pictures that have nothing to do with one another, at the rate asked for.
         traits: What can be foreseen of its frames.
+        polled: Whether it was one picture of a server, so that the next one must be asked for; known at the end of
+            `captures`.
         warning: What was wrong though it could be read; known at the end of `captures`.
     """
 
@@ -78,6 +80,7 @@ class Source(Protocol):
     live: bool
     stills: bool
     traits: StreamTraits
+    polled: bool
     warning: str
 
     @property

@@ -31,9 +31,14 @@ class FrameChooser:
         self._restarted = False
         self._announced: dict[int, float] = {}  # the earliest of each slot
 
-    def restart(self) -> None:
-        """The stream begins anew: the next time stamp follows the last one, wherever it is."""
+    def restart(self, step_s: float = 0.0) -> None:
+        """The stream begins anew: the next time stamp follows the last one, wherever it is.
+
+        Args:
+            step_s: The step where the stream has shown none, being one frame long.
+        """
         self._restarted = True
+        self._step_s = self._step_s or step_s
         self._announced.clear()
 
     def will_pass(self, time_s: float) -> bool:

@@ -64,6 +64,12 @@ def stalled(address: Address, limit_s: float, what: str = "packet") -> SourceLos
     return SourceLost(address.shown, f"the stream stalled: no {what} for {limit_s:g} s", "it is opened again")
 
 
+def ended_before_a_picture(address: Address) -> SourceLost:
+    """A live source that gave nothing that can be shown."""
+    problem = "the stream ended before a picture that can be decoded"
+    return SourceLost(address.shown, problem, "it is opened again")
+
+
 def nothing_decodable(address: Address, why: str = "broken, or not a video") -> BadInput:
     """A recording of which no frame came out."""
     return BadInput(

@@ -96,6 +96,7 @@ class PictureSource:
 
     live = False
     stills = True
+    polled = False
     decoder = ""
     traits = StreamTraits(codec="", pixels=1, has_clock=True, intra_only=False)
     warning = ""

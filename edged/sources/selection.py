@@ -62,23 +62,28 @@ class Selection:
         self._keys_only = self._intra_only = False
         self._owed = False  # a chosen frame was not decoded: the next one that is stands in for it
 
-    def begin(self, traits: StreamTraits, *, again: bool) -> None:
+    def begin(self, traits: StreamTraits, *, again: bool, step_s: float = 0.0) -> None:
         """A source was opened.
 
         Args:
             traits: Of its stream.
             again: Whether it is the recording that was read before, and its choice goes on. Otherwise the first
                 frame is chosen, which says that the camera is back.
+            step_s: From the last frame of the recording to its first one, where it has shown no other.
         """
         if not traits.codec:
             self._chooser = FrameChooser(0)  # pictures already come at the rate that is wanted
         elif again:
-            self._chooser.restart()
+            self._chooser.restart(step_s)
         else:
             self._chooser = FrameChooser(self._fps)
         self._rhythm = KeyRhythm(fps=self._fps)
         self._intra_only = self._keys_only = traits.intra_only
-        self._gate.begin(traits, again=again)
+        self._gate.begin(traits, again=again, step_s=step_s)
+
+    def go_on(self) -> None:
+        """The camera was asked for its next picture, at the rate that is wanted: it is chosen, and the gate goes on."""
+        self._chooser = FrameChooser(self._fps)
 
     @property
     def foresees(self) -> bool:

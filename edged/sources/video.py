@@ -51,6 +51,7 @@ WHOLE = 0.9
 WAITED_S = 0.002
 """A packet that took so long to come was waited for: no other one lay ready."""
 
+_PICTURE_FORMATS = frozenset({"image2", "image2pipe"})  # and those of one kind of picture, such as jpeg_pipe
 _CLOCKLESS_FORMATS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe"})  # FFmpeg numbers their frames by 25 a second
 
 
@@ -85,7 +86,7 @@ class VideoSource:
         Raises:
             EdgedError: It cannot be opened; the leaf says who can change that.
         """
-        self.warning = ""
+        self.warning, self.polled = "", False
         self._address = address
         self._timeout_s = read_timeout_s
         self._stop = stop
@@ -101,10 +102,15 @@ class VideoSource:
             self._container.close()
             raise faults.nothing_decodable(address, "its codec is not known here")
         self._set_up_decoder()
-        rate = self._stream.guessed_rate or self._stream.average_rate
+        form = self._container.format.name
+        self._gives_pictures = address.kind is Kind.HTTP and (
+            form in _PICTURE_FORMATS or form.endswith("_pipe")
+        )
+        rate = None if self._gives_pictures else self._stream.guessed_rate or self._stream.average_rate
         self.fps: float | None = float(rate) if rate and 0 < rate <= PLAUSIBLE_FPS else None
-        self.live = address.live and not (address.kind is Kind.HTTP and self._container.duration)
-        self._has_clock = self._container.format.name not in _CLOCKLESS_FORMATS
+        is_recording = address.kind is Kind.HTTP and self._container.duration and not self._gives_pictures
+        self.live = address.live and not is_recording
+        self._has_clock = form not in _CLOCKLESS_FORMATS and not self._gives_pictures
         base = self._stream.time_base
         self._time_base = (base.numerator, base.denominator) if base else None
         self._decoder = choice.decoder(self._stream, live=self.live)
@@ -147,7 +153,8 @@ class VideoSource:
         if not self.live:
             self._look_back()
         elif not self._captured:
-            raise faults.stalled(self._address, self._timeout_s, "picture before its end")
+            raise faults.ended_before_a_picture(self._address)
+        self.polled = self._gives_pictures and self._captured == 1
 
     def _opened(self, transport: str, choice: DecoderChoice) -> InputContainer:
         began_s = time.monotonic()
@@ -217,8 +224,11 @@ class VideoSource:
                 return
 
     def _broke_off(self, error: Exception) -> None:
-        """A read failed: the end of a recording, the loss of a live source, or nothing when we are to stop."""
-        if self._stop.is_set():
+        """A read failed: the end of a recording, the loss of a live source, or nothing when we are to stop.
+
+        A server that does not say how long its picture is ends it by closing the connection, which is no loss.
+        """
+        if self._stop.is_set() or (self._gives_pictures and self._captured == 1):
             return
         if isinstance(error, av.error.ExitError | av.error.TimeoutError):
             raise self._stalled() from error

@@ -87,14 +87,15 @@ class Gate:
         self._traits: StreamTraits | None = None
         self._known = _known(settings)
 
-    def begin(self, traits: StreamTraits, *, again: bool) -> None:
+    def begin(self, traits: StreamTraits, *, again: bool, step_s: float = 0.0) -> None:
         """A stream was opened.
 
         Args:
             traits: Of the stream.
             again: Whether it is the recording that was read before: what was learned of it holds.
+            step_s: From the last frame of the recording to its first one.
         """
-        self._timeline.restart()
+        self._timeline.restart(step_s)
         if again and self._traits == traits:
             return
         self._traits, self._known, self.moving = traits, _known(self._settings), False

@@ -12,24 +12,26 @@ class Timeline:
     >>> timeline = Timeline()
     >>> timeline.at(5.0), timeline.at(5.5), timeline.at(5.25)
     (5.0, 5.5, 5.25)
-    >>> timeline.restart()
+    >>> timeline.restart(step_s=0.25)
     >>> timeline.at(0.0), timeline.at(0.5)
-    (5.5, 6.0)
+    (5.75, 6.25)
     """
 
     def __init__(self) -> None:
         self._offset_s = 0.0
         self._latest_s: float | None = None
-        self._restarted = False
+        self._restarted, self._step_s = False, 0.0
 
-    def restart(self) -> None:
-        """The next time stamp follows the latest one, wherever it is."""
-        self._restarted = True
+    def restart(self, step_s: float = 0.0) -> None:
+        """The next time stamp follows the latest one by ``step_s``, wherever it is."""
+        self._restarted, self._step_s = True, step_s
 
     def at(self, time_s: float) -> float:
         """A time stamp of the stream on this clock."""
         latest_s = self._latest_s
-        if latest_s is not None and (self._restarted or time_s + self._offset_s < latest_s - DISORDER_S):
+        if latest_s is not None and self._restarted:
+            self._offset_s = latest_s + self._step_s - time_s
+        elif latest_s is not None and time_s + self._offset_s < latest_s - DISORDER_S:
             self._offset_s = latest_s - time_s
         self._restarted = False
         moment_s = time_s + self._offset_s

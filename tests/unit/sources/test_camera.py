@@ -55,6 +55,24 @@ def test_a_recording_is_played_again_at_its_own_speed_and_the_sequence_goes_on(t
     )
 
 
+def test_a_recording_of_one_frame_is_looked_at_again_and_again_and_no_more_often_than_asked_for(
+    tmp_path, recorder
+):
+    with recorder.camera(str(counting_clip(tmp_path / "a.mkv", 1, fps=50)), fps=10) as camera:
+        numbers = [recorder.frame().sequence for _ in range(5)][
+            1:
+        ]  # the first one lies in the middle of its slot
+    assert [later - earlier for earlier, later in itertools.pairwise(numbers)] == [5, 5, 5]
+    assert camera.statistics.skipped >= 12
+
+
+def test_the_scene_of_one_frame_goes_on_where_it_is_read_as_fast_as_it_can_be(tmp_path, recorder):
+    path = counting_clip(tmp_path / "a.mkv", 1, fps=10)
+    with recorder.camera(str(path), realtime=False):
+        scenes = [recorder.frame().scene_s for _ in range(4)]
+    assert scenes == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
 def test_realtime_holds_for_once_too_where_it_is_asked_for(tmp_path, recorder):
     began_s = time.monotonic()
     with recorder.camera(str(counting_clip(tmp_path / "a.mkv", 26)), once=True, realtime=True) as camera:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from camera_doubles import Recorder
-from clips import passing_clip
+from clips import counting_clip, passing_clip
 
 from edged.sections import CameraSettings
 from edged.sources.camera import Camera
@@ -54,6 +54,18 @@ def test_a_gate_chooses_among_what_fps_chooses_and_the_first_moving_frame_beside
     assert passing[0] <= STILL_S * FPS + 6
     assert len(passing) <= 2 * (MOVING_S - STILL_S) + 1
     assert camera.statistics.captured == END_S * FPS
+
+
+def test_a_recording_of_one_frame_falls_asleep_and_is_rechecked(tmp_path):
+    recorder, path = Recorder(), counting_clip(tmp_path / "a.mkv", 1, fps=50)
+    motion = {"gate": "pixels", "hold": 0.1, "recheck": 1}
+    with recorder.camera(str(path), realtime=False, motion=motion) as camera:
+        deadline_s = time.monotonic() + 10
+        while camera.statistics.still < 60 and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        recorder.taken()
+        recorder.frame()
+    assert camera.statistics.still >= 60
 
 
 def test_without_a_section_every_frame_is_looked_at(clip):

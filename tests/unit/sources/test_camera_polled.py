@@ -1,0 +1,139 @@
+"""A server that answers with one picture: it is asked for the next one at the rate that is wanted."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from camera_doubles import Recorder
+from http_server import Request, Server
+
+from edged.sources.camera import SourceStatus
+from edged.sources.stream import read_frames
+
+
+def picture(suffix: str = ".jpg", *, something: bool = False) -> bytes:
+    """A noisy wall, and ``something`` before it."""
+    wall = np.random.default_rng(1).integers(80, 120, (48, 64, 3)).astype(np.uint8)
+    if something:
+        wall[10:40, 20:40] = 255
+    return cv2.imencode(suffix, wall)[1].tobytes()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+def without_length(request: Request) -> None:
+    """Answer as small cameras do: the end of the connection is the end of the picture."""
+    request.head(200, Content_Type="image/jpeg")
+    request.wfile.write(picture())
+
+
+@pytest.mark.parametrize("path", ["/snap.jpg", "/cgi-bin/snapshot.cgi?channel=1", "/snap.png", "/plain"])
+def test_each_picture_is_asked_for_when_it_is_due_and_looked_at(server, recorder, path):
+    if path == "/plain":
+        server.answers[path] = without_length
+    else:
+        server.serve(path, picture(".png" if "png" in path else ".jpg"))
+    with recorder.camera(server.url(path), fps=20) as camera:
+        frames = [recorder.frame() for _ in range(6)]
+    state = recorder.online()
+    assert (state.width, state.height, state.fps) == (64, 48, None)
+    assert recorder.states.empty()  # the end of a picture is no loss
+    assert [frame.sequence for frame in frames] == list(range(6))
+    assert len(server.requests) == camera.statistics.captured == camera.statistics.chosen
+    assert camera.statistics.reconnects == 0
+
+
+def test_where_all_are_wanted_they_are_a_second_apart(server, recorder):
+    with recorder.camera(server.serve("/snap.jpg", picture())):
+        first, second = recorder.frame(), recorder.frame()
+    assert second.captured_monotonic_s - first.captured_monotonic_s > 0.5
+
+
+def test_it_is_not_asked_before_the_next_one_is_due(server, recorder):
+    with recorder.camera(server.serve("/snap.jpg", picture()), fps=0.01):
+        recorder.frame()
+        with pytest.raises(queue.Empty):
+            recorder.frame(0.3)
+    assert len(server.requests) == 1
+
+
+def test_a_picture_that_is_away_is_told_and_asked_for_again(server, recorder):
+    url = server.serve("/snap.jpg", picture())
+    with recorder.camera(url, fps=20) as camera:
+        recorder.online()
+        server.serve("/snap.jpg", b"", status=404)
+        assert "has no such stream (404)" in recorder.offline().why
+        server.serve("/snap.jpg", picture()[:200])
+        assert recorder.offline().why
+        server.serve("/snap.jpg", picture())
+        recorder.online()
+    assert camera.statistics.reconnects == 1
+
+
+def test_a_server_that_does_not_answer_any_more_is_told(server, recorder):
+    url = server.serve("/snap.jpg", picture())
+    with recorder.camera(url, fps=20, read_timeout=0.5):
+        recorder.online()
+        server.answers["/snap.jpg"] = lambda _request: server.stopped.wait(10)
+        assert recorder.offline().why == "no answer from localhost within 0.5 s"
+
+
+def test_what_the_gate_has_learned_holds_from_picture_to_picture(server, recorder):
+    url = server.serve("/snap.jpg", picture())
+    motion = {"gate": "pixels", "hold": 0.2, "recheck": 600}
+    with recorder.camera(url, fps=20, motion=motion) as camera:
+        deadline_s = time.monotonic() + 10
+        while not camera.statistics.still and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        assert camera.statistics.still
+        recorder.taken()
+        server.serve("/snap.jpg", picture(something=True))
+        recorder.frame()
+
+
+def test_read_once_it_is_one_picture(server, recorder):
+    url = server.serve("/snap.jpg", picture())
+    with recorder.camera(url, once=True) as camera:
+        assert camera.finished.wait(10)
+    assert camera.error is None
+    assert len(recorder.taken()) == 1
+    assert len(list(read_frames(url, name="x"))) == 1
+
+
+def test_pictures_that_a_server_sends_one_after_the_other_are_a_stream(server, recorder):
+    def many(request: Request) -> None:
+        request.head(200, Content_Type="image/jpeg")
+        while not server.stopped.wait(0.02):
+            request.wfile.write(picture())
+
+    server.answers["/many"] = many
+    with recorder.camera(server.url("/many"), fps=5) as camera:
+        for _ in range(3):
+            recorder.frame()
+    assert len(server.requests) == 1
+    assert camera.statistics.skipped > 3
+
+
+def test_it_is_stopped_and_switched_off_while_it_waits_for_the_next_one(server, recorder):
+    with recorder.camera(server.serve("/snap.jpg", picture()), fps=0.01) as camera:
+        recorder.frame()
+        camera.switch(enabled=False)
+        recorder.disabled()
+        camera.switch(enabled=True)
+        assert recorder.frame().sequence == 1
+        assert camera.stop(5)
+        assert camera.state.status is SourceStatus.ONLINE
+    assert not any(thread.name == "camera-front" for thread in threading.enumerate())
