@@ -122,11 +122,15 @@ def look_at(
     from edged.sources.stream import read_frames
 
     with _saver(save, name) if save else nullcontext() as saver:
-        for frame in read_frames(name, name=name, every=every, on_bad=note):
+        for frame in read_frames(name, name=name, every=every, on_bad=note, on_warning=_warn):
             seen = look.see(frame)
             printer.show(seen)
             if saver:
                 saver.add(seen.frame, seen.detections, printer.labels)
+
+
+def _warn(warning: EdgedError) -> None:
+    print(redacted(f"edged: {warning}"), file=sys.stderr)
 
 
 def _saver(save: Path, name: str) -> "Saver":

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from edged.errors import EdgedError
+from edged.errors import BadInput, EdgedError
 from edged.frame import Frame
 from edged.sources.address import Kind, resolve
 from edged.sources.capture import Source, SourceStatistics
@@ -12,6 +12,7 @@ from edged.sources.hardware import DecoderChoice, FFmpegHardware
 from edged.sources.pictures import PictureSource
 from edged.sources.pixels import Pixels
 from edged.sources.video import VideoSource
+from edged.urls import redacted
 
 READ_TIMEOUT_S = 5.0
 
@@ -64,6 +65,7 @@ def read_frames(
     name: str,
     every: int = 1,
     on_bad: Callable[[EdgedError], None] | None = None,
+    on_warning: Callable[[EdgedError], None] = lambda _warning: None,
 ) -> Iterator[Frame]:
     """Read an input once to its end, as fast as the caller takes the frames; a live camera goes on for ever.
 
@@ -73,6 +75,7 @@ def read_frames(
         every: Only each N-th frame is converted and given out; ``sequence`` counts all.
         on_bad: Told of each picture of a folder that cannot be read; the others follow. Without it the first
             one ends the reading.
+        on_warning: Told at the end of a recording that is damaged or ends early; what came before was given out.
 
     Raises:
         InputNotFound: It is not there.
@@ -93,6 +96,10 @@ def read_frames(
                 on_bad(error)
                 continue
             yield framed(pixels, capture.path or name, sequence, capture.arrival_s)
+        if source.warning:
+            on_warning(
+                BadInput(redacted(url), source.warning, "what came before was read; is the file complete?")
+            )
 
 
 def framed(

@@ -46,11 +46,13 @@ ONE_THREAD_PIXELS = 1280 * 720
 """A frame of at most so many is decoded by one thread: sharing its slices costs more than it saves. Larger ones come
 in several slices more often, and then more threads have them ready earlier."""
 WHOLE = 0.9
-"""A file of which this part of the declared frames came counts as whole."""
+"""A file of which this part of the declared frames, or of the declared time, came counts as whole."""
 
 WAITED_S = 0.002
 """A packet that took so long to come was waited for: no other one lay ready."""
 
+_TIMED_FORMATS = frozenset({"matroska,webm", "flv", "mov,mp4,m4a,3gp,3g2,mj2"})
+"""They declare how long they are; of others FFmpeg gives what it guesses from their size."""
 _PICTURE_FORMATS = frozenset({"image2", "image2pipe"})  # and those of one kind of picture, such as jpeg_pipe
 _CLOCKLESS_FORMATS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe"})  # FFmpeg numbers their frames by 25 a second
 
@@ -92,6 +94,7 @@ class VideoSource:
         self._stop = stop
         self._statistics = statistics
         self._rest_s = 0.0 if address.kind is Kind.DEVICE or transport == "udp" else rest_s
+        self._last: Packet | None = None  # of any stream: sound may go on after the last frame
         self._container = self._opened(transport, choice)
         if not self._container.streams.video:
             self._container.close()
@@ -208,6 +211,8 @@ class VideoSource:
                             raise self._stalled()
                         if stop.is_set():
                             return
+                        if packet.size:
+                            self._last = packet
                         if packet.stream_index == index:
                             yield packet, now_s
                             now_s = time.monotonic()
@@ -292,9 +297,26 @@ class VideoSource:
         """After the end of a recording: whether it was one, and whether all of it came."""
         if not self._captured:
             raise faults.nothing_decodable(self._address)
-        declared = self._stream.frames
-        if not self.warning and self._captured < declared * WHOLE:
+        if self.warning:
+            return
+        declared, length_s = self._stream.frames, self._declared_s()
+        if self._captured < declared * WHOLE:
             self.warning = f"ends early, after {self._captured} of {declared} frames"
+        elif not declared and self._reached_s() < length_s * WHOLE:
+            self.warning = f"ends early, after {self._reached_s():.1f} of {length_s:.1f} s"
+
+    def _declared_s(self) -> float:
+        """How long a recording says that it is; 0 where it does not."""
+        if self._container.format.name not in _TIMED_FORMATS:
+            return 0.0
+        return (self._container.duration or 0) / av.time_base
+
+    def _reached_s(self) -> float:
+        """The end of what was read of a recording."""
+        shown_s, last = self._pts_s + 1 / (self.fps or 25.0), self._last
+        if last is None or last.pts is None or last.time_base is None:
+            return shown_s
+        return max(shown_s, float((last.pts + (last.duration or 0)) * last.time_base))
 
     def __enter__(self) -> Self:
         return self

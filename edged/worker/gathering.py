@@ -112,7 +112,7 @@ def gather(
         folder: For files that have no name once they are open, so that no end of this process leaves them.
         frames: How many at most.
         on_frame: Called for each frame that was looked at.
-        on_bad: Told of each picture that cannot be read.
+        on_bad: Told of each picture that cannot be read, and of each recording that ends early.
 
     Returns:
         At least one.
@@ -150,7 +150,7 @@ def _of_one(
     with contextlib.suppress(OSError):  # Windows keeps the name while it is open
         path.unlink()
     last_s, count = float("-inf"), 0
-    for frame in read_frames(name, name=redacted(name), on_bad=on_bad):
+    for frame in read_frames(name, name=redacted(name), on_bad=on_bad, on_warning=on_bad):
         if live and frame.captured_monotonic_s - last_s < LIVE_PERIOD_S:
             continue
         last_s = frame.captured_monotonic_s

@@ -79,3 +79,25 @@ def test_every_model_finds_what_the_reference_decoders_found(name: str, provider
         for detection in found:
             known = any(iou(detection["box"], box["box"]) > 0.5 for box in expected)
             assert known or detection["score"] <= 0.7, (picture, detection)
+
+
+def test_of_a_video_that_was_cut_off_what_there_is_is_shown_and_then_told(assets: Path) -> None:
+    path = assets / "hostile" / "derived" / "person_bicycle_car_truncated50.mp4"
+    model = assets / "models" / "fastestdet_352.onnx"
+    command = [
+        sys.executable,
+        "-m",
+        "edged",
+        "detect",
+        str(path),
+        "-m",
+        str(model),
+        "--json",
+        "--every",
+        "20",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr.count("\n") == 1
+    assert f"{path}: ends early, after 41 of 84 frames" in done.stderr

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import counting_clip, solid_frame, write_clip, write_picture
@@ -143,3 +144,41 @@ def test_a_video_of_a_codec_that_nobody_knows_says_so(tmp_path):
     clip.write_bytes(clip.read_bytes().replace(b"avc1", b"zzz9"))
     with pytest.raises(BadInput, match="its codec is not known"):
         next(read_frames(str(clip), name="clip"))
+
+
+@pytest.mark.parametrize(("suffix", "declared"), [(".avi", "of 100 frames"), (".mkv", "of 4.0 s")])
+def test_a_recording_that_was_cut_off_is_read_and_then_told(tmp_path, suffix, declared):
+    random = np.random.default_rng(1)
+    noise = [
+        av.VideoFrame.from_ndarray(random.integers(0, 255, (72, 64), np.uint8), "yuv420p") for _ in range(100)
+    ]
+    whole, told = tmp_path / f"whole{suffix}", []
+    write_clip(whole, noise, codec="mpeg4")
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert 30 < len(list(read_frames(str(cut), name="x", on_warning=told.append))) < 60
+    assert len(told) == 1
+    assert str(cut) in str(told[0])
+    assert "ends early, after" in str(told[0])
+    assert declared in str(told[0])
+    assert len(list(read_frames(str(whole), name="x", on_warning=told.append))) == 100
+    assert len(told) == 1
+
+
+def test_sound_that_goes_on_after_the_last_frame_is_no_early_end(tmp_path):
+    path, told = tmp_path / "a.mkv", []
+    with av.open(str(path), "w") as container:
+        video, sound = container.add_stream("mpeg4", rate=10), container.add_stream("mp2", rate=48000)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(5):
+            frame = solid_frame(64, 48, (90, 128, 128))
+            frame.pts = number
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for number in range(100):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 2304), np.int16), "s16", "stereo")
+            silence.sample_rate, silence.pts = 48000, number * 1152
+            container.mux(sound.encode(silence))
+        container.mux(sound.encode(None))
+    assert len(list(read_frames(str(path), name="x", on_warning=told.append))) == 5
+    assert told == []
