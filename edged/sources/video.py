@@ -192,12 +192,18 @@ class VideoSource:
         )
 
     def _set_up_decoder(self) -> None:
-        """Slices only: decoding by frames would hold back one frame for each core."""
+        """Slices only: decoding by frames would hold back one frame for each core.
+
+        Of a JPEG that was cut off FFmpeg would show the upper part and make up the rest, unless it is told not to. It
+        still takes one without its end marker, or with padding after it, as some cameras send them.
+        """
         context = self._stream.codec_context
         context.thread_type = "SLICE"
         if context.width * context.height <= ONE_THREAD_PIXELS:
             context.thread_count = 1
         context.options = {"max_pixels": str(MAX_PIXELS)}
+        if context.name == "mjpeg":
+            context.options |= {"err_detect": "explode"}
 
     def _packets(self) -> Iterator[tuple[Packet, float]]:
         """Packets of the video with their arrival; the last one is empty and flushes the decoder."""
