@@ -116,13 +116,15 @@ def look_at(
 ) -> None:
     """Show each frame of an input to a model and hand what it found to a printer, and to a file.
 
+    The frames of a camera are from its address without its password.
+
     Raises:
         EdgedError: The input cannot be read to its end, the model does not answer, or nothing can be written.
     """
     from edged.sources.stream import read_frames
 
     with _saver(save, name) if save else nullcontext() as saver:
-        for frame in read_frames(name, name=name, every=every, on_bad=note, on_warning=_warn):
+        for frame in read_frames(name, name=redacted(name), every=every, on_bad=note, on_warning=_warn):
             seen = look.see(frame)
             printer.show(seen)
             if saver:

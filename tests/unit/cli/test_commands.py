@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -17,6 +18,10 @@ from clips import solid_frame, write_clip, write_picture
 
 import edged
 from edged import bundle, cli
+from edged.frame import PixelLayout
+from edged.sources import stream
+from edged.sources.capture import Capture
+from edged.sources.pixels import Pixels
 
 SCHEMA = json.loads((Path(edged.__file__).parent / "schema/detections-1.json").read_text())
 TOML = '[cameras.front]\nurl = "rtsp://joe:hidden@cam/1"\nmodels = ["vehicles"]\n'
@@ -336,6 +341,30 @@ def test_a_name_that_is_no_bundled_model_is_answered_with_those_there_are(
     write_picture(tmp_path / "a.png")
     assert "toy: no such model" in (line := one_line(edged_in(*command), 66))
     assert line.endswith("or a bundled model: toys\n")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["page", "json"])
+def test_the_password_of_a_camera_is_not_printed(edged_in, model, monkeypatch, form):
+    monkeypatch.setattr(stream, "open_source", lambda *_args, **_options: OnePicture())
+    url = "http://joe:hidden1@cam/video.mjpg?token=hidden2"
+    done = edged_in("detect", url, "-m", model, *form)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "http://joe:***@cam/video.mjpg?token=***" in done.stdout
+    assert "hidden" not in done.stdout
+
+
+class OnePicture:
+    """A camera that sends a single picture."""
+
+    def __enter__(self) -> "OnePicture":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def captures(self) -> Iterator[Capture]:
+        plane = np.zeros((64, 64, 3), np.uint8)
+        yield Capture(None, 0.0, lambda: Pixels(64, 64, PixelLayout.BGR, (plane,)))
 
 
 def test_a_score_may_be_asked_for(edged_in, tmp_path, model):
