@@ -1,7 +1,8 @@
 """Pictures and videos with what was seen drawn into them, written under another name first and renamed at the end."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +28,34 @@ class Saver:
     An input's frames become pictures where the input is a picture or a folder, and one video otherwise.
     """
 
-    def __init__(self, target: Path, source: str) -> None:
+    def __init__(self, target: Path, source: str, names: "FreeNames") -> None:
         """Decide what is written where.
 
         Args:
             target: A picture, a video, or (without such a suffix) a folder that is made if need be.
             source: The input as the user named it.
+            names: Of all that this run writes.
 
         Raises:
             UsageError: A suffix that is neither, a folder of pictures into one file, or what is read itself.
             CannotWrite: The folder cannot be made.
         """
         path = Path(source)
-        self._pictures = path.is_dir() or path.suffix.lower() in address.PICTURE_SUFFIXES
+        is_folder = _is_folder(path)
+        self._pictures = is_folder or path.suffix.lower() in address.PICTURE_SUFFIXES
         self._video: _Video | None = None
         suffixes = PICTURE_SUFFIXES if self._pictures else VIDEO_SUFFIXES
         self._folder: Path | None = None
         self._file = target
-        if target.suffix.lower() not in PICTURE_SUFFIXES | VIDEO_SUFFIXES or target.is_dir():
+        if target.suffix.lower() not in PICTURE_SUFFIXES | VIDEO_SUFFIXES or _is_folder(target):
             self._folder = target
-        elif target.suffix.lower() not in suffixes or path.is_dir():
-            what = "a folder of pictures" if path.is_dir() else "a picture" if self._pictures else "a video"
+        elif target.suffix.lower() not in suffixes or is_folder:
+            what = "a folder of pictures" if is_folder else "a picture" if self._pictures else "a video"
             raise UsageError(
                 "--save", f"{target} does not suit {what}", f"name a folder, or a file of {sorted(suffixes)}"
             )
-        self._stem = path.stem if path.exists() else "camera"
-        self._refuse_to_write_over(path, target)
+        self._stem, self._names = path.stem if _is_there(source) else "camera", names
+        self._refuse_to_write_over(path, target, is_folder=is_folder)
         try:
             (self._folder or target.parent).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -60,15 +63,15 @@ class Saver:
                 str(target), f"cannot be made ({error.strerror})", "name another place"
             ) from error
 
-    def _refuse_to_write_over(self, source: Path, target: Path) -> None:
+    def _refuse_to_write_over(self, source: Path, target: Path, *, is_folder: bool) -> None:
         written = self._file
         if self._folder:
-            written = self._folder if source.is_dir() else self._folder / source.name
-            if self._pictures and not source.is_dir():
+            written = self._folder if is_folder else self._folder / source.name
+            if self._pictures and not is_folder:
                 written = self._folder / _picture_name(source)
             elif not self._pictures:
                 written = self._folder / f"{self._stem}.mp4"
-        if source.exists() and written.resolve() == source.resolve():
+        if _is_there(str(source)) and written.resolve() == source.resolve():
             raise UsageError("--save", f"{target} would write over {source}", "name another place")
 
     def __enter__(self) -> "Saver":
@@ -86,13 +89,50 @@ class Saver:
         """
         picture = draw(to_bgr(frame), detections, labels)
         if self._pictures:
-            name = _picture_name(Path(frame.source))
-            _write_picture(self._folder / name if self._folder else self._file, picture)
+            _write_picture(self._path(_picture_name(Path(frame.source))), picture)
             return
         if self._video is None:
-            path = self._folder / f"{self._stem}.mp4" if self._folder else self._file
+            path = self._path(f"{self._stem}.mp4")
             self._video = _Video(path, picture.shape[1], picture.shape[0])
         self._video.add(picture)
+
+    def _path(self, name: str) -> Path:
+        return self._names.free(self._folder / name) if self._folder else self._file
+
+
+class FreeNames:
+    """Paths for what one run writes into folders: none is given twice, and none is that of an input.
+
+    What an earlier run wrote is written over. Names that differ only in their case are one, as they are on the disks
+    of Windows and macOS.
+    """
+
+    def __init__(self, inputs: Iterable[str]) -> None:
+        """Keep the inputs, as the user named them, and the files of those that are folders."""
+        paths = [Path(one).resolve() for one in inputs if _is_there(one)]
+        self._folders = {path for path in paths if path.is_dir()}
+        self._taken = {_key(path) for path in paths}
+
+    def free(self, path: Path) -> Path:
+        """The path, or where it is taken the first that is not of ``x-2.jpg``, ``x-3.jpg`` and so on."""
+        number, free = 1, path
+        while _key(free) in self._taken or (free.parent.resolve() in self._folders and free.exists()):
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        self._taken.add(_key(free))
+        return free
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  # see below
+
+
+def _is_there(name: str) -> bool:
+    return os.path.exists(name)  # noqa: PTH110  # Path.exists raises where a folder may not be searched
+
+
+def _key(path: Path) -> str:
+    return str(path.resolve()).casefold()
 
 
 def _picture_name(source: Path) -> str:

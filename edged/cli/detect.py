@@ -4,8 +4,8 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from edged.worker.description import ModelDescription
     from edged.worker.looking import Look, Seen
     from edged.worker.looks import Looks
+
+Savers = Callable[[str], "AbstractContextManager[Saver | None]"]
+"""What saves the frames of an input, by its name."""
 
 HELP = """Find objects in pictures, folders, videos or camera streams.
 
@@ -46,7 +49,10 @@ def detect(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One detections message a line.")] = False,
     save: Annotated[
-        Path | None, typer.Option(help="Write what is seen: a picture, a video, or a folder.")
+        Path | None,
+        typer.Option(
+            help="Write what is seen: a picture, a video, or a folder. There, the second x.jpg is called x-2.jpg."
+        ),
     ] = None,
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Default: the model's own.")] = None,
     provider: Annotated[list[str] | None, typer.Option(help="Provider in order; may be repeated.")] = None,
@@ -56,7 +62,7 @@ def detect(
     overlap: OverlapOption = OVERLAP,
 ) -> None:
     areas = Areas.of(crop, tiles, overlap)
-    if save is not None and save.suffix and len(inputs) > 1:
+    if save is not None and save.suffix and len(inputs) > 1 and not os.path.isdir(save):  # noqa: PTH112  # Path.is_dir may raise
         raise UsageError("--save", f"{save} is one file for {len(inputs)} inputs", "name a folder")
     request = detect_request(str(model), provider, min_score)
     failed: list[EdgedError] = []
@@ -71,9 +77,10 @@ def detect(
             print(f"edged: passed over {reason}; {description.provider} is used", file=sys.stderr)
         look = areas.look(answers, description)
         printer = JsonPrinter(description) if as_json else PagePrinter(description)
+        saver_of = saving(save, inputs)
         for name in inputs:
             try:
-                look_at(name, look, printer, save=save, every=every, note=note)
+                look_at(name, look, printer, saver_of=saver_of, every=every, note=note)
             except EdgedError as error:
                 note(error)
         printer.close()
@@ -110,7 +117,7 @@ def look_at(
     look: "Look | Looks",
     printer: Printer,
     *,
-    save: Path | None,
+    saver_of: Savers,
     every: int,
     note: Callable[[EdgedError], None],
 ) -> None:
@@ -123,7 +130,7 @@ def look_at(
     """
     from edged.sources.stream import read_frames
 
-    with _saver(save, name) if save else nullcontext() as saver:
+    with saver_of(name) as saver:
         for frame in read_frames(name, name=redacted(name), every=every, on_bad=note, on_warning=_warn):
             seen = look.see(frame)
             printer.show(seen)
@@ -135,10 +142,19 @@ def _warn(warning: EdgedError) -> None:
     print(redacted(f"edged: {warning}"), file=sys.stderr)
 
 
-def _saver(save: Path, name: str) -> "Saver":
-    from edged.annotated import Saver
+def saving(target: Path | None, inputs: Sequence[str]) -> Savers:
+    """What saves the frames of each input of a run under names of its own; nothing where there is no target.
 
-    return Saver(save, name)
+    Args:
+        target: See `edged.annotated.Saver`.
+        inputs: All that this run reads.
+    """
+    if target is None:
+        return lambda _name: nullcontext()
+    from edged.annotated import FreeNames, Saver
+
+    names = FreeNames(inputs)
+    return lambda name: Saver(target, name, names)
 
 
 class JsonPrinter:

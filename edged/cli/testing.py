@@ -108,7 +108,7 @@ def _look(
     if isinstance(description.input, RowRecipe):
         _score(model, description, name, keep)
         return
-    from edged.cli.detect import JsonPrinter, PagePrinter, look_at
+    from edged.cli.detect import JsonPrinter, PagePrinter, look_at, saving
     from edged.worker.looking import Look
 
     def fail(error: EdgedError) -> None:
@@ -120,7 +120,8 @@ def _look(
                 keep(json.loads(self.message(seen)))
 
     printer = Keeper(description) if keep else PagePrinter(description)
-    look_at(name, Look(model, description.picture), printer, save=save, every=1, note=fail)
+    look = Look(model, description.picture)
+    look_at(name, look, printer, saver_of=saving(save, [name]), every=1, note=fail)
     printer.close()
 
 

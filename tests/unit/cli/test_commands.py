@@ -421,6 +421,42 @@ def test_a_folder_of_pictures_is_saved_under_the_same_names(edged_in, tmp_path, 
     assert not drawn(opened(tmp_path / "out" / "b.jpg"))
 
 
+def test_what_has_one_name_is_saved_under_numbers(edged_in, tmp_path, model):
+    for folder in ("in", "other"):
+        (tmp_path / folder).mkdir()
+    for name in ("in/a.png", "in/a.bmp", "in/a.jpg", "other/A.jpg", "other/b.jpg", "b.jpg"):
+        write_picture(tmp_path / name)
+    for name in ("in/c.mp4", "other/c.mkv"):
+        write_clip(tmp_path / name, [solid_frame(64, 48, (235, 128, 128))] * 2, codec="libx264")
+    inputs = ["in", "other/A.jpg", "other/b.jpg", "b.jpg", "in/c.mp4", "other/c.mkv"]
+    for _ in range(2):  # a second run writes over what the first one wrote
+        done = edged_in("detect", *inputs, "-m", model, "--save", "out")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "A-3.jpg",
+        "a-2.jpg",
+        "a.jpg",
+        "a.png",
+        "b-2.jpg",
+        "b.jpg",
+        "c-2.mp4",
+        "c.mp4",
+    ]
+
+
+def test_no_other_input_is_written_over(edged_in, tmp_path, model):
+    (tmp_path / "in").mkdir()
+    for name in ("in/a.png", "a.png", "b.png"):
+        write_picture(tmp_path / name, (255, 255, 255), width=128, height=128)
+    before = (tmp_path / "a.png").read_bytes()
+    assert edged_in("detect", "in/a.png", "a.png", "-m", model, "--save", ".").returncode == 2
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert drawn(opened(tmp_path / "a-2.png"))
+    assert edged_in("detect", "in", "a.png", "-m", model, "--save", "in").returncode == 2
+    assert (tmp_path / "in/a.png").read_bytes() == before
+    assert drawn(opened(tmp_path / "in/a-2.png"))
+
+
 @pytest.mark.parametrize("target", ["seen.mp4", "out"])
 def test_a_video_is_saved_with_boxes_in_every_frame(edged_in, tmp_path, model, target):
     write_clip(tmp_path / "a.mkv", [solid_frame(129, 97, (235, 128, 128), "yuv444p")] * 5)
