@@ -5,7 +5,7 @@ An installed wheel holds them in ``edged/bundled``; in a source checkout they li
 
 from pathlib import Path
 
-from edged.errors import InputNotFound
+from edged.errors import InputNotFound, NotAllowed
 
 PACKAGE = Path(__file__).parent
 
@@ -80,9 +80,14 @@ def model_path(path: Path) -> Path:
 
     Raises:
         InputNotFound: Neither.
+        NotAllowed: A folder on the way to it may not be searched.
     """
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except PermissionError as error:
+        remedy = "check the permissions of its folders"
+        raise NotAllowed(str(path), "may not be looked up by this user", remedy) from error
     names = model_names()
     if str(path) in names:
         return model(str(path))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edged.detection import Detections
-from edged.errors import BadInput, InputNotFound
+from edged.errors import BadInput, InputNotFound, NotAllowed
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -76,6 +76,7 @@ def read_annotations(path: Path) -> Annotations:
 
     Raises:
         InputNotFound: No such file.
+        NotAllowed: It may not be read.
         BadInput: Not readable, no JSON, or not in that format; the text says where.
     """
     try:
@@ -84,6 +85,8 @@ def read_annotations(path: Path) -> Annotations:
         return Annotations.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise InputNotFound(str(path), "no such file", "check the path") from error
+    except PermissionError as error:
+        raise NotAllowed(str(path), "may not be read by this user", "check its permissions") from error
     except OSError as error:
         raise BadInput(str(path), f"cannot be read ({error.strerror})", "name the JSON file") from error
     except ValidationError as error:

@@ -88,6 +88,7 @@ def program(name: str = "") -> "typer.Typer":
         else:
             function: Callable[..., Any] = getattr(module, one.replace("-", "_"))
             app.command(help=getattr(module, "HELP", None))(function)
+    _leave_files_to_us(app)
     return app
 
 
@@ -144,6 +145,17 @@ def _command(command: str, arguments: list[str]) -> None:
 
             end_process(serve_file(plain.config, once=plain.once))
     program(command)(arguments)
+
+
+def _leave_files_to_us(app: "typer.Typer") -> None:
+    """Have the parser look at no file: what may not be read is said by who reads it, with the code for that."""
+    for command in app.registered_commands:
+        for annotation in getattr(command.callback, "__annotations__", {}).values():
+            for option in getattr(annotation, "__metadata__", ()):
+                option.readable = False
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _leave_files_to_us(group.typer_instance)
 
 
 def _start_model(command: str, arguments: list[str]) -> None:

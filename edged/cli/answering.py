@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edged.bounds import provider_name
 from edged.bundle import model_path
-from edged.errors import UsageError
+from edged.errors import NotAllowed, UsageError
 from edged.modelstore import find_at
 from edged.worker.request import LoadRequest
 from edged.worker.starting import ask_ahead
@@ -36,9 +36,22 @@ def resolved(request: LoadRequest) -> LoadRequest:
 
     Raises:
         InputNotFound: Nothing there.
+        NotAllowed: It may not be read. To a daemon that is a candidate to reject; here a person can help.
         ConfigurationError: ``pinned`` names a version that is not there.
     """
-    return replace(request, path=str(find_at(model_path(Path(request.path))).path))
+    try:
+        path = find_at(model_path(Path(request.path))).path
+        models = list(path.glob("*.onnx")) if path.is_dir() else [path]
+    except PermissionError as error:
+        raise _not_allowed(error.filename or request.path) from error
+    for one in [path, *models]:
+        if not os.access(one, os.R_OK):
+            raise _not_allowed(one)
+    return replace(request, path=str(path))
+
+
+def _not_allowed(path: str | Path) -> NotAllowed:
+    return NotAllowed(str(path), "may not be read by this user", "check its permissions")
 
 
 @contextlib.contextmanager

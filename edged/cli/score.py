@@ -13,7 +13,7 @@ import typer
 
 from edged.cli.answering import answering, providers_of
 from edged.cli.naming import model_info
-from edged.errors import BadInput, ConfigurationError, InferenceFailed, InputNotFound, UsageError
+from edged.errors import BadInput, ConfigurationError, InferenceFailed, InputNotFound, NotAllowed, UsageError
 from edged.urls import redacted
 from edged.worker.description import LoadRequest, ModelDescription, RowUse
 
@@ -309,6 +309,7 @@ class RowFile:
 
         Raises:
             InputNotFound: No such file.
+            NotAllowed: It may not be read.
             BadInput: It cannot be read.
         """
         self.name = "stdin" if source == "-" else Path(source).name
@@ -339,6 +340,9 @@ class RowFile:
         except FileNotFoundError as error:
             remedy = "name a file of rows, or - for standard input"
             raise InputNotFound(self._source, "no such file", remedy) from error
+        except PermissionError as error:
+            problem = "may not be read by this user"
+            raise NotAllowed(self._source, problem, "check its permissions") from error
         except OSError as error:
             raise self._unreadable(error) from error
         try:

@@ -10,11 +10,7 @@ from edged.settings import check_settings, find_config, load_settings
 
 StoreOption = Annotated[
     Path | None,
-    typer.Option(
-        "--store",
-        readable=False,  # which errors of ours say in one line
-        help="Folder of models; default: store.path of the configuration.",
-    ),
+    typer.Option("--store", help="Folder of models; default: store.path of the configuration."),
 ]
 ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="Configuration file.")]
 

@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from edged.errors import BadInput, ConfigurationError, InputNotFound
+from edged.errors import BadInput, ConfigurationError, InputNotFound, NotAllowed
 from edged.sections import is_path, stream_scheme
 from edged.urls import redacted, with_credentials
 
@@ -69,6 +69,7 @@ def resolve(url: str, name: str) -> Address:
     Raises:
         ConfigurationError: A credential is missing, or the address is of no known kind.
         InputNotFound: No such file, folder or device.
+        NotAllowed: A folder on the way to it may not be searched.
         BadInput: Something that is none of them.
     """
     shown = redacted(url)
@@ -108,6 +109,9 @@ def _kind_of_path(path: Path, shown: str) -> Kind:
             raise BadInput(
                 shown, "is neither a file nor a folder", "write v4l2:/dev/video0 for a camera device"
             )
+    except PermissionError as error:
+        remedy = "check the permissions of its folders"
+        raise NotAllowed(shown, "may not be looked up by this user", remedy) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise InputNotFound(

@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -53,12 +54,12 @@ def edged_in(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def edged_process(tmp_path):
-    """Runs a command as a process of its own; ``before`` is executed in it first."""
+    """Runs a command as a process of its own; ``before`` is executed in it first, ``under`` starts it."""
 
-    def run(*arguments: object, before: str = "") -> Done:
+    def run(*arguments: object, before: str = "", under: Sequence[str] = ()) -> Done:
         program = f"{before}\nfrom edged.cli import main\nmain()"
         return subprocess.run(
-            [sys.executable, "-c", program, *map(str, arguments)],
+            [*under, sys.executable, "-c", program, *map(str, arguments)],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -494,6 +495,58 @@ def test_a_place_that_cannot_be_written_is_one_line_with_its_code(edged_in, tmp_
     write_picture(tmp_path / "a.png")
     (tmp_path / "file").touch()
     assert "file" in one_line(edged_in("detect", "a.png", "-m", model, "--json", "--save", "file/out"), 74)
+
+
+def as_any_user() -> list[str]:
+    """What starts a program to which permissions apply, even where the tests run as root."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv, or another user than root")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "detect closed.png -m {model}",
+        "detect in/a.png -m {model}",
+        "detect a.png -m in/toy.onnx",
+        "detect a.png -m closed.onnx",
+        "model inspect closed.onnx",
+        "model test closed.onnx",
+        "model eval {model} closed.csv in",
+        "score closed.csv -m {model}",
+        "score in/a.csv -m bearing-vibration",
+        "score closed.csv -m bearing-vibration",
+        "bench -m closed.onnx",
+        "run --camera a.png --model in/toy.onnx",
+    ],
+)
+def test_what_this_user_may_not_read_is_one_line_with_its_code(edged_process, tmp_path, model, command):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "in/a.png", "closed.png"):
+        write_picture(tmp_path / name)
+    for name in ("closed.onnx", "closed.csv"):
+        (tmp_path / name).write_bytes(b"1,2\n")
+    for name in ("in", "closed.png", "closed.onnx", "closed.csv"):
+        (tmp_path / name).chmod(0)
+    words = command.format(model=model).split()
+    done = edged_process(*words, under=as_any_user())
+    (tmp_path / "in").chmod(0o755)
+    assert "by this user" in one_line(done, 77)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
+def test_a_configuration_that_may_not_be_read_is_one_line_with_its_code(edged_process, tmp_path):
+    """Nor may a supervisor start the daemon again until a person has looked."""
+    (tmp_path / "edged.toml").write_text(TOML)
+    (tmp_path / "edged.toml").chmod(0)
+    for command in ("config check", "config show", "status", "run"):
+        done = edged_process(*command.split(), "-c", "edged.toml", under=as_any_user())
+        assert "check its permissions" in one_line(done, 78)
 
 
 def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_video(edged_process, tmp_path, model):
