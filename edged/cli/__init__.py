@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 from edged import __version__
-from edged.errors import EdgedError
+from edged.errors import EdgedError, UsageError
 from edged.worker.starting import ask_ahead, end_ahead, start_ahead
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def main() -> None:
         if debug:
             listen(end)
     try:
-        _command(command, arguments)
+        sys.exit(_command(command, arguments))
     except EdgedError as error:
         if debug:
             print(redacted(traceback.format_exc()), file=sys.stderr)
@@ -136,7 +136,8 @@ def main() -> None:
         end_ahead()
 
 
-def _command(command: str, arguments: list[str]) -> None:
+def _command(command: str, arguments: list[str]) -> int:
+    """Run a command; its exit code."""
     if command == "run":
         from edged.cli.plain import plain_run
 
@@ -144,7 +145,25 @@ def _command(command: str, arguments: list[str]) -> None:
             from edged.cli.serving import end_process, serve_file
 
             end_process(serve_file(plain.config, once=plain.once))
-    program(command)(arguments)
+    import typer
+
+    refused: Any = typer.BadParameter.__base__  # the parser's UsageError, which has no other public name
+    try:
+        code = typer.main.get_command(program(command)).main(arguments, "edged", standalone_mode=False)
+    except refused as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # it says the help, which is no error
+            error.show()
+            return int(error.exit_code)
+        raise _usage_error(error) from error
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: Any) -> UsageError:
+    path = error.ctx.command_path if error.ctx else "edged"
+    said = error.format_message().rstrip(".")
+    return UsageError(path, f"{said[:1].lower()}{said[1:]}", f"see {path} --help")
 
 
 def _leave_files_to_us(app: "typer.Typer") -> None:

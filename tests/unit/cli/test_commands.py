@@ -90,23 +90,30 @@ def only_line(done: Done) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("command", "rest"),
     [
-        ["frobnicate"],
-        ["run", "--frob"],
-        ["detect", "a.jpg"],
-        ["detect", "a.jpg", "-m", "m.onnx", "--min-score", "2"],
-        ["detect", "a.jpg", "-m", "m.onnx", "--every", "0"],
-        ["config", "frob"],
+        ("edged", "frobnicate"),
+        ("edged", "--frob"),
+        ("edged run", "--frob"),
+        ("edged detect", "a.jpg"),
+        ("edged detect", "a.jpg -m m.onnx --min-score 2"),
+        ("edged detect", "a.jpg -m m.onnx --every 0"),
+        ("edged demo", "--seconds soon"),
+        ("edged config", "frob"),
+        ("edged model inspect", "a.onnx b.onnx"),
     ],
-    ids=" ".join,
 )
-def test_a_wrong_command_line_ends_with_2_and_says_what_is_wrong(edged_in, arguments):
+def test_a_wrong_command_line_ends_with_2_and_one_line_that_names_the_help(edged_in, command, rest):
+    line = one_line(edged_in(*command.split()[1:], *rest.split()), 2)
+    assert line.startswith(f"edged: {command}: ")
+    assert line.endswith(f"; see {command} --help\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["model"]], ids=["edged", "edged model"])
+def test_without_a_command_the_help_is_shown(edged_in, arguments):
     done = edged_in(*arguments)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip()
-    assert done.stdout == ""
+    assert "Usage: " in done.stdout + done.stderr
+    assert "edged: " not in done.stderr
 
 
 @pytest.mark.parametrize(
