@@ -15,6 +15,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -203,7 +204,6 @@ def _handler(pages: dict[str, Page], post: Post | None) -> type[BaseHTTPRequestH
     class Handler(BaseHTTPRequestHandler):
         timeout = REQUEST_TIMEOUT_S
         server_version, sys_version = "edged", ""
-        error_content_type, error_message_format = JSON, '{"ok": false, "error": "%(message)s"}\n'
         server: _Server
 
         def do_GET(self) -> None:  # the base class names it
@@ -246,6 +246,10 @@ def _handler(pages: dict[str, Page], post: Post | None) -> type[BaseHTTPRequestH
             else:
                 self._was_read()
                 self._reply(*_as_json(*post(name, origin, rows)))
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            """What the base class refuses, in JSON, as all errors are; its number for who speaks no HTTP."""
+            self._refuse(code, f"{int(code)}: {message or self.responses[HTTPStatus(code)][0]}")
 
         def _is_meant_for_us(self) -> bool:
             """Whether the asker knows this machine by a name that is its own; answers them if not."""

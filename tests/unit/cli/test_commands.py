@@ -364,6 +364,8 @@ def test_the_password_of_a_camera_is_not_printed(edged_in, model, monkeypatch, f
 class OnePicture:
     """A camera that sends a single picture."""
 
+    warning = None
+
     def __enter__(self) -> "OnePicture":
         return self
 

@@ -157,11 +157,12 @@ def test_a_missing_file_is_waited_for_and_read_when_it_comes(tmp_path, recorder)
         assert not camera.finished.is_set()
 
 
-def test_an_address_of_nothing_is_a_state_and_not_a_crash(recorder):
-    with recorder.camera("rtsp://:554") as camera:
-        assert "no address of a camera" in recorder.offline().why
+def test_an_address_whose_secret_is_gone_is_a_state_and_not_a_crash(recorder):
+    address = "rtsp://joe:${credential:gone}@cam/1"
+    with recorder.camera(address) as camera:
+        assert "gone" in recorder.offline().why
         assert camera.stop(1)
-    with recorder.camera("rtsp://:554", once=True) as camera:
+    with recorder.camera(address, once=True) as camera:
         assert camera.finished.wait(5)
     assert isinstance(camera.error, ConfigurationError)
 
