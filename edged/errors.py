@@ -97,6 +97,10 @@ class InputNotFound(EdgedError):
     exit_code = 66
 
 
+class ModelAwaited(InputNotFound):
+    """A model of which the store has no version yet, while the server of updates is asked for the first."""
+
+
 class Unreachable(EdgedError):
     """Something outside that does not answer now and may later."""
 

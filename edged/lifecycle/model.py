@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from edged.errors import EdgedError, ModelRejected, NotAsConfigured, Unreachable
+from edged.errors import EdgedError, ModelAwaited, ModelRejected, NotAsConfigured, Unreachable
 from edged.heartbeat import Heartbeat
 from edged.lifecycle.asking import load_request
 from edged.lifecycle.choice import choose
@@ -70,6 +70,7 @@ class ServedModel:
         on_change: Callable[["ServedModel"], None],
         keep_versions: int = 0,
         once: bool = False,
+        awaited: bool = False,
     ) -> None:
         """Begin to load the model; `wait_ready` says how that went.
 
@@ -81,10 +82,11 @@ class ServedModel:
             on_change: Called from the model's thread when `state` has changed.
             keep_versions: How many the store keeps; 0 = all.
             once: The first version that can be served is served to the end.
+            awaited: A store without a version of it is no fault: the server of updates is asked for one.
         """
         self.name, self.section, self.demand = name, section, demand
         self.error: EdgedError | None = None
-        self._on_change, self._once = on_change, once
+        self._on_change, self._once, self._awaited = on_change, once, awaited
         self._look_now, self._wake = threading.Event(), threading.Event()
         self._settled, self._stopping = threading.Event(), threading.Event()
         home = Home(store, name, section.path, keep=not once)
@@ -351,14 +353,20 @@ class ServedModel:
             if (self._trial or self._ledger.waiting) and now_s - self._began_s < SETTLE_S:
                 return
             self.error = self._why_nothing_serves()
-            log.error("model refused", model=self.name, error=str(self.error))
+            if isinstance(self.error, ModelAwaited):
+                log.info("model awaited", model=self.name, why=str(self.error))
+            else:
+                log.error("model refused", model=self.name, error=str(self.error))
         self._changed()
         self._settled.set()
 
     def _why_nothing_serves(self) -> EdgedError:
-        if error := self._last_error or self._ledger.home.missing():
-            return error
         subject = f"models.{self.name}"
+        if error := self._last_error:
+            return error
+        if missing := self._ledger.home.missing():
+            ahead = "the server of updates is asked for the first one"
+            return ModelAwaited(subject, "has no version yet", ahead) if self._awaited else missing
         if rejections := self._ledger.rejections:
             rejection = rejections[max(rejections)]
             problem = f"version {rejection.version} was rejected ({rejection.reason})"

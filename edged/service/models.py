@@ -153,6 +153,7 @@ class Models:
             on_change=self._on_change,
             keep_versions=settings.store.keep_versions,
             once=self._once,
+            awaited=bool(settings.updates.url) and section.path is None and not self._once,
         )
 
 

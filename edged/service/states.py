@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edged.errors import ModelAwaited
 from edged.lifecycle import ServedModel
 from edged.mqtt.homeassistant import discovery_topic
 from edged.mqtt.link import LinkState
@@ -88,7 +89,7 @@ class StatePublisher:
 
     def model(self, model: ServedModel) -> None:
         """Which version of a model serves."""
-        if model.error:
+        if model.error and not isinstance(model.error, ModelAwaited):
             self.remember(str(model.error))
         self._set(self._topics.model_state(model.name), self._device.model_state(model).payload())
         if len(self._device.cameras()) + len(self._device.sensors()):

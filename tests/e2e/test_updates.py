@@ -170,6 +170,13 @@ def test_a_release_goes_to_half_then_to_all_and_a_bad_one_is_taken_back(
     with RepositoryServer(cast(Any, Served(publisher.folder))) as server:
         near, far = boxes(server.url, publisher.root)
         assert until(lambda: near.serves(1) and far.serves(1), 40), near.log + far.log
+        for box in (near, far):
+            assert box.daemon is not None
+            assert not [line for line in box.daemon.log if "Z error" in line], "an empty store is no fault"
+            first = box.states[0]
+            assert first["why"] == (
+                "models.m: has no version yet; the server of updates is asked for the first one"
+            )
 
         released_s = publisher.add(model(tmp_path, 2, good(2)), rollout="50%")
         assert until(lambda: near.serves(2), 30), near.log
