@@ -541,7 +541,8 @@ class ServedModel:
         else:
             # Where nothing serves yet, it is as likely that the configuration is wrong: that must not condemn a model.
             keep = not isinstance(error, NotAsConfigured) or self._seat.active is not None
-            self._reject(version, trial.step, error.problem, keep=keep)
+            what_to_do = f"; {error.remedy}" if error.remedy else ""
+            self._reject(version, trial.step, error.problem + what_to_do, keep=keep)
         self._changed()
 
     def _reject(self, version: Version, step: str, reason: str, *, keep: bool = True) -> None:

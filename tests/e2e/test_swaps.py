@@ -177,6 +177,24 @@ def test_a_version_that_is_copied_in_slowly_is_tried_once_it_is_whole(
         assert daemon.end() == 0
 
 
+def test_a_rejection_says_what_to_do_about_it(box: Callable[..., Box]) -> None:
+    def embedding(path: Path) -> Path:
+        means = toy_models.node("ReduceMean", ["images", "axes"], ["out"], keepdims=0)
+        axes = toy_models.constant("axes", [2, 3], "int64")
+        return toy_models.save_model(path, [means], outputs={"out": (1, 3)}, constants=[axes])
+
+    here = box()
+    here.put(1, good(1))
+    here.put(2, embedding)
+    with Listener(here.broker) as listener, here.run() as daemon:
+        assert listener.wait_for(lambda: bool(state(listener).get("rejected")), 30), daemon.log
+        assert state(listener)["rejected"][0]["reason"].endswith(
+            'an embedding or a regression; say task = "classify" and its labels in model.toml'
+        )
+        assert daemon.says("its labels in model.toml")
+        assert daemon.end() == 0
+
+
 def test_a_rejected_version_is_tried_again_when_it_is_another_file(box: Callable[..., Box]) -> None:
     here = box()
     here.put(1, good(1))
