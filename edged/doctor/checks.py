@@ -241,4 +241,5 @@ def _model(
     seen = model_probe.standing(name, section, settings.store.path)
     if seen.chosen is not None:
         seen = load(seen, section, demand, deadline)
-    return models.findings(seen)
+    yield from models.findings(seen)
+    yield from models.label_findings(seen, settings)

@@ -410,6 +410,13 @@ MODEL_UNSERVABLE = Kind("model-unservable", "models", ERROR, "it does not pass t
 MODEL_ELSEWHERE = Kind(
     "model-elsewhere", "models", WARNING, "it loads, on another provider than was asked for first", "{do}"
 )
+LABEL_UNKNOWN = Kind(
+    "label-unknown",
+    "models",
+    WARNING,
+    "the configuration names a label that the model does not find: it counts nothing",
+    "{do}",
+)
 MODEL_SKIPPED = Kind(
     "model-skipped",
     "models",

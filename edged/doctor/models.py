@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from edged.doctor import kinds
 from edged.doctor.findings import Finding
 from edged.errors import EdgedError, Unreachable
+from edged.service.unknown_labels import of_camera
+from edged.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class ModelFacts:
         passed_over: Why providers that were asked for earlier do not run it.
         latency_ms: Of one inference.
         load_ms: To make the session.
+        labels: That it finds, of a detector that was loaded; None of any other.
     """
 
     name: str
@@ -61,6 +64,7 @@ class ModelFacts:
     passed_over: tuple[str, ...] = ()
     latency_ms: float = 0.0
     load_ms: float = 0.0
+    labels: tuple[str, ...] | None = None
 
 
 def findings(facts: ModelFacts) -> Iterator[Finding]:
@@ -77,6 +81,19 @@ def findings(facts: ModelFacts) -> Iterator[Finding]:
         if one.version > facts.chosen:
             yield kinds.MODEL_REJECTED.found(key, _rejected(one), path=shlex.quote(one.path))
     yield from _loaded(key, facts)
+
+
+def label_findings(facts: ModelFacts, settings: Settings) -> Iterator[Finding]:
+    """Labels of cameras that have no other model, which it does not find."""
+    if facts.labels is None:
+        return
+    found = settings.models[facts.name].labels or facts.labels
+    for name, camera in settings.cameras.items():
+        if set(camera.models) == {facts.name}:
+            for one in of_camera(name, camera, found):
+                yield kinds.LABEL_UNKNOWN.found(
+                    one.key, f"{facts.name} does not find {one.label!r}", do=one.hint
+                )
 
 
 def _rejected(one: Rejected) -> str:

@@ -44,6 +44,7 @@ from edged.service.signals import Signals
 from edged.service.spooling import outbox_of
 from edged.service.state import state_folder
 from edged.service.states import StatePublisher
+from edged.service.unknown_labels import LabelWatch
 from edged.service.updates import Updates
 from edged.settings import LoadedSettings, Settings
 from edged.urls import keep_secret, redacted
@@ -174,6 +175,7 @@ class Service:
             broker=lambda: (_link_options(self._loaded), topics_of(self._settings)),
             on_state=self._states.sensor,
         )
+        self._labels = LabelWatch()
         self._reloads = Reloads()
         self._orders = self._make_orders()
         self._link = self._make_link(loaded)
@@ -362,6 +364,7 @@ class Service:
     def _told_to_end(self) -> bool:
         """Wait a moment for a signal; a reload is done here."""
         self._oversight.comes_round()
+        self._labels.look(self._settings, self._models.served)
         by_signal = self._signals.reload_asked(TICK_S)
         if self._reloads.take() or by_signal:
             with self._oversight.reload():

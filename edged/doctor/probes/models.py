@@ -96,6 +96,7 @@ def loaded(
         passed_over=tuple(description.provider_refused),
         latency_ms=description.latency_ms,
         load_ms=description.load_ms,
+        labels=description.labels if description.task == "detect" else None,
     )
 
 

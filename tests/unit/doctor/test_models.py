@@ -1,7 +1,8 @@
 from dataclasses import replace
 
-from edged.doctor.models import ModelFacts, Rejected, findings
+from edged.doctor.models import ModelFacts, Rejected, findings, label_findings
 from edged.errors import ConfigurationError, ModelRejected, WorkerLost
+from edged.settings import Settings
 
 FINE = ModelFacts(
     "vehicles",
@@ -58,6 +59,17 @@ def test_a_model_on_another_provider_than_was_asked_for_says_why() -> None:
     told = seen(replace(FINE, passed_over=("openvino:CPU: no CPU device here",)))
     assert "no CPU device here" in told["model-elsewhere"]
     assert 'providers = ["cpu"]' in told["model-elsewhere"]
+
+
+def test_a_label_that_the_only_model_of_a_camera_does_not_find_is_told() -> None:
+    zone = {"points": [[0, 0], [1, 0], [1, 1]], "labels": ["persn", "car"]}
+    camera = {"url": "rtsp://cam/1", "models": ["vehicles"], "zones": {"door": zone}}
+    given = Settings.model_validate({"cameras": {"front": camera}, "models": {"vehicles": {}}})
+    (found,) = label_findings(replace(FINE, labels=("person", "car")), given)
+    assert (found.kind, found.subject) == ("label-unknown", "cameras.front.zones.door.labels")
+    assert "'persn'" in found.seen
+    assert "did you mean 'person'?" in found.remedy
+    assert list(label_findings(replace(FINE, labels=None), given)) == []
 
 
 def test_a_model_that_was_not_loaded_or_not_in_time_says_so() -> None:
