@@ -10,6 +10,10 @@ package bounds the pixels of a picture before OpenCV is imported, which reads th
 import os
 
 MAX_PIXELS = 2**27
-"""Of one picture or video frame: 134 million, more than any camera makes."""
+"""Of one picture or video frame: 134 million.
+
+Decoding a picture takes 6 bytes for each, so that one of twice as many would take most of the 2 GiB that the unit of
+systemd allows.
+"""
 
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)

@@ -15,6 +15,7 @@ import numpy as np
 
 from edged.errors import BadInput, EdgedError, InputNotFound, NotAllowed
 from edged.frame import Plane
+from edged.sources import MAX_PIXELS
 from edged.sources.address import PICTURE_SUFFIXES, Address, Kind
 from edged.sources.capture import Capture
 from edged.sources.packets import PacketFacts, StreamTraits, Treatment
@@ -57,6 +58,9 @@ def _decoded(path: Path, content: bytes) -> Plane:
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except (cv2.error, MemoryError) as error:
+        if "CV_IO_MAX_IMAGE_PIXELS" in str(error):
+            problem = f"has more than {MAX_PIXELS // 10**6} million pixels, the most that are taken"
+            raise BadInput(str(path), problem, "scale it down") from error
         raise broken from error
     if picture is None or picture.dtype != np.uint8 or picture.ndim != 3 or not picture.size:
         raise broken

@@ -1,4 +1,5 @@
 import os
+import struct
 
 import cv2
 import numpy as np
@@ -79,3 +80,16 @@ def test_an_empty_folder_is_input_not_found(tmp_path):
 
 def test_opencv_is_bounded_before_it_is_loaded():
     assert os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] == str(MAX_PIXELS)
+
+
+def test_a_picture_of_too_many_pixels_is_called_that_and_not_broken(tmp_path):
+    path = write_picture(tmp_path / "a.jpg")
+    jpeg = bytearray(path.read_bytes())
+    frame_header = jpeg.index(b"\xff\xc0")
+    jpeg[frame_header + 5 : frame_header + 9] = struct.pack(">HH", 40000, 40000)
+    path.write_bytes(jpeg)
+    with pytest.raises(BadInput) as caught:
+        read_picture(path)
+    assert str(caught.value) == (
+        f"{path}: has more than 134 million pixels, the most that are taken; scale it down"
+    )
