@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 from edged import __version__
+from edged.cli import streams
 from edged.errors import EdgedError, UsageError
 from edged.worker.starting import ask_ahead, end_ahead, start_ahead
 
@@ -96,6 +97,7 @@ def main() -> None:
     """Entry point of the program: one line for an error, an exit code for a supervisor."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    streams.prepare(arguments)
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
     if command in MODEL_FIRST and "--help" not in arguments and os.name == "posix":
         _start_model(command, arguments)
@@ -114,18 +116,19 @@ def main() -> None:
         if debug:
             listen(end)
     try:
-        sys.exit(_command(command, arguments))
+        code = _command(command, arguments)
+        sys.stdout.flush()
+        sys.exit(code)
     except EdgedError as error:
-        if debug:
-            print(redacted(traceback.format_exc()), file=sys.stderr)
-        print(redacted(f"edged: {error}"), file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(_say(error, debug=debug))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read our output has gone
+        streams.drop_output()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001  # the last door: a bug of ours still ends in one line
+        if refused := streams.output_refused(error):
+            sys.exit(_say(refused, debug=debug))
         if debug:
             print(redacted(traceback.format_exc()), file=sys.stderr)
         line = redacted(f"edged: a bug: {type(error).__name__}: {error}")
@@ -134,6 +137,15 @@ def main() -> None:
     finally:
         gc.enable()
         end_ahead()
+
+
+def _say(error: EdgedError, *, debug: bool) -> int:
+    from edged.urls import redacted
+
+    if debug:
+        print(redacted(traceback.format_exc()), file=sys.stderr)
+    print(redacted(f"edged: {error}"), file=sys.stderr)
+    return error.exit_code
 
 
 def _command(command: str, arguments: list[str]) -> int:

@@ -181,7 +181,9 @@ class JsonPrinter:
         return detections_message(
             message_id=self._ids(),
             device=self._device,
-            frame_source=frame.source,
+            frame_source=os.fsencode(frame.source).decode(
+                errors="backslashreplace"
+            ),  # a name may not be UTF-8
             sequence=frame.sequence,
             captured_at_s=frame.captured_at_s,
             width=frame.width,

@@ -1,11 +1,21 @@
-"""How a model that a command was given is called in messages: by its file, or by its folder in a store."""
+"""What a command was given is called in messages: a model by its file or its folder in a store, an input as it is."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edged.mqtt.payloads import ModelInfo
     from edged.worker.description import ModelDescription
+
+
+def utf8_name(name: str) -> str:
+    r"""The name of a file as messages have it: what is not UTF-8 in it is escaped.
+
+    >>> utf8_name("gate\udcff.jpg")
+    'gate\\xff.jpg'
+    """
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def model_info(description: "ModelDescription") -> "ModelInfo":
@@ -16,4 +26,4 @@ def model_info(description: "ModelDescription") -> "ModelInfo":
     stored = path.parent.name.isdecimal()
     name = path.parent.parent.name if stored else path.stem
     version = int(path.parent.name) if stored else 1
-    return ModelInfo(name, max(1, version), description.digest, description.provider)
+    return ModelInfo(utf8_name(name), max(1, version), description.digest, description.provider)

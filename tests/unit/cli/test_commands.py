@@ -516,6 +516,82 @@ def as_any_user() -> list[str]:
     return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
 
 
+@pytest.fixture
+def shell(tmp_path, model):
+    """Runs a line of a shell in which ``edged`` is the program and ``$MODEL`` a model."""
+    write_picture(tmp_path / "a.png", (255, 255, 255), width=128, height=128)
+
+    def run(line: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+        program = f'edged() {{ "{sys.executable}" -m edged "$@"; }}'
+        return subprocess.run(
+            ["/bin/sh", "-c", f"{program}\n{line}"],
+            cwd=tmp_path,
+            env={**os.environ, "MODEL": str(model), **environment},
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "detect a.png -m $MODEL",
+        "detect a.png -m $MODEL --json",
+        "model inspect $MODEL",
+        "config schema",
+        "--version",
+    ],
+)
+def test_an_output_that_is_full_is_one_line_with_its_code(shell, command):
+    done = shell(f"edged {command} >/dev/full")
+    assert done.returncode == 74
+    assert done.stderr.startswith(b"edged: standard output: cannot be written (no space left on device); ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell of POSIX")
+@pytest.mark.parametrize(
+    ("command", "code", "printed"),
+    [
+        ("detect a.png -m $MODEL", 0, b"a.png #0"),
+        ("detect missing.png -m $MODEL", 66, b""),
+        ("--version", 0, b"edged "),
+        ("config schema", 0, b"{"),
+    ],
+)
+def test_a_standard_error_that_is_closed_is_none_to_a_command(shell, command, code, printed):
+    done = shell(f"edged {command} 2>&-")
+    assert done.returncode == code
+    assert done.stdout.startswith(printed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such name")
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {},
+        {"PYTHONIOENCODING": "latin1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=["usual", "latin1", "C"],
+)
+def test_a_name_of_any_signs_is_printed_whatever_the_locale(shell, locale):
+    shell(r"cp a.png 日本.png; cp a.png $(printf 'a\377.png')")
+    done = shell(r"edged detect 日本.png $(printf 'a\377.png') -m $MODEL --json", **locale)
+    assert (done.returncode, done.stderr) == (0, b"")
+    names = [json.loads(line)["source"] for line in done.stdout.decode().splitlines()]
+    assert names == ["日本.png", r"a\xff.png"]
+    for command in (r"detect 日本.png $(printf 'a\377.png') -m $MODEL", "model inspect $MODEL", "doctor"):
+        done = shell(f"edged {command}", **locale)
+        assert done.returncode != 70
+        assert done.stdout
+        assert b"a bug" not in done.stderr
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
 @pytest.mark.parametrize(
     "command",
