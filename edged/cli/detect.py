@@ -14,7 +14,7 @@ import typer
 from edged.cli.answering import answering
 from edged.cli.areas import OVERLAP, Areas, CropOption, OverlapOption, TilesOption
 from edged.cli.guessing import detect_request
-from edged.cli.naming import model_info
+from edged.cli.naming import model_info, utf8_name
 from edged.errors import EdgedError, UsageError
 from edged.machine import host_name
 from edged.urls import redacted
@@ -181,9 +181,7 @@ class JsonPrinter:
         return detections_message(
             message_id=self._ids(),
             device=self._device,
-            frame_source=os.fsencode(frame.source).decode(
-                errors="backslashreplace"
-            ),  # a name may not be UTF-8
+            frame_source=utf8_name(frame.source),
             sequence=frame.sequence,
             captured_at_s=frame.captured_at_s,
             width=frame.width,

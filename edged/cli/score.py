@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 import typer
 
 from edged.cli.answering import answering, providers_of
-from edged.cli.naming import model_info
+from edged.cli.naming import model_info, utf8_name
 from edged.errors import BadInput, ConfigurationError, InferenceFailed, InputNotFound, NotAllowed, UsageError
 from edged.urls import redacted
 from edged.worker.description import LoadRequest, ModelDescription, RowUse
@@ -312,7 +312,7 @@ class RowFile:
             NotAllowed: It may not be read.
             BadInput: It cannot be read.
         """
-        self.name = "stdin" if source == "-" else Path(source).name
+        self.name = "stdin" if source == "-" else utf8_name(Path(source).name)
         self._source = source
         self._blocks = self._read()
         self._first = next(self._blocks, b"")

@@ -585,6 +585,10 @@ def test_a_name_of_any_signs_is_printed_whatever_the_locale(shell, locale):
     assert (done.returncode, done.stderr) == (0, b"")
     names = [json.loads(line)["source"] for line in done.stdout.decode().splitlines()]
     assert names == ["日本.png", r"a\xff.png"]
+    done = shell(
+        r"cp $MODEL $(printf 'm\377.onnx'); edged model inspect $(printf 'm\377.onnx') --json", **locale
+    )
+    assert json.loads(done.stdout)["path"] == "m\udcff.onnx"
     for command in (r"detect 日本.png $(printf 'a\377.png') -m $MODEL", "model inspect $MODEL", "doctor"):
         done = shell(f"edged {command}", **locale)
         assert done.returncode != 70
