@@ -44,6 +44,12 @@ MODEL_FIRST = frozenset({"run", "detect"})
 SILENT = frozenset({"detect"})
 """They load nothing that writes a log: it would take a tenth of their start."""
 
+MAY_BE_EMPTY = frozenset(
+    {"--fields", "--columns", "--delimiter", "--time", "--missing", "--echo", "--format", "--needs-edged"}
+)
+"""Options of text. Any other empty word is taken for a variable of a shell that was not set: as a path it would be the
+current folder."""
+
 
 def program(name: str = "") -> "typer.Typer":
     """The parser of the command line.
@@ -150,6 +156,7 @@ def _say(error: EdgedError, *, debug: bool) -> int:
 
 def _command(command: str, arguments: list[str]) -> int:
     """Run a command; its exit code."""
+    _refuse_empty(arguments)
     if command == "run":
         from edged.cli.plain import plain_run
 
@@ -170,6 +177,18 @@ def _command(command: str, arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    before = ""
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if not argument.startswith("--") or not equals:
+            option, value = before, argument
+        if not value and option not in MAY_BE_EMPTY:
+            subject = option if option.startswith("-") else "an argument"
+            raise UsageError(subject, "is empty", "name what it is for; is a variable of the shell not set?")
+        before = argument
 
 
 def _usage_error(error: Any) -> UsageError:

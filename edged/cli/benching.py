@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edged.cli.answering import providers_of, resolved
+from edged.cli.detect import named_as_input
 from edged.cli.naming import model_info
 from edged.errors import RuntimeMissing, UsageError
 from edged.worker.description import LoadRequest
@@ -61,7 +62,9 @@ def bench(
     if os.name != "posix":
         raise RuntimeMissing("edged bench", "measures processes as Linux has them", "run it on Linux")
     name = video or str(demo_video())
-    if resolve(name, "bench").kind is not Kind.VIDEO:
+    with named_as_input():
+        kind = resolve(name, "bench").kind
+    if kind is not Kind.VIDEO:
         raise UsageError(
             "INPUT", f"{name} is no video file", "record a few seconds of the camera, and name that"
         )

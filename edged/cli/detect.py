@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -15,7 +15,7 @@ from edged.cli.answering import answering
 from edged.cli.areas import OVERLAP, Areas, CropOption, OverlapOption, TilesOption
 from edged.cli.guessing import detect_request
 from edged.cli.naming import model_info, utf8_name
-from edged.errors import EdgedError, UsageError
+from edged.errors import ConfigurationError, EdgedError, UsageError
 from edged.machine import host_name
 from edged.urls import redacted
 
@@ -126,11 +126,12 @@ def look_at(
     The frames of a camera are from its address without its password.
 
     Raises:
-        EdgedError: The input cannot be read to its end, the model does not answer, or nothing can be written.
+        UsageError: The input is an address that is none.
+        EdgedError: It cannot be read to its end, the model does not answer, or nothing can be written.
     """
     from edged.sources.stream import read_frames
 
-    with saver_of(name) as saver:
+    with named_as_input(), saver_of(name) as saver:
         for frame in read_frames(name, name=redacted(name), every=every, on_bad=note, on_warning=_warn):
             seen = look.see(frame)
             printer.show(seen)
@@ -140,6 +141,15 @@ def look_at(
 
 def _warn(warning: EdgedError) -> None:
     print(redacted(f"edged: {warning}"), file=sys.stderr)
+
+
+@contextmanager
+def named_as_input() -> Iterator[None]:
+    """An address that is none is a wrong argument here, where it stands under no key of a configuration."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise UsageError("INPUT", error.problem, error.remedy) from error
 
 
 def saving(target: Path | None, inputs: Sequence[str]) -> Savers:

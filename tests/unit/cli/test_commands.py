@@ -109,6 +109,43 @@ def test_a_wrong_command_line_ends_with_2_and_one_line_that_names_the_help(edged
     assert line.endswith(f"; see {command} --help\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["detect", "", "-m", "toy.onnx"], "an argument"),
+        (["detect", "a.png", "-m", ""], "-m"),
+        (["detect", "a.png", "--model="], "--model"),
+        (["detect", "a.png", "-m", "toy.onnx", "--save", ""], "--save"),
+        (["model", "inspect", ""], "an argument"),
+        (["run", "-c", ""], "-c"),
+        (["score", "a.csv", "-m", "", "--fields", ""], "-m"),
+    ],
+)
+def test_an_empty_word_is_no_path(edged_in, tmp_path, model, arguments, said):
+    write_picture(tmp_path / "a.png")
+    assert f"edged: {said}: is empty" in one_line(edged_in(*arguments), 2)
+
+
+@pytest.mark.parametrize(
+    "command", ["detect {} -m toy.onnx", "model test toy.onnx {} --json", "bench {} -m toy.onnx"]
+)
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ftp://x/y", "write rtsp://host/path"),
+        ("rtsp://", "write rtsp://host/path"),
+        ("rtsp://cam:p@ss:w/d@h/x", "%2F"),
+    ],
+)
+def test_an_address_that_is_none_is_a_wrong_argument(edged_in, model, command, address, said):
+    done = edged_in(*command.format(address).split())
+    assert done.returncode == 2
+    line = only_line(done)
+    assert line.startswith("edged: INPUT: ")
+    assert said in line
+    assert "w/d" not in line
+
+
 @pytest.mark.parametrize("arguments", [[], ["model"]], ids=["edged", "edged model"])
 def test_without_a_command_the_help_is_shown(edged_in, arguments):
     done = edged_in(*arguments)
