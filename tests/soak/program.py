@@ -89,11 +89,12 @@ def _soak(box: Box, rolls: random.Random, options: argparse.Namespace) -> list[s
     names = options.only or list(faults)
     slowest: dict[str, list[float]] = defaultdict(list)
     begin_s = time.monotonic()
-    samples = [box.sample(0.0)]
+    samples: list[Sample] = []
     bag: list[str] = []
     while (at_s := time.monotonic() - begin_s) < options.seconds:
         bag = bag or rolls.sample(names, len(names))
         name = bag.pop()
+        samples.append(box.sample(at_s))
         what = faults[name](box, rolls, options.longest)
         over_s = time.monotonic()
         if box.daemon.process.poll() is not None:
@@ -104,15 +105,15 @@ def _soak(box: Box, rolls: random.Random, options: argparse.Namespace) -> list[s
                 f"{name} ({what}) at {at_s:.0f} s: does not serve again within {SERVES_WITHIN_S:.0f} s"
             )
         slowest[name].append(time.monotonic() - over_s)
-        samples.append(box.sample(time.monotonic() - begin_s))
         print(f"{at_s:6.0f} s  {name} ({what}), serves after {slowest[name][-1]:.1f} s", flush=True)
         time.sleep(max(0.0, at_s + options.every - (time.monotonic() - begin_s)))
     if not box.settles(SERVES_WITHIN_S):
         wrong.append(f"more processes than models: {box.daemon.workers()}")
     samples.append(box.sample(time.monotonic() - begin_s))
     wrong += _books(box)
-    wrong += account.leaks(samples)
-    _show(slowest, samples)
+    settled_s = account.settled_s(len(names), options.every)
+    wrong += account.leaks(samples, settled_s)
+    _show(slowest, samples, settled_s)
     if (code := box.daemon.end(10)) != 0:
         wrong.append(f"it ended with {code}")
     return wrong
@@ -154,14 +155,14 @@ def _arrivals(box: Box, source: str, topic: str, published: float) -> list[str]:
     return account.ids_astray(source, published, ids, told) + account.disorder(source, results)
 
 
-def _show(slowest: dict[str, list[float]], samples: list[Sample]) -> None:
+def _show(slowest: dict[str, list[float]], samples: list[Sample], settled_s: float) -> None:
     print("fault, times, seconds until all serves again: the slowest")
     for name, times in sorted(slowest.items()):
         print(f"  {name:24} {len(times):4}  {max(times):5.1f}")
     first, last = samples[0], samples[-1]
     print(
         f"resident {first.resident_mb:.1f} MB at first, {last.resident_mb:.1f} MB at the end; once settled, after "
-        f"{account.SETTLED_S:.0f} s, {account.slope(account.after_settling(samples))}; "
+        f"{settled_s:.0f} s, {account.slope(account.after_settling(samples, settled_s))}; "
         f"threads {first.threads}, {last.threads}; descriptors {first.descriptors}, {last.descriptors}"
     )
 
