@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from edged.errors import ConfigurationError
+from edged.sections import FromEnvironment
 from edged.urls import redacted
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _read(settings: "type[BaseModel]", names: list[str]) -> dict[str, Any]:
     )
     every: Mapping[str, str | None] = source.env_vars
     try:
-        return source()
+        return cast("dict[str, Any]", _marked(source()))
     except SettingsError as error:
         for name in names:
             source.env_vars = {name.lower(): every.get(name.lower())}
@@ -117,6 +118,13 @@ def _read(settings: "type[BaseModel]", names: list[str]) -> dict[str, Any]:
             except SettingsError:
                 raise _unreadable(name, str(every.get(name.lower()))) from error
         raise ConfigurationError("environment", str(error), "correct that variable") from error
+
+
+def _marked(value: Any) -> Any:
+    """With every text marked as one of the environment."""
+    if isinstance(value, Mapping):
+        return {key: _marked(inner) for key, inner in value.items()}
+    return FromEnvironment(value) if isinstance(value, str) else value
 
 
 def _unreadable(name: str, value: str) -> ConfigurationError:

@@ -5,11 +5,13 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
+from edged.allowed import allowed
 from edged.bounds import Between, DividesBy
 from edged.errors import BadInput, InputNotFound, ModelRejected
 from edged.fit import Fit
@@ -272,14 +274,16 @@ def read_manifest(path: Path | None) -> Manifest:
             raise ModelRejected(str(path), f"unknown key {key!r}", hint) from error
         if detail["type"] == "missing":
             raise ModelRejected(str(path), f"{key!r} is missing", "add it") from error
-        message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise ModelRejected(
-            str(path),
-            f"{key!r} is {detail['input']!r:.60}",
-            f"allowed: {message}",
-        ) from error
+        problem = f"{key!r} is {detail['input']!r:.60}"
+        raise ModelRejected(str(path), problem, f"allowed: {_allowed(detail)}") from error
     except ValueError as error:  # not TOML, or a number with thousands of digits
         raise ModelRejected(str(path), f"is not TOML ({error})", "correct that line") from error
+
+
+def _allowed(detail: Mapping[str, Any]) -> str:
+    if "float" in detail["loc"]:  # of two ways, pydantic tells of the first
+        return "a number, or a list of numbers: one for each channel or field"
+    return allowed(detail)
 
 
 def _all_keys(table: Any) -> list[str]:

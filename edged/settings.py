@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from edged.allowed import allowed
 from edged.environment import from_environment, variable, without_effect
 from edged.errors import ConfigurationError, InputNotFound
 from edged.machine import host_name
@@ -29,6 +30,7 @@ from edged.sections import (
     UpdatesSettings,
     is_path,
     is_sensor_path,
+    limits_of,
 )
 from edged.urls import redacted
 
@@ -111,7 +113,7 @@ def load_settings(path: Path) -> LoadedSettings:
         ConfigurationError: It cannot be read, is not TOML, or a key or value is wrong.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except FileNotFoundError as error:
         raise InputNotFound(
             str(path), "no such file", "name an existing configuration with -c FILE"
@@ -205,17 +207,24 @@ def _explain(detail: ErrorDetails, *, name: str, origin: Mapping[str, str]) -> C
     key = ".".join(location)
     place = _place(location, name, origin)
     if detail["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        known = list(_table(location[:-1]).model_fields)
         near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return ConfigurationError(place, f"unknown key {key!r}", hint)
     if detail["type"] == "missing":
         remedy = f"add {variable(key)}" if place.startswith("environment ") else "add it"
         return ConfigurationError(place, f"{key!r} is missing", remedy)
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     value = redacted(repr(detail["input"]))
     shown = value if len(value) <= 80 else value[:77] + "…"
-    return ConfigurationError(place, f"{key!r} is {shown}", f"allowed: {message}")
+    return ConfigurationError(place, f"{key!r} is {shown}", f"allowed: {_allowed(detail, location)}")
+
+
+def _allowed(detail: ErrorDetails, location: list[str]) -> str:
+    try:
+        field = _table(location[:-1]).model_fields[location[-1]]
+    except (KeyError, AttributeError):  # a part of a value
+        return redacted(allowed(detail))
+    return redacted(allowed(detail, limits_of(field)))
 
 
 def _place(location: list[str], name: str, origin: Mapping[str, str]) -> str:
@@ -230,8 +239,8 @@ def _place(location: list[str], name: str, origin: Mapping[str, str]) -> str:
     return name
 
 
-def _known_keys(location: list[str]) -> list[str]:
-    """Keys allowed at a place of the configuration."""
+def _table(location: list[str]) -> Any:
+    """The class of the section at a place of the configuration."""
     fields: Any = Settings
     names = iter(location)
     for part in names:
@@ -240,7 +249,7 @@ def _known_keys(location: list[str]) -> list[str]:
             next(names, None)
             annotation = annotation.__args__[1]
         fields = annotation
-    return list(fields.model_fields)
+    return fields
 
 
 def _resolved(settings: Settings, folder: Path) -> Settings:

@@ -21,10 +21,11 @@ from edged.sections.daemon import (
     UpdatesSettings,
 )
 from edged.sections.sensors import SensorSettings, is_sensor_path
-from edged.sections.values import Name
+from edged.sections.values import FromEnvironment, Name, limits_of
 
 __all__ = [
     "CameraSettings",
+    "FromEnvironment",
     "HttpSettings",
     "ModelSettings",
     "MotionSettings",
@@ -39,5 +40,6 @@ __all__ = [
     "UpdatesSettings",
     "is_path",
     "is_sensor_path",
+    "limits_of",
     "stream_scheme",
 ]

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from edged.bounds import TILE_OVERLAP
-from edged.sections.values import UNITS_S, Duration, Fraction, Name, Section, count_or_time
+from edged.sections.values import UNITS_S, Duration, Fraction, Name, Place, Section, count_or_time
 from edged.urls import begins_with_credential, server_scheme
 
 MAX_INERTIA = 3600
@@ -55,7 +55,11 @@ def _way(points: Points) -> Points:
 
 
 def _switch(value: object) -> object:
-    return {"enabled": value} if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return {"enabled": value}
+    if isinstance(value, int | float | str):
+        raise ValueError("true, false, or a table with keys of its own")  # noqa: TRY004  # pydantic's way
+    return value
 
 
 def _message_rate(value: object) -> object:
@@ -65,6 +69,8 @@ def _message_rate(value: object) -> object:
         if not found:
             raise ValueError('a number a second, minute or hour, like "5/s", "60/m", "100/h"')
         return float(found[1]) / UNITS_S[found[2]]
+    if isinstance(value, bool):
+        raise ValueError('a number a second, minute or hour, like "5/s", "60/m", "100/h"')  # noqa: TRY004  # likewise
     return value
 
 
@@ -75,16 +81,15 @@ MessageRate = Annotated[
     WithJsonSchema({"type": ["string", "number"], "description": 'Such as "5/s", "60/m", "100/h".'}),
 ]
 """Messages a second."""
-Crop = tuple[Fraction, Fraction, Fraction, Fraction]
-Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+Tiles = Annotated[int, Field(ge=1, le=8, strict=True)]
+Crop = tuple[Place, Place, Place, Place]
+Polygon = Annotated[tuple[tuple[Place, Place], ...], Field(min_length=3)]
 """Corners in fractions of the frame."""
 Area = Annotated[
-    tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, max_length=100), AfterValidator(_simple)
+    tuple[tuple[Place, Place], ...], Field(min_length=3, max_length=100), AfterValidator(_simple)
 ]
 """The same, of a polygon that has an inside."""
-Way = Annotated[
-    tuple[tuple[Fraction, Fraction], ...], Field(min_length=2, max_length=100), AfterValidator(_way)
-]
+Way = Annotated[tuple[tuple[Place, Place], ...], Field(min_length=2, max_length=100), AfterValidator(_way)]
 """Points of a line in fractions of the frame."""
 Inertia = Annotated[
     int | float,
@@ -239,7 +244,7 @@ class CameraSettings(Section):
     crop: Annotated[Crop | None, AfterValidator(_area)] = Field(
         None, description="Look at this part only: left, top, right, bottom, in fractions of the frame."
     )
-    tiles: tuple[Annotated[int, Field(ge=1, le=8)], Annotated[int, Field(ge=1, le=8)]] = Field(
+    tiles: tuple[Tiles, Tiles] = Field(
         (1, 1),
         description="Look at so many parts, across and down, each at the model's size: for small objects.",
     )

@@ -23,9 +23,29 @@ MIN_RATE = 4096
 
 
 def _broker(url: str) -> str:
-    if url:
-        broker_address(url)
+    try:
+        if url:
+            broker_address(url)
+    except ValueError as error:
+        raise ValueError("mqtt://host:1883 or mqtts://user@host:8883, with nothing after the port") from error
     return url
+
+
+def _topic(value: str) -> str:
+    if not re.fullmatch(r"[^#+\s/$][^#+\s]*", value) or not value.isprintable():
+        raise ValueError(
+            'levels of a topic, like "edged" or "site/edged", without #, + and spaces; the first is not empty and '
+            "does not begin with $, which is the broker's own"
+        )
+    return value
+
+
+def _channel(value: str) -> str:
+    if not re.fullmatch(_CHANNEL, value):
+        raise ValueError(
+            "letters, digits, '.', '_' and '-' (50 at most), of which the first is a letter or a digit"
+        )
+    return value
 
 
 def _repository(url: str) -> str:
@@ -57,6 +77,8 @@ def _rate(value: object) -> object:
         if not slash or unit.strip() != "s":
             raise ValueError('bytes a second, like "2MB/s" or "500KiB/s"; "" is as fast as it goes')
         return size.strip()
+    if isinstance(value, bool):
+        raise ValueError('bytes a second, like "2MB/s" or "500KiB/s"; "" is as fast as it goes')  # noqa: TRY004  # pydantic's way
     return value
 
 
@@ -74,7 +96,8 @@ Rate = Annotated[
     ),
 ]
 Provider = Annotated[str, AfterValidator(provider_name)]
-Channel = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")]
+_CHANNEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
+Channel = Annotated[str, AfterValidator(_channel), WithJsonSchema({"type": "string", "pattern": _CHANNEL})]
 
 
 class MqttSettings(Section):
@@ -85,7 +108,11 @@ class MqttSettings(Section):
     )
     password_file: str = Field("", description="File with the password, or the name of a systemd credential.")
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    base_topic: Annotated[str, Field(pattern=r"^[^#+\s/][^#+\s]*$", max_length=128)] = "edged"
+    base_topic: Annotated[
+        str,
+        Field(max_length=128, json_schema_extra={"pattern": r"^[^#+\s/$][^#+\s]*$"}),
+        AfterValidator(_topic),
+    ] = "edged"
     client_id: str = Field("", description="Default: edged-<device>.", max_length=128)
     keepalive: Duration = 30.0
     qos: int = Field(1, ge=0, le=2, description="Of results.")

@@ -3,16 +3,24 @@
 import contextlib
 import math
 import re
-from typing import Annotated
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ByteSize,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
+from pydantic.fields import FieldInfo
+
+from edged.allowed import LIMITS, between
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -28,6 +36,8 @@ def duration(value: object) -> object:
         if not match:
             raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')
         return float(match[1]) * UNITS_S[match[2]]
+    if isinstance(value, bool):
+        raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')  # noqa: TRY004  # pydantic's way
     return value
 
 
@@ -71,9 +81,73 @@ Duration = Annotated[
 ]
 Name = Annotated[str, AfterValidator(_topic_part)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Place = Annotated[float, Field(ge=0, le=1, strict=True)]
+"""A coordinate as a fraction of the frame. It stands in a list, which is one in the environment, too."""
+
+
+class FromEnvironment(str):
+    """A value of the environment, where all are texts: ``"2"`` may be a number there, which it may not in a file."""
+
+    __slots__ = ()
 
 
 class Section(BaseModel):
-    """A part of the configuration: frozen, and strict about its keys."""
+    """A part of the configuration: frozen, and strict about its keys and about what is a text, a number, a switch."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_of_its_kind(cls, value: object, given: ValidationInfo) -> object:
+        if not isinstance(value, bool | int | float | str) or isinstance(value, FromEnvironment):
+            return value
+        kinds = _kinds(cls, str(given.field_name))
+        if not kinds or type(value) in kinds or (kinds & _NUMBERS and type(value) in {int, float}):
+            return value
+        if isinstance(value, str) and ByteSize in kinds:
+            return value
+        limits = between(limits_of(cls.model_fields[str(given.field_name)]))
+        wanted = next(text for kind, text in _PLAIN.items() if kind in kinds)
+        raise ValueError(f"{wanted}, {limits}" if limits else wanted)
+
+
+_NUMBERS: frozenset[object] = frozenset({int, float, ByteSize})
+_PLAIN: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    ByteSize: 'a size, like "256MiB" or "1GB", or bytes',
+}
+
+
+def limits_of(field: FieldInfo) -> dict[str, float]:
+    """``ge``, ``gt``, ``le`` and ``lt`` of a number, of those that it has."""
+    parts = [
+        one for part in _parts(field) for one in (part.metadata if isinstance(part, FieldInfo) else [part])
+    ]
+    known = {name: getattr(one, name, None) for one in parts for name in LIMITS if hasattr(one, name)}
+    return {name: limit for name, limit in known.items() if isinstance(limit, int | float)}
+
+
+@cache
+def _kinds(section: type[Section], name: str) -> frozenset[object]:
+    """Switches and numbers that a value may be; empty where it may be something else, or is read in its own way."""
+    parts = _parts(section.model_fields[name])
+    kinds = frozenset[object](part for part in parts if isinstance(part, type) and part is not NoneType)
+    special = any(isinstance(part, BeforeValidator) or get_origin(part) for part in parts)
+    return frozenset() if special or kinds - _PLAIN.keys() else kinds
+
+
+def _parts(field: FieldInfo) -> list[Any]:
+    """Each type that a value may have, and all that is said beside them."""
+    return [*_unfolded(field.annotation), *field.metadata]
+
+
+def _unfolded(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin in {Union, UnionType}:
+        return [part for one in get_args(annotation) for part in _unfolded(one)]
+    if origin is Annotated:
+        first, *beside = get_args(annotation)
+        return [*_unfolded(first), *beside]
+    return [annotation]

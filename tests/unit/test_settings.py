@@ -190,16 +190,25 @@ def test_an_unknown_key_names_the_nearest_known_one(given, line):
 @pytest.mark.parametrize(
     ("given", "parts"),
     [
-        ({"mqtt": {"qos": 3}}, ["edged.toml", "'mqtt.qos'", "3", "less than or equal to 2"]),
-        ({"mqtt": {"qos": "often"}}, ["'mqtt.qos'", "'often'", "integer"]),
+        ({"mqtt": {"qos": 3}}, ["edged.toml", "'mqtt.qos'", "3", "0 to 2"]),
+        ({"mqtt": {"qos": "often"}}, ["'mqtt.qos'", "'often'", "a whole number, 0 to 2"]),
         ({"mqtt": {"url": "http://b"}}, ["'mqtt.url'", "'http://b'", "mqtt://host:1883"]),
         ({"mqtt": {"protocol": "4"}}, ["'mqtt.protocol'", "'auto', '5' or '3.1.1'"]),
         ({"mqtt": {"base_topic": "a/#"}}, ["'mqtt.base_topic'", "'a/#'"]),
-        ({"mqtt": {"spool_max_bytes": "many"}}, ["'mqtt.spool_max_bytes'", "'many'"]),
+        ({"mqtt": {"base_topic": ""}}, ["'mqtt.base_topic'", "''", '"site/edged"']),
+        ({"mqtt": {"base_topic": "/a/"}}, ["'mqtt.base_topic'", "'/a/'", '"site/edged"']),
+        ({"mqtt": {"base_topic": "$SYS/x"}}, ["'mqtt.base_topic'", "'$SYS/x'", "does not begin with $"]),
+        ({"mqtt": {"base_topic": "$share/g/x"}}, ["'mqtt.base_topic'", "does not begin with $"]),
+        ({"mqtt": {"spool_max_bytes": "many"}}, ["'mqtt.spool_max_bytes'", "'many'", '"256MiB"']),
+        ({"mqtt": {"spool_max_bytes": "12 parsec"}}, ["'12 parsec'", 'a size, like "256MiB" or "1GB"']),
+        ({"mqtt": {"url": "http://x"}}, ["allowed: mqtt://host:1883 or mqtts://user@host:8883"]),
+        ({"cameras": {"front": CAMERA | {"models": "m"}}}, ["'m'", 'allowed: a list, like ["m"]']),
+        ({"cameras": {"front": CAMERA | {"models": []}}}, ["[]", "allowed: a list of 1 or more"]),
+        ({"models": {"m": 3}}, ["'models.m' is 3", "allowed: a table"]),
         ({"mqtt": {"spool_max_age": "7"}}, ["'mqtt.spool_max_age'", "'7'", '"7d"']),
         ({"mqtt": {"spool_max_age": float("inf")}}, ["'mqtt.spool_max_age'", "inf", "finite"]),
         ({"mqtt": {"keepalive": float("nan")}}, ["'mqtt.keepalive'", "nan"]),
-        ({"mqtt": {"keepalive": "0s"}}, ["'mqtt.keepalive'", "'0s'", "greater than 0"]),
+        ({"mqtt": {"keepalive": "0s"}}, ["'mqtt.keepalive'", "'0s'", "more than 0"]),
         ({"device": "gate/7"}, ["'device'", "'gate/7'", "letters, digits"]),
         ({"device": ""}, ["'device'", "''"]),
         ({"cameras": {"fro nt": CAMERA}}, ["'cameras.fro nt'", "letters, digits"]),
@@ -209,9 +218,9 @@ def test_an_unknown_key_names_the_nearest_known_one(given, line):
         ({"cameras": {"front": CAMERA | {"publish": "never"}}}, ["'cameras.front.publish'", "'changed'"]),
         ({"cameras": {"front": {"models": ["m"]}}}, ["'cameras.front.url' is missing"]),
         ({"cameras": {"front": CAMERA | {"zones": {"a": {"points": [[0, 0], [1, 1]]}}}}}, ["zones.a.points"]),
-        ({"cameras": ["front"]}, ["'cameras'", "dictionary"]),
+        ({"cameras": ["front"]}, ["'cameras'", "a table"]),
         ({"models": {"m": {"providers": ["gpu"]}}}, ["'models.m.providers.0'", "'gpu'", '"openvino:GPU"']),
-        ({"models": {"m": {"min_score": 1.5}}}, ["'models.m.min_score'", "1.5", "less than or equal to 1"]),
+        ({"models": {"m": {"min_score": 1.5}}}, ["'models.m.min_score'", "1.5", "0 to 1"]),
         ({"http": {"listen": "9110"}}, ["'http.listen'", "'9110'", "127.0.0.1:9110"]),
         ({"http": {"listen": "0.0.0.0:70000"}}, ["'http.listen'", "'0.0.0.0:70000'", "0 to 65535"]),
         ({"http": {"listen": "[:::::]:9110"}}, ["'http.listen'", "127.0.0.1:9110"]),
@@ -224,8 +233,8 @@ def test_an_unknown_key_names_the_nearest_known_one(given, line):
         ({"updates": {"window": "05:00-05:00"}}, ["'updates.window'", '"22:30-04:00"']),
         ({"updates": {"max_rate": "2MB"}}, ["'updates.max_rate'", "'2MB'", '"2MB/s"']),
         ({"updates": {"max_rate": "1kB/s"}}, ["'updates.max_rate'", "4096"]),
-        ({"updates": {"interval": "0.5s"}}, ["'updates.interval'", "greater than or equal to 1"]),
-        ({"updates": {"channel": "a b"}}, ["'updates.channel'", "'a b'"]),
+        ({"updates": {"interval": "0.5s"}}, ["'updates.interval'", "1 or more"]),
+        ({"updates": {"channel": "a b"}}, ["'updates.channel'", "'a b'", "letters, digits"]),
         ({"updates": {"channels": {"m": ""}}}, ["'updates.channels.m'"]),
     ],
 )
@@ -275,6 +284,63 @@ def test_an_address_that_may_be_a_cameras_is_taken(url):
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:9110", "[::]:65535"])
 def test_an_address_that_can_be_listened_on_is_taken(listen):
     assert check_settings({"http": {"listen": listen}}, name="x").settings.http.listen == listen
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"mqtt": {"qos": "1"}}, "'mqtt.qos' is '1'; allowed: a whole number, 0 to 2"),
+        ({"mqtt": {"qos": True}}, "'mqtt.qos' is True; allowed: a whole number, 0 to 2"),
+        ({"mqtt": {"homeassistant": "yes"}}, "'mqtt.homeassistant' is 'yes'; allowed: true or false"),
+        ({"mqtt": {"homeassistant": 1}}, "'mqtt.homeassistant' is 1; allowed: true or false"),
+        ({"mqtt": {"keepalive": True}}, "'mqtt.keepalive' is True; allowed: a number with a unit"),
+        ({"mqtt": {"spool_max_bytes": True}}, "'mqtt.spool_max_bytes' is True; allowed: a size"),
+        ({"models": {"m": {"threads": "2"}}}, "'models.m.threads' is '2'; allowed: a whole number, 1 to 256"),
+        ({"cameras": {"front": CAMERA | {"fps": True}}}, "fps' is True; allowed: a number, 0 to 1000"),
+        (
+            {"cameras": {"front": CAMERA | {"min_score": "0.5"}}},
+            "min_score' is '0.5'; allowed: a number, 0 to 1",
+        ),
+        ({"cameras": {"front": CAMERA | {"realtime": "no"}}}, "realtime' is 'no'; allowed: true or false"),
+        ({"cameras": {"front": CAMERA | {"tiles": ["2", "2"]}}}, "tiles.0' is '2'; allowed: a whole number"),
+        ({"cameras": {"front": CAMERA | {"crop": [0, 0, True, 1]}}}, "crop.2' is True; allowed: a number"),
+        (
+            {"cameras": {"front": CAMERA | {"max_rate": True}}},
+            "max_rate' is True; allowed: a number a second",
+        ),
+    ],
+)
+def test_in_a_file_a_text_is_no_number_and_a_number_is_no_switch(given, line):
+    assert line in refused(given)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "read", "expected"),
+    [
+        ("EDGED_MQTT__HOMEASSISTANT", "yes", lambda s: s.mqtt.homeassistant, True),
+        ("EDGED_MQTT__SPOOL_MAX_BYTES", "1000", lambda s: s.mqtt.spool_max_bytes, 1000),
+        ("EDGED_MODELS__VEHICLES__THREADS", "2", lambda s: s.models["vehicles"].threads, 2),
+        ("EDGED_CAMERAS__FRONT__REALTIME", "true", lambda s: s.cameras["front"].realtime, True),
+        ("EDGED_CAMERAS__FRONT__TILES", "[2, 1]", lambda s: s.cameras["front"].tiles, (2, 1)),
+        (
+            "EDGED_CAMERAS__FRONT__ZONES__A",
+            '{"points": [[0,0],[1,0],[1,1]], "share": "0.5"}',
+            lambda s: s.cameras["front"].zones["a"].share,
+            0.5,
+        ),
+        ("EDGED_MQTT__PROTOCOL", "5", lambda s: type(s.mqtt.protocol), str),
+        ("EDGED_DEVICE", "dock-1", lambda s: type(s.device), str),
+    ],
+)
+def test_in_the_environment_all_are_texts(monkeypatch, written, variable, value, read, expected):
+    monkeypatch.setenv(variable, value)
+    assert read(load_settings(written(CONTRACT)).settings) == expected
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "edged.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + CONTRACT.encode())
+    assert load_settings(path).settings.device == "gate-7"
 
 
 def test_a_wrong_value_of_the_environment_names_the_variable(monkeypatch):
@@ -409,18 +475,18 @@ ROWS_OR_TIME = 'rows, 1 to 1000000, or a time, like "500ms" or "2s"'
             for value in ("skip", True, 1e300, [0], float("inf"))
         ),
         ("above", float("nan"), "a finite number"),
-        ("below", "low", "a valid number"),
-        ("gap", "0s", "greater than 0"),
-        ("max_wait", "2m", "less than or equal to 60"),
-        ("max_wait", -1, "greater than or equal to 0"),
-        ("queue", 0, "greater than or equal to 1"),
-        ("raise_after", 0, "greater than or equal to 1"),
-        ("clear_after", 0, "greater than or equal to 1"),
+        ("below", "low", "a number"),
+        ("gap", "0s", "more than 0"),
+        ("max_wait", "2m", "0 to 60"),
+        ("max_wait", -1, "0 to 60"),
+        ("queue", 0, "1 to 1000000"),
+        ("raise_after", 0, "1 to 1000000"),
+        ("clear_after", 0, "1 to 1000000"),
         ("publish", "found", "'every', 'changed' or 'anomaly'"),
         ("format", "xml", "'json', 'csv' or 'text'"),
-        ("models", [], "at least 1 item"),
+        ("models", [], "a list of 1 or more"),
         ("models", ["a/b"], "letters, digits"),
-        ("delimiter", ";;", "at most 1 character"),
+        ("delimiter", ";;", "a text of 1 sign at most"),
         *(("delimiter", value, "one sign such as") for value in ("x", "1", '"', "-", ".", "\n", "ß", "#")),
     ],
 )
@@ -727,12 +793,12 @@ def test_inertia_is_frames_or_a_time(inertia, expected):
         ({"zones": {"a": {"points": [[0, 0], [1, 1], [1, 0], [0, 1]]}}}, "zones.a.points", "do not cross"),
         ({"zones": {"a": {"points": [[0, 0], [0.5, 0.5], [1, 1]]}}}, "zones.a.points", "do not cross"),
         ({"zones": {"a": AREA | {"inertia": 0}}}, "zones.a.inertia", "frames, 1 to 3600, or a time"),
-        ({"zones": {"a": AREA | {"share": 0}}}, "zones.a.share", "greater than 0"),
-        ({"lines": {"a": {"points": [[0, 0]]}}}, "lines.a.points", "at least 2"),
+        ({"zones": {"a": AREA | {"share": 0}}}, "zones.a.share", "more than 0, 1 at most"),
+        ({"lines": {"a": {"points": [[0, 0]]}}}, "lines.a.points", "a list of 2 or more"),
         ({"lines": {"a": {"points": [[0, 0], [0, 0]]}}}, "lines.a.points", "must differ"),
         ({"masks": {"a/b": AREA}}, "masks.a/b", "a name of letters"),
         ({"publish": "events", "track": False}, "track", "about what is followed"),
-        ({"track": 3}, "track", "dictionary"),
+        ({"track": 3}, "track", "true, false, or a table"),
     ],
 )
 def test_a_wrong_zone_line_or_mask_is_named(changes, key, allowed):
@@ -761,12 +827,12 @@ def test_there_are_pictures_where_there_is_a_section_of_them():
     ("changes", "key", "allowed"),
     [
         ({"max_rate": "60"}, "max_rate", '"60/m"'),
-        ({"max_rate": "0/s"}, "max_rate", "greater than 0"),
-        ({"snapshots": {"quality": 0}}, "snapshots.quality", "greater than or equal to 1"),
+        ({"max_rate": "0/s"}, "max_rate", "more than 0"),
+        ({"snapshots": {"quality": 0}}, "snapshots.quality", "1 to 100"),
         ({"snapshots": {"view": "half"}}, "snapshots.view", "'crop'"),
         ({"snapshots": True, "track": False}, "snapshots", "no objects to make pictures of"),
         ({"privacy": {"masks": [[[0, 0], [1, 1], [1, 0], [0, 1]]]}}, "privacy.masks.0", "do not cross"),
-        ({"privacy": {"masks": [[[0, 0], [1, 1]]]}}, "privacy.masks.0", "at least 3"),
+        ({"privacy": {"masks": [[[0, 0], [1, 1]]]}}, "privacy.masks.0", "a list of 3 or more"),
         ({"privacy": {"blurr": ["person"]}}, "privacy.blurr", "did you mean 'blur'?"),
     ],
 )
