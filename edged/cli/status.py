@@ -3,12 +3,15 @@
 import json
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
 
 from edged.errors import ConfigurationError, EdgedError, Unreachable, UsageError
+
+if TYPE_CHECKING:
+    from edged.settings import LoadedSettings
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 16 << 20
@@ -71,20 +74,23 @@ def _show(found: dict[str, Any], *, first: bool) -> None:
 
 
 def _places(files: list[Path] | None) -> list[Place]:
-    """Of each file; without any, of the one that is found, else the default.
+    """Of each file; without any, of the one that is found, else of the environment, else the default.
 
     Raises:
-        EdgedError: A file that was named cannot be used, or its daemon has no endpoint.
+        EdgedError: A file that was named, or the environment, cannot be used, or the daemon has no endpoint.
     """
     if files:
         return [_place(path) for path in dict.fromkeys(files)]
-    from edged.settings import find_config
+    from edged.settings import check_settings, find_config
 
     try:
         return [_place(find_config(None))]
     except EdgedError as error:  # none there, or not readable for who asks: the daemon may still be there
         if isinstance(error, _NoEndpointError):
             raise
+        loaded = check_settings({}, name="environment")
+        if "http.listen" in loaded.origin:
+            return [_listening(loaded, "environment", "")]
         return [Place(DEFAULT, "the default; -c FILE names a configuration")]
 
 
@@ -95,13 +101,16 @@ class _NoEndpointError(ConfigurationError):
 def _place(path: Path) -> Place:
     from edged.settings import load_settings
 
-    loaded = load_settings(path)
+    return _listening(load_settings(path), str(path), f"the default of {path}")
+
+
+def _listening(loaded: "LoadedSettings", name: str, default: str) -> Place:
     listen = loaded.settings.http.listen
     if not listen:
         raise _NoEndpointError(
-            str(path), "http.listen is empty, so the daemon cannot be asked", f'set it to "{DEFAULT}"'
+            name, "http.listen is empty, so the daemon cannot be asked", f'set it to "{DEFAULT}"'
         )
-    return Place(listen, loaded.origin.get("http.listen", f"the default of {path}"))
+    return Place(listen, loaded.origin.get("http.listen", default))
 
 
 def _address(url: str) -> str:

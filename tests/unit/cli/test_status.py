@@ -201,6 +201,15 @@ def test_without_any_configuration_the_default_is_asked(edged, tmp_path, monkeyp
         assert edged("status", "--json").returncode == 0
 
 
+def test_without_any_configuration_the_environment_says_where_to_ask(edged, tmp_path, monkeypatch):
+    with answering(ANSWER) as running:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("EDGED_CONFIG", raising=False)
+        monkeypatch.setenv("EDGED_HTTP__LISTEN", f"127.0.0.1:{running.port}")
+        monkeypatch.setattr("edged.settings.CONFIG_LOCATIONS", (tmp_path / "none.toml",))
+        assert edged("status", "--json").returncode == 0
+
+
 @pytest.mark.parametrize("url", ["https://x:1", "http://", "http://x:99999", "http://u@x:1", "ftp://x"])
 def test_an_address_that_is_none_is_a_wrong_usage(edged, url):
     done = edged("status", "--url", url)
