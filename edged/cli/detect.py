@@ -15,7 +15,7 @@ from edged.cli.answering import answering
 from edged.cli.areas import OVERLAP, Areas, CropOption, OverlapOption, TilesOption
 from edged.cli.guessing import detect_request
 from edged.cli.naming import model_info, utf8_name
-from edged.errors import ConfigurationError, EdgedError, UsageError
+from edged.errors import ConfigurationError, EdgedError, SourceLost, UsageError
 from edged.machine import host_name
 from edged.urls import redacted
 
@@ -145,11 +145,23 @@ def _warn(warning: EdgedError) -> None:
 
 @contextmanager
 def named_as_input() -> Iterator[None]:
-    """An address that is none is a wrong argument here, where it stands under no key of a configuration."""
+    """Errors of a camera as they are where it stands under no key of a configuration and is read once.
+
+    Raises:
+        UsageError: Its address is none.
+        SourceLost: It went away.
+    """
+    from edged.sources.faults import OPENED_AGAIN
+
     try:
         yield
     except ConfigurationError as error:
         raise UsageError("INPUT", error.problem, error.remedy) from error
+    except SourceLost as error:
+        if error.remedy != OPENED_AGAIN:
+            raise
+        remedy = "run this again once the camera is back"
+        raise SourceLost(error.subject, error.problem, remedy) from error
 
 
 def saving(target: Path | None, inputs: Sequence[str]) -> Savers:

@@ -8,6 +8,9 @@ import av
 from edged.errors import BadInput, EdgedError, InputNotFound, NotAllowed, SourceLost
 from edged.sources.address import Address, Kind
 
+OPENED_AGAIN = "it is opened again"
+"""What becomes of a live source that is lost, where it is read by a daemon."""
+
 
 def cannot_open(address: Address, error: Exception, *, waited_s: float, limit_s: float) -> EdgedError:
     """Why a source did not open.
@@ -47,8 +50,16 @@ def _bad_server(address: Address, error: Exception, limit_s: float) -> EdgedErro
             problem, remedy = f"the server {host} sends no video stream", "is the path in its url right?"
         case av.FFmpegError(errno=errno.EPROTONOSUPPORT):
             problem, remedy = f"the server {host} does not offer this transport", 'set transport = "auto"'
+        case av.error.HTTPServerError():
+            problem = f"the server {host} has an error of its own (5xx)"
+            remedy = "look at its log, or try again later"
         case _ if not _resolves(host):
             problem, remedy = f"the host name {host} does not resolve", "correct it, or check the DNS"
+        case av.FFmpegError(errno=errno.EIO):
+            problem = (
+                f"no stream comes from {host}: it broke off, or redirects without end ({_reason(error)})"
+            )
+            remedy = "is the path in its url right?"
         case _:
             problem, remedy = f"{host} cannot be reached ({_reason(error)})", "check the network between"
     return SourceLost(address.shown, problem, remedy)
@@ -56,12 +67,12 @@ def _bad_server(address: Address, error: Exception, limit_s: float) -> EdgedErro
 
 def cannot_read(address: Address, error: Exception) -> SourceLost:
     """Why a live source broke off."""
-    return SourceLost(address.shown, f"the stream broke off ({_reason(error)})", "it is opened again")
+    return SourceLost(address.shown, f"the stream broke off ({_reason(error)})", OPENED_AGAIN)
 
 
 def stalled(address: Address, limit_s: float, what: str = "packet") -> SourceLost:
     """A live source that went on in silence."""
-    return SourceLost(address.shown, f"the stream stalled: no {what} for {limit_s:g} s", "it is opened again")
+    return SourceLost(address.shown, f"the stream stalled: no {what} for {limit_s:g} s", OPENED_AGAIN)
 
 
 def ended_before_a_picture(address: Address) -> SourceLost:

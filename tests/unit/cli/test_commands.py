@@ -21,7 +21,9 @@ import edged
 from edged import bundle, cli
 from edged.frame import PixelLayout
 from edged.sources import stream
+from edged.sources.address import Address, Kind
 from edged.sources.capture import Capture
+from edged.sources.faults import stalled
 from edged.sources.pixels import Pixels
 
 SCHEMA = json.loads((Path(edged.__file__).parent / "schema/detections-1.json").read_text())
@@ -398,8 +400,20 @@ def test_the_password_of_a_camera_is_not_printed(edged_in, model, monkeypatch, f
     assert "hidden" not in done.stdout
 
 
+def test_a_camera_that_goes_away_is_not_said_to_be_opened_again(edged_in, model, monkeypatch):
+    monkeypatch.setattr(stream, "open_source", lambda *_args, **_options: OnePicture(lost=True))
+    done = edged_in("detect", "http://cam/video.mjpg", "-m", model)
+    assert done.returncode == 69
+    line = only_line(done)
+    assert "the stream stalled" in line
+    assert line.endswith("; run this again once the camera is back\n")
+
+
 class OnePicture:
-    """A camera that sends a single picture."""
+    """A camera that sends a single picture, and may fall silent then."""
+
+    def __init__(self, *, lost: bool = False) -> None:
+        self._lost = lost
 
     warning = None
 
@@ -412,6 +426,8 @@ class OnePicture:
     def captures(self) -> Iterator[Capture]:
         plane = np.zeros((64, 64, 3), np.uint8)
         yield Capture(None, 0.0, lambda: Pixels(64, 64, PixelLayout.BGR, (plane,)))
+        if self._lost:
+            raise stalled(Address(Kind.HTTP, "http://cam/", "http://cam/"), 5.0)
 
 
 def test_a_score_may_be_asked_for(edged_in, tmp_path, model):
