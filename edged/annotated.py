@@ -18,6 +18,16 @@ from edged.sources import address
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
+NOT_WRITTEN = (
+    frozenset(
+        {".avi", ".flv", ".h264", ".hdr", ".m4v", ".mjpeg", ".mjpg", ".mpeg", ".mpg", ".ogv", ".ts", ".webm"}
+    )
+    | {".3gp", ".wmv"}
+    | address.PICTURE_SUFFIXES
+) - PICTURE_SUFFIXES
+"""Of files that are only read, or not at all; a folder of such a name would be a surprise."""
+RAW_VIDEO_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
+"""Of videos that look like a picture to who reads only their beginning."""
 JPEG_QUALITY = 92
 VIDEO_RATE = 25
 
@@ -42,11 +52,14 @@ class Saver:
         """
         path = Path(source)
         is_folder = _is_folder(path)
-        self._pictures = is_folder or path.suffix.lower() in address.PICTURE_SUFFIXES
+        self._pictures = is_folder or _is_picture(path)
         self._video: _Video | None = None
         suffixes = PICTURE_SUFFIXES if self._pictures else VIDEO_SUFFIXES
         self._folder: Path | None = None
         self._file = target
+        if target.suffix.lower() in NOT_WRITTEN and not _is_folder(target):
+            allowed = f"name a folder, or a file of {sorted(suffixes)}"
+            raise UsageError("--save", f"{target} has a suffix that is not written", allowed)
         if target.suffix.lower() not in PICTURE_SUFFIXES | VIDEO_SUFFIXES or _is_folder(target):
             self._folder = target
         elif target.suffix.lower() not in suffixes or is_folder:
@@ -121,6 +134,14 @@ class FreeNames:
             free = path.with_name(f"{path.stem}-{number}{path.suffix}")
         self._taken.add(_key(free))
         return free
+
+
+def _is_picture(path: Path) -> bool:
+    """By its suffix, or where that says nothing by its first bytes."""
+    suffix = path.suffix.lower()
+    if suffix in address.PICTURE_SUFFIXES:
+        return True
+    return suffix not in RAW_VIDEO_SUFFIXES and os.path.isfile(path) and cv2.haveImageReader(str(path))  # noqa: PTH113
 
 
 def _is_folder(path: Path) -> bool:

@@ -94,7 +94,7 @@ def program(name: str = "") -> "typer.Typer":
             app.add_typer(module.app, name=one)
         else:
             function: Callable[..., Any] = getattr(module, one.replace("-", "_"))
-            app.command(help=getattr(module, "HELP", None))(function)
+            app.command(help=_help(module))(function)
     _leave_files_to_us(app)
     return app
 
@@ -195,6 +195,12 @@ def _usage_error(error: Any) -> UsageError:
     path = error.ctx.command_path if error.ctx else "edged"
     said = error.format_message().rstrip(".")
     return UsageError(path, f"{said[:1].lower()}{said[1:]}", f"see {path} --help")
+
+
+def _help(module: Any) -> str | None:
+    r"""What a command says of itself; ``\b`` keeps its examples on lines of their own, to be copied."""
+    text: str | None = getattr(module, "HELP", None)
+    return text.replace("\n\nExamples:", "\n\n\b\nExamples:") if text else None
 
 
 def _leave_files_to_us(app: "typer.Typer") -> None:

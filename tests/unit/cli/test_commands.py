@@ -193,6 +193,14 @@ def test_every_command_has_a_help_with_an_example(edged_in, command):
     assert f"edged {command}".strip() in done.stdout
 
 
+@pytest.mark.parametrize("command", ["run", "detect", "score", "bench"])
+def test_examples_stand_on_lines_of_their_own(edged_in, command):
+    lines = edged_in(command, "--help").stdout.splitlines()
+    examples = [line for line in lines if line.startswith("    edged ")]
+    assert len(examples) > 1
+    assert all(line.count("edged ") == 1 for line in examples)
+
+
 def test_the_version_is_printed(edged_in):
     assert edged_in("--version").stdout == f"edged {edged.__version__}\n"
 
@@ -544,6 +552,26 @@ def test_what_is_read_is_never_written_over(edged_in, tmp_path, model, source, t
     line = one_line(edged_in("detect", source, "-m", model, "--json", "--save", target), 2)
     assert "--save" in line
     assert [(tmp_path / name).read_bytes() for name in ("a.png", "a.mp4")] == before
+
+
+@pytest.mark.parametrize("target", ["seen.avi", "seen.webm", "seen.gif"])
+def test_a_format_that_is_not_written_is_wrong_usage_and_makes_no_folder(edged_in, tmp_path, model, target):
+    write_clip(tmp_path / "a.mp4", [solid_frame(64, 48, (235, 128, 128))] * 2, codec="libx264")
+    line = one_line(edged_in("detect", "a.mp4", "-m", model, "--save", target), 2)
+    assert "'.mp4'" in line
+    assert not (tmp_path / target).exists()
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.hdr"])
+def test_a_picture_of_another_name_is_saved_as_one(edged_in, tmp_path, model, name):
+    """OpenCV writes what is read by its first bytes, whatever it is called."""
+    picture = np.full((64, 64, 3), 255, np.uint8)
+    _, encoded = cv2.imencode(".hdr" if name.endswith(".hdr") else ".jpg", picture)
+    (tmp_path / name).write_bytes(encoded.tobytes())
+    done = edged_in("detect", name, "-m", model, "--save", "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.jpg"]
+    assert opened(tmp_path / "out" / "photo.jpg").shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize(("source", "target"), [("a.png", "seen.mp4"), ("in", "seen.png")])
