@@ -198,7 +198,7 @@ def test_on_a_terminal_it_draws_in_place_within_80_columns_and_ctrl_c_ends_it(
     assert [line for line in plain.split("\n") if len(line) > 80] == []
 
 
-def test_the_seconds_count_from_the_first_object_however_long_the_start_takes(
+def test_it_does_not_end_before_the_first_object_however_long_the_start_takes(
     demo: Callable[..., Demo],
 ) -> None:
     shown = demo("--seconds", "0.01")
