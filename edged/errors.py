@@ -11,6 +11,7 @@ it, and what to do. Foreign exceptions become one of these at the door they come
     │   │   └── NotAsConfigured    65  or the configuration asks it for something else: correct one of the two
     │   └── InferenceFailed       65  the model gave no answer to this frame: count it, take the next
     ├── InputNotFound             66  nothing is there
+    │   └── ModelAwaited          66  no version yet: the server of updates brings the first
     ├── Unreachable               69  not now: try again later
     │   ├── SourceLost            69  the camera went away: reopen it with backoff
     │   ├── BrokerUnreachable     69  the broker is away: connect again with backoff

@@ -14,6 +14,7 @@ CODES = {
     "NotAsConfigured": 65,
     "InferenceFailed": 65,
     "InputNotFound": 66,
+    "ModelAwaited": 66,
     "Unreachable": 69,
     "SourceLost": 69,
     "BrokerUnreachable": 69,

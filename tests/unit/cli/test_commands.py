@@ -134,8 +134,8 @@ def test_an_empty_word_is_no_path(edged_in, tmp_path, model, arguments, said):
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("ftp://x/y", "write rtsp://host/path"),
-        ("rtsp://", "write rtsp://host/path"),
+        ("ftp://x/y", "write rtsp(s)://host/path"),
+        ("rtsp://", "write rtsp(s)://host/path"),
         ("rtsp://cam:p@ss:w/d@h/x", "%2F"),
     ],
 )
