@@ -7,10 +7,9 @@ Kubernetes' ``EDGED_SERVICE_HOST``, and is only told of.
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from edged.errors import ConfigurationError
-from edged.sections import FromEnvironment
 from edged.urls import redacted
 
 if TYPE_CHECKING:
@@ -89,16 +88,32 @@ def _check_name(name: str, settings: "type[BaseModel]") -> None:
 
 
 def _meant(rest: str, settings: "type[BaseModel]") -> str:
-    """The variable that one without levels was meant to be, behind the prefix; empty where it is like none."""
-    known = {name.upper(): field.annotation for name, field in settings.model_fields.items()}
+    """The variable that one without levels was meant to be, behind the prefix; empty where it is like none.
+
+    Kubernetes sets ``EDGED_MQTT_PORT`` and more where a service is called ``edged-mqtt``, and others have an
+    ``EDGED_MODEL`` of their own: a section alone does not make a key.
+    """
+    known = {name.upper(): _keys(field.annotation) for name, field in settings.model_fields.items()}
+    plain = [name for name, keys in known.items() if keys is None]
+    if near := get_close_matches(rest, plain, n=1, cutoff=ALIKE if "_" not in rest else 1.0):
+        return near[0]
     section, _, key = rest.partition("_")
-    near = get_close_matches(rest, known, n=1, cutoff=ALIKE) or get_close_matches(
-        section, known, n=1, cutoff=ALIKE
-    )
-    if not near:
-        return ""
-    is_table = known[near[0]] is not str
-    return f"{near[0]}__{key or 'KEY'}" if is_table else near[0]
+    for name in get_close_matches(section, known, n=1, cutoff=ALIKE):
+        keys = known[name] or ()
+        if near := get_close_matches(key, keys, n=1, cutoff=ALIKE):
+            return f"{name}__{near[0]}"
+        for one in keys:  # of a table of tables: EDGED_CAMERAS_FRONT_URL
+            if key.endswith(f"_{one}") and len(key) > len(one) + 1:
+                return f"{name}__{key.removesuffix(f'_{one}')}__{one}"
+    return ""
+
+
+def _keys(annotation: Any) -> list[str] | None:
+    """Keys of a section, or of the tables in it, in capitals; None where it is no table."""
+    for kind in (annotation, *get_args(annotation)):
+        if fields := getattr(kind, "model_fields", None):
+            return [name.upper() for name in fields]
+    return None
 
 
 def _read(settings: "type[BaseModel]", names: list[str]) -> dict[str, Any]:
@@ -109,7 +124,7 @@ def _read(settings: "type[BaseModel]", names: list[str]) -> dict[str, Any]:
     )
     every: Mapping[str, str | None] = source.env_vars
     try:
-        return cast("dict[str, Any]", _marked(source()))
+        return source()
     except SettingsError as error:
         for name in names:
             source.env_vars = {name.lower(): every.get(name.lower())}
@@ -118,13 +133,6 @@ def _read(settings: "type[BaseModel]", names: list[str]) -> dict[str, Any]:
             except SettingsError:
                 raise _unreadable(name, str(every.get(name.lower()))) from error
         raise ConfigurationError("environment", str(error), "correct that variable") from error
-
-
-def _marked(value: Any) -> Any:
-    """With every text marked as one of the environment."""
-    if isinstance(value, Mapping):
-        return {key: _marked(inner) for key, inner in value.items()}
-    return FromEnvironment(value) if isinstance(value, str) else value
 
 
 def _unreadable(name: str, value: str) -> ConfigurationError:

@@ -10,8 +10,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from edged.errors import ConfigurationError
 
-# Up to the last @ of the word: users that are e-mail addresses and passwords full of signs are written unquoted.
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/:\s]*)(?::(?P<password>\S*))?@")
+# Up to the last @ of the word: users that are e-mail addresses and passwords full of signs are written unquoted. A
+# password with blanks goes up to the first one.
+_USERINFO = re.compile(
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/:\s]*)(?::(?P<password>\S*|[^@/\n]*))?@"
+)
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:password|passwd|pwd|pass|token|secret|key|auth)=)[^&\s'\"]*")
 MIN_SECRET = 6
 """Characters of a secret that is found wherever it stands; a shorter one would be found in what is none."""
@@ -116,7 +119,7 @@ def server_scheme(url: str, schemes: Sequence[str]) -> str:
         wrong = parts.scheme not in schemes or not parts.hostname or parts.port == 0
     except ValueError:  # its text quotes what stands after a colon, which may be a password
         wrong = True
-    if wrong or re.search(r"\s", parts.netloc):
+    if wrong or re.search(r"\s", parts.netloc.rpartition("@")[2]):
         raise ValueError(f"{schemes[0]}://host, with a port of 1 to 65535 if any")
     return parts.scheme
 

@@ -1,7 +1,7 @@
 """Classifiers: one row of numbers, ``[1, C]`` or ``[1, C, 1, 1]``, a number a class of the whole picture.
 
-Whether the row holds probabilities is seen in the trial; logits go through softmax, and scores that each class has by
-itself stay as they are: a sigmoid makes them, or in the trial they lie in 0 to 1 and no sum makes them.
+Whether the row holds probabilities is seen in the trial; logits go through softmax, and what a sigmoid makes, a score
+that each class has by itself, stays as it is.
 
 A row alone could as well be an embedding or a regression, so something else must say that it is a classifier: the
 task, names as many as numbers, the 1000 or 1001 classes of ImageNet, or probabilities that sum to one. Azure Custom
@@ -32,11 +32,7 @@ _SUM_TOLERANCE = 0.02
 _SQUASHING = frozenset(
     {"Sigmoid", "HardSigmoid", "Softmax", "com.microsoft:QLinearSigmoid", "com.microsoft:QLinearSoftmax"}
 )
-_SUMMING = frozenset(
-    {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization", "QLinearConv", "QLinearMatMul"}
-    | {"com.microsoft:QGemm", "com.microsoft:QLinearAdd", "com.microsoft:FusedMatMul"}
-)
-"""What makes logits: they may lie in 0 to 1 by chance."""
+"""What makes scores. Others may lie in 0 to 1 in the trial by chance, and are logits."""
 _INDEPENDENT = "its scores do not sum to 1: each class has a probability of its own"
 
 
@@ -64,8 +60,8 @@ class ClassDecoder:
         """
         row = outputs[self.output].reshape(-1).astype(np.float32)
         require_finite(row, "scores")
+        best = np.argsort(-row, kind="stable")[:TOP]
         score = softmax(row) if self.softmax else np.clip(row, 0, 1)
-        best = np.argsort(-score, kind="stable")[:TOP]
         best = best[score[best] >= min_score]
         box = np.array([0, 0, self.width, self.height], np.float32)
         return Detections(np.tile(box, (len(best), 1)), score[best], best.astype(np.int32))
@@ -122,8 +118,7 @@ class Classify:
                 'say task = "classify" and its labels in model.toml'
             )
         usual, notes = _usual_input(evidence)
-        ending = evidence.endings.get(evidence.outputs[rows[0]].name, "")
-        single = not sure and _are_scores(row, ending)
+        single = not sure and evidence.endings.get(evidence.outputs[rows[0]].name) in _SQUASHING
         if single:
             notes = (*notes, _INDEPENDENT)
         made = "probabilities" if sure or single else "numbers that softmax makes probabilities"
@@ -177,16 +172,6 @@ def _is_row(output: Array) -> bool:
     return bool(
         flat and output.size >= 2 and (output.ndim < 3 or channels_last or output.shape[2:] == (1, 1))
     )
-
-
-def _are_scores(row: Array, ending: str) -> bool:
-    """Whether numbers that do not sum to 1 are scores all the same.
-
-    Args:
-        row: Of the trial.
-        ending: The operator that makes them; empty where it is not known.
-    """
-    return ending in _SQUASHING or (ending not in _SUMMING and bool(row.min() >= 0 and row.max() <= 1))
 
 
 def _reason(evidence: Evidence, count: int, *, sure: bool) -> str:

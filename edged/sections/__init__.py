@@ -21,11 +21,10 @@ from edged.sections.daemon import (
     UpdatesSettings,
 )
 from edged.sections.sensors import SensorSettings, is_sensor_path
-from edged.sections.values import FromEnvironment, Name, limits_of
+from edged.sections.values import Name, limits_of
 
 __all__ = [
     "CameraSettings",
-    "FromEnvironment",
     "HttpSettings",
     "ModelSettings",
     "MotionSettings",

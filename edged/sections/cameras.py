@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from edged.bounds import TILE_OVERLAP
-from edged.sections.values import UNITS_S, Duration, Fraction, Name, Place, Section, count_or_time
+from edged.sections.values import UNITS_S, Duration, Fraction, Name, Section, count_or_time
 from edged.urls import begins_with_credential, server_scheme
 
 MAX_INERTIA = 3600
@@ -30,6 +30,8 @@ def _camera(url: str) -> str:
     elif url == "v4l2:":
         raise ValueError("v4l2: and a device, like v4l2:/dev/video0")
     elif "://" in url:
+        if url != url.strip():
+            raise ValueError("an address without blanks before and behind it")
         stream_scheme(url)
     return url
 
@@ -81,15 +83,17 @@ MessageRate = Annotated[
     WithJsonSchema({"type": ["string", "number"], "description": 'Such as "5/s", "60/m", "100/h".'}),
 ]
 """Messages a second."""
-Tiles = Annotated[int, Field(ge=1, le=8, strict=True)]
-Crop = tuple[Place, Place, Place, Place]
-Polygon = Annotated[tuple[tuple[Place, Place], ...], Field(min_length=3)]
+Tiles = Annotated[int, Field(ge=1, le=8)]
+Crop = tuple[Fraction, Fraction, Fraction, Fraction]
+Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
 """Corners in fractions of the frame."""
 Area = Annotated[
-    tuple[tuple[Place, Place], ...], Field(min_length=3, max_length=100), AfterValidator(_simple)
+    tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, max_length=100), AfterValidator(_simple)
 ]
 """The same, of a polygon that has an inside."""
-Way = Annotated[tuple[tuple[Place, Place], ...], Field(min_length=2, max_length=100), AfterValidator(_way)]
+Way = Annotated[
+    tuple[tuple[Fraction, Fraction], ...], Field(min_length=2, max_length=100), AfterValidator(_way)
+]
 """Points of a line in fractions of the frame."""
 Inertia = Annotated[
     int | float,

@@ -81,37 +81,24 @@ Duration = Annotated[
 ]
 Name = Annotated[str, AfterValidator(_topic_part)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Place = Annotated[float, Field(ge=0, le=1, strict=True)]
-"""A coordinate as a fraction of the frame. It stands in a list, which is one in the environment, too."""
-
-
-class FromEnvironment(str):
-    """A value of the environment, where all are texts: ``"2"`` may be a number there, which it may not in a file."""
-
-    __slots__ = ()
 
 
 class Section(BaseModel):
-    """A part of the configuration: frozen, and strict about its keys and about what is a text, a number, a switch."""
+    """A part of the configuration: frozen, and strict about its keys. ``"2"`` may be a number, ``true`` is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _is_of_its_kind(cls, value: object, given: ValidationInfo) -> object:
-        if not isinstance(value, bool | int | float | str) or isinstance(value, FromEnvironment):
-            return value
-        kinds = _kinds(cls, str(given.field_name))
-        if not kinds or type(value) in kinds or (kinds & _NUMBERS and type(value) in {int, float}):
-            return value
-        if isinstance(value, str) and ByteSize in kinds:
+    def _is_no_switch(cls, value: object, given: ValidationInfo) -> object:
+        kinds = _kinds(cls, str(given.field_name)) if isinstance(value, bool) else frozenset()
+        if not kinds or bool in kinds:
             return value
         limits = between(limits_of(cls.model_fields[str(given.field_name)]))
         wanted = next(text for kind, text in _PLAIN.items() if kind in kinds)
         raise ValueError(f"{wanted}, {limits}" if limits else wanted)
 
 
-_NUMBERS: frozenset[object] = frozenset({int, float, ByteSize})
 _PLAIN: dict[object, str] = {
     bool: "true or false",
     int: "a whole number",

@@ -31,20 +31,28 @@ def test_probabilities_are_taken_as_they_are() -> None:
 SCORES = np.float32([[0.9, 0.1, 0.8, 0.3, 0.0, 1.0, 0.5]])
 
 
-@pytest.mark.parametrize("ending", ["Sigmoid", "HardSigmoid", "Div", ""])
+@pytest.mark.parametrize("ending", ["Sigmoid", "HardSigmoid", "com.microsoft:QLinearSigmoid"])
 def test_scores_that_each_class_has_by_itself_stay_as_they_are(ending: str) -> None:
-    endings = {"output0": ending} if ending else {}
-    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings=endings))
+    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings={"output0": ending}))
     found = recognition.decoder([SCORES], 0.0)
     np.testing.assert_allclose(found.score, [1.0, 0.9, 0.8, 0.5, 0.3])
     assert "do not sum to 1" in recognition.notes[-1]
 
 
-@pytest.mark.parametrize("ending", ["Gemm", "MatMul", "Conv", "Add"])
+@pytest.mark.parametrize(
+    "ending", ["Gemm", "MatMul", "Conv", "Add", "Relu", "Clip", "Div", "Mul", "Concat", ""]
+)
 def test_logits_that_happen_to_lie_in_0_to_1_are_logits(ending: str) -> None:
-    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings={"output0": ending}))
+    endings = {"output0": ending} if ending else {}
+    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings=endings))
     assert recognition.decoder([SCORES], 0.0).score.max() < 0.3
     assert not any("do not sum to 1" in note for note in recognition.notes)
+
+
+def test_what_is_above_1_at_run_time_keeps_its_order() -> None:
+    recognition = recognise(evidence_of(SCORES, labels=SEVEN, endings={"output0": "Sigmoid"}))
+    row = np.float32([[1.1, 0.2, 3.0, 1.5, 0.1, 0.0, 0.3]])
+    assert recognition.decoder([row], 0.0).class_id.tolist()[:3] == [2, 3, 0]
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (7,), (1, 7, 1, 1), (1, 1, 1, 7)])
