@@ -23,6 +23,10 @@ class BarredTopics:
         self._for_s[topic], self._until_s[topic] = for_s, now_s + for_s
         return for_s
 
+    def forget(self, topic: str) -> None:
+        """The broker took a message there: the next time is a first one."""
+        self._for_s.pop(topic, None)
+
     def holds(self, topic: str) -> bool:
         """Whether nothing goes there now."""
         return topic in self._until_s

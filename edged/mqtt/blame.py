@@ -1,9 +1,10 @@
 """What a broker hung up on, and what is left out for it, so that everything else goes on.
 
-refused, and then it hung up     that topic, at once
-hung up before it took all       a state, found among those in flight by sending suspects alone
-states, twice in a row
-hung up after that               a result, likewise; its topic where the next one ends the same way
+refused as not allowed, and then hung up    that topic, at once: all that goes there would be refused
+hung up before it took all states, twice    a state, found by telling them one by one
+the same, and took none, many times         states are held back for a connection, so that results go
+hung up after it took all states            a result, found by sending suspects alone; its topic where the next one
+                                            ends the same way; or what waits for no answer, three times in a row
 """
 
 from collections.abc import Callable
@@ -15,10 +16,16 @@ from edged.mqtt.barred import BarredTopics
 from edged.mqtt.hearing import Hearing
 from edged.mqtt.records import ConnectionEnded, Ending
 from edged.mqtt.retained import RetainedStates
-from edged.mqtt.window import Window
+from edged.mqtt.window import MAX_ENDS, Window
 
 DENIED_S = 1.0
-"""A broker that hangs up so soon after it refused a message does so for that message."""
+"""A broker that hangs up so soon after a message does so for that message."""
+
+NOT_ALLOWED = frozenset({0x87, 0x90})
+"""Reasons that are about a topic, and not about a message or a moment: not authorised, topic name invalid."""
+
+HOLD_AFTER = 8
+"""Early ends in succession, without a state that the broker took, after which results go without states."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -47,7 +54,9 @@ class Blame:
         self._barred = BarredTopics()
         self._denied: dict[str, float] = {}
         self._convicted = ""  # the topic of the last result that was given up, while no other of it was taken
-        self._early_ends = 0
+        self._fleeting: dict[str, tuple[float, float]] = {}  # when the first and the last went, since an end
+        self._fleeting_ends: dict[str, int] = {}
+        self._early_ends = self._in_vain = 0
 
     @property
     def is_careful(self) -> bool:
@@ -55,9 +64,14 @@ class Blame:
         return self._early_ends > 0
 
     def begin(self, now_s: float) -> None:
-        """A new connection."""
+        """A new connection, on which everything is told again."""
         self._denied.clear()
         self.try_again(now_s)
+        held_back = self._in_vain >= HOLD_AFTER
+        if held_back:
+            self._in_vain = 0
+            _log.warning("mqtt results go without states", why="the broker hangs up on all that is retained")
+        self._retained.all_again(one_by_one=self._early_ends > 1, held_back=held_back)
 
     def try_again(self, now_s: float) -> None:
         """What was left out long enough is told once more."""
@@ -66,17 +80,26 @@ class Blame:
 
     def proven(self, now_s: float) -> None:
         """The broker has taken all states."""
-        if not self._retained.just_told(now_s):
+        if not self._retained.burst_just_told(now_s):
             self._early_ends = 0
 
-    def refused(self, topic: str, now_s: float) -> None:
+    def refused(self, topic: str, reason: int, now_s: float) -> None:
         """It refused a message, and said so."""
-        self._denied[topic] = now_s
+        if reason in NOT_ALLOWED:
+            self._denied[topic] = now_s
 
     def taken(self, topic: str) -> None:
         """It took one."""
         if topic == self._convicted:
             self._convicted = ""
+        self._barred.forget(topic)
+
+    def sent_fleeting(self, topic: str, now_s: float) -> None:
+        """A message went that has no answer."""
+        first_s, _ = self._fleeting.get(topic, (now_s, now_s))
+        if now_s - first_s >= DENIED_S:
+            self._fleeting_ends.pop(topic, None)
+        self._fleeting[topic] = first_s, now_s
 
     def bars(self, topic: str) -> bool:
         """Whether nothing is sent to a topic now."""
@@ -110,12 +133,28 @@ class Blame:
         return ConnectionEnded(error.subject, problem, "look at its ACL", ending=Ending.REFUSED)
 
     def _causes(self, now_s: float, *, proven: bool) -> list[str]:
-        if not proven or self._retained.just_told(now_s):
+        if not proven or self._retained.burst_just_told(now_s):
             self._early_ends += 1
-            if self._early_ends > 1 and not self._hearing.asks and (found := self._retained.hung_up(now_s)):
-                return found
-        if not proven or (entry := self._window.hung_up()) is None:
+            self._in_vain = 0 if self._retained.took_any() else self._in_vain + 1
+            if not self._hearing.asks and (found := self._retained.hung_up(now_s)):
+                return [found]
+        if not proven:
+            return []
+        if found := self._of_fleeting(now_s):
+            return [found]
+        if (entry := self._window.hung_up()) is None:
             return []
         self._give_up(entry.topic, f"the broker hangs up on it ({len(entry.payload)} bytes)")
         again, self._convicted = entry.topic == self._convicted, entry.topic
         return [entry.topic] if again else []
+
+    def _of_fleeting(self, now_s: float) -> str:
+        """A topic without answers on which something went just before, for the third time in a row; empty mostly."""
+        for topic, (first_s, last_s) in self._fleeting.items():
+            if now_s - first_s >= DENIED_S:
+                self._fleeting_ends.pop(topic, None)
+            elif now_s - last_s < DENIED_S:
+                self._fleeting_ends[topic] = self._fleeting_ends.get(topic, 0) + 1
+        self._fleeting.clear()
+        worst = max(self._fleeting_ends, key=self._fleeting_ends.__getitem__, default="")
+        return worst if self._fleeting_ends.get(worst, 0) >= MAX_ENDS else ""

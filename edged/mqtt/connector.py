@@ -7,6 +7,9 @@ from edged.mqtt.connection import Connection
 from edged.mqtt.dial import Waker
 from edged.mqtt.records import LinkOptions, Message, Protocol, ProtocolRefused, Session
 
+PATIENCE = 10
+"""Hang-ups in succession on a version that the broker has spoken, after which another one has its place."""
+
 
 class Connector:
     """Makes connections, a new one each time, and remembers which version the broker refused.
@@ -31,6 +34,7 @@ class Connector:
         self._first: Protocol = first if options.protocol == "auto" else options.protocol
         self._is_spoken = False
         self._asked_twice = False
+        self._refusals = 0
 
     def connect(self, waker: Waker, cancelled: Callable[[], bool] = lambda: False) -> Connection:
         """A new, accepted connection; raises as ``Connection`` does.
@@ -53,12 +57,13 @@ class Connector:
         try:
             connection = attempt(self._first)
         except ProtocolRefused as refusal:
-            if self._is_spoken and not refusal.explicit:
+            self._refusals += 1
+            if self._is_spoken and not refusal.explicit and self._refusals < PATIENCE:
                 raise _for_now(refusal) from refusal
             if self._options.protocol != "auto":
                 raise
             return self._in_another(attempt, refusal)
-        self._is_spoken = True
+        self._is_spoken, self._refusals = True, 0
         return connection
 
     def _in_another(self, attempt: Callable[[Protocol], Connection], refusal: ProtocolRefused) -> Connection:

@@ -5,8 +5,8 @@
                 backlog ─ at a measured pace, and a trickle of it while acknowledgements are slow
 
 Events are the exception: a new one waits for as long as the backlog holds older ones of its topic, because who hears of
-an object's end before its start keeps that object for ever. They are few, and what they wait for is news to their
-subscriber as well.
+an object's end before its start keeps that object for ever. It does not wait longer than `HELD_S`: a backlog that takes
+hours over a satellite is not to hold what happens now.
 
 The backlog is what was in the outbox when the connection began. What comes to light behind either lane, because a disk
 could not be read until now, joins it within a second. Pure but for the outbox it is given.
@@ -44,6 +44,9 @@ TRICKLE = 1 / 16
 
 LOOK_BEHIND_S = 1.0
 _LOOK_S = 0.01
+HELD_S = 30.0
+"""From the beginning of a connection, in which a new event waits for older ones."""
+
 _ORDERED = "/events"
 """How topics end whose messages are one story: their order holds across both lanes."""
 
@@ -106,7 +109,7 @@ class Lanes:
         if not self._split:
             return self._in_order(flight, now_s)
         trickle = self._trickle(flight)
-        live = self._live(flight.room - trickle, flight)
+        live = self._live(flight.room - trickle, flight, now_s)
         room = int(flight.size * SHARE) - len(flight.keys) - len(live)
         if now_s - flight.oldest_s > CONGESTED_S:
             room = 0
@@ -172,8 +175,10 @@ class Lanes:
         }
         self._held: dict[str, int] = {}  # the oldest that was passed over, by topic
 
-    def _live(self, room: int, flight: Flight) -> list[Entry]:
+    def _live(self, room: int, flight: Flight, now_s: float) -> list[Entry]:
         """What came since the connection began, without what follows something in the backlog."""
+        if now_s - self._connected_s > HELD_S:
+            self._ordered_up_to.clear()
         for topic in [topic for topic in self._held if not self._follows_backlog(topic)]:
             self._live_key = min(self._live_key, self._held.pop(topic) - 1)
         found: list[Entry] = []

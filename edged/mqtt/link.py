@@ -61,6 +61,9 @@ HEARD_S = 1.0
 """After two hang-ups in a row: how long states wait for the answer to the subscription, so that it is known which of
 the two the broker hangs up on."""
 
+PROVEN_S = 30.0
+"""After which results go, whatever has become of states."""
+
 STUCK_S = 15.0
 """A thread that has not gone on for so long hangs, what it waits for aside; looking a broker up and connecting fits."""
 
@@ -324,7 +327,6 @@ class Link:
         self._window.begin(min(WINDOW, connection.limits.receive_maximum), now_s)
         self._proven = False
         self._blame.begin(now_s)
-        self._retained.all_again()
         self._answers.all_again()
         self._fleeting.clear()
         self._hearing.begin(connection)
@@ -378,16 +380,13 @@ class Link:
         said_goodbye = self._stopping.is_set() and not self._final
         if not said_goodbye:
             self._send_answers(connection)
-        while self._fleeting and self._window.room > 0:
-            topic, payload, qos = self._fleeting.popleft()
-            meaning = self._topics.meaning(topic)
-            self._send_one(
-                connection, Message(topic, payload, qos, False, meaning.content_type, meaning.schema), None
-            )
-        # Entries wait until the broker has taken the states, and any answer that may have been what it hung up on:
+        # All else waits until the broker has taken the states, and any answer that may have been what it hung up on:
         # if it hangs up after that, one of them is the cause.
         self._proven = self._proven or self._has_taken_all(time.monotonic())
-        if said_goodbye or not self._proven:
+        if not self._proven:
+            return
+        self._send_fleeting(connection)
+        if said_goodbye:
             return
         self._blame.proven(time.monotonic())
         if (now_s := time.monotonic()) > self._gaps_at_s:
@@ -401,6 +400,17 @@ class Link:
                 self._waker.wake()  # there may be room for more
             else:
                 self._send_one(connection, self._result(entry), entry)
+
+    def _send_fleeting(self, connection: Connection) -> None:
+        while self._fleeting and self._window.room > 0:
+            topic, payload, qos = self._fleeting.popleft()
+            if self._blame.bars(topic):
+                continue
+            self._blame.sent_fleeting(topic, time.monotonic())
+            meaning = self._topics.meaning(topic)
+            self._send_one(
+                connection, Message(topic, payload, qos, False, meaning.content_type, meaning.schema), None
+            )
 
     def _send_answers(self, connection: Connection) -> None:
         while self._window.room > 0 and (answer := self._answers.take(time.monotonic())):
@@ -460,7 +470,7 @@ class Link:
             moved = True
             parcel, outcome = settled
             if outcome is Outcome.SET_ASIDE:
-                self._blame.refused(parcel.topic, time.monotonic())
+                self._blame.refused(parcel.topic, reason, time.monotonic())
                 self._give_up(parcel.topic, refusal(reason))
             elif outcome is Outcome.DELIVERED:
                 self._blame.taken(parcel.topic)
@@ -475,10 +485,9 @@ class Link:
         return moved
 
     def _has_taken_all(self, now_s: float) -> bool:
-        """Whether the broker took all states, and stays."""
-        if len(self._retained) or self._retained.suspects or self._answers.suspected:
-            return False
-        return not (self._blame.is_careful and self._retained.just_told(now_s))
+        """Whether the broker took all states and answers, and stays; after a while results go whatever it does."""
+        told = self._retained.burst_told(now_s) and not self._answers.suspected
+        return told or now_s - self._began_s > PROVEN_S
 
     @property
     def _waits_to_be_heard(self) -> bool:
@@ -505,7 +514,7 @@ class Link:
 
     def _next_look_s(self, now_s: float) -> float:
         look_s = self._window.next_look_s(now_s)
-        if self._blame.is_careful or self._retained.suspects:
+        if self._blame.is_careful:
             look_s = min(look_s, SUSPECT_S)
         if self._stopping.is_set():
             look_s = min(look_s, max((self._farewell_s if self._final else self._deadline_s) - now_s, 0.01))

@@ -3,11 +3,11 @@
 A broker that was wiped knows nothing; one that was only away keeps what it was told. Both get every state on
 every new connection: it is little, and then nobody needs to know which it was.
 
-    set() ─→ due ── take() ─→ in flight ── settled() ─→ told
-                     ↑            │ hung_up(): a suspect
-                     └─ suspects ←┘ alone, and after a pause; at its third end it is the cause
+    set() ─→ due ─ take() ─→ in flight ─ settled() ─→ told
 
-A broker may acknowledge what it hangs up on, so that a state is under suspicion a moment longer.
+What a connection begins with is its burst. Where the broker hung up in the middle of two bursts in succession, the next
+one is told one by one, with a pause after each answer, as a broker may acknowledge what it hangs up on: then it is
+known which one it was. At its third end of this kind that one is the cause, if the broker takes others.
 """
 
 import threading
@@ -15,7 +15,7 @@ import threading
 from edged.mqtt.window import MAX_ENDS
 
 PAUSE_S = 0.05
-"""After the answer to a suspect: a broker that hangs up on it has done so by then."""
+"""After an answer: a broker that hangs up on what it acknowledged has done so by then."""
 
 
 class RetainedStates:
@@ -28,7 +28,10 @@ class RetainedStates:
         self._flying: set[str] = set()
         self._barred: set[str] = set()
         self._ends: dict[str, int] = {}
+        self._burst: set[str] = set()
+        self._one_by_one = self._held_back = False
         self._told, self._told_s = "", float("-inf")
+        self._burst_told_s = float("-inf")
         self._told_here: set[str] = set()
 
     def set(self, topic: str, payload: bytes) -> bool:
@@ -49,22 +52,35 @@ class RetainedStates:
         """Have the broker forget a state; kept as an empty payload until it has."""
         self.set(topic, b"")
 
-    def all_again(self) -> None:
-        """A new connection: everything is due."""
+    def all_again(self, *, one_by_one: bool = False, held_back: bool = False) -> None:
+        """A new connection: everything is due.
+
+        Args:
+            one_by_one: To find what the broker hangs up on.
+            held_back: Nothing is told on this connection.
+        """
         with self._lock:
-            self._due = dict.fromkeys(topic for topic in self._states if topic not in self._barred)
+            self._one_by_one, self._held_back = one_by_one, held_back
+            self._ends = {topic: ends for topic, ends in self._ends.items() if topic in self._states}
+            due = [topic for topic in self._states if topic not in self._barred]
+            self._due = dict.fromkeys(sorted(due, key=lambda topic: self._ends.get(topic, 0)))
+            self._burst = set() if held_back else {*self._due}
             self._flying.clear()
-            self._told, self._told_s = "", float("-inf")
             self._told_here.clear()
+            self._told, self._told_s = "", float("-inf")
 
     def take(self, now_s: float) -> tuple[str, bytes] | None:
-        """The next state that is due, one of a topic at a time and suspects alone; None when there is none.
+        """The next state that is due, one of a topic at a time; None when there is none.
 
         Args:
             now_s: On the monotonic clock.
         """
         with self._lock:
-            topic = self._next(now_s)
+            self._look(now_s)
+            if self._held_back or (self._one_by_one and (self._flying or self._just_told(now_s))):
+                return None
+            waiting = (one for one in self._due if one not in self._flying)
+            topic = next((one for one in waiting if one in self._burst or not self._one_by_one), None)
             if topic is None:
                 return None
             del self._due[topic]
@@ -87,27 +103,47 @@ class RetainedStates:
                 self._told_here.add(topic)
             if again and topic in self._states:
                 self._is_due(topic)
-            elif not payload and self._states.get(topic) == b"":
+                return
+            if topic in self._burst:
+                self._burst.discard(topic)
+                self._burst_told_s = now_s
+            if not payload and self._states.get(topic) == b"":
                 del self._states[topic]
                 self._due.pop(topic, None)
 
-    def hung_up(self, now_s: float) -> list[str]:
-        """The broker ended the connection: note what was in flight, or told a moment ago.
+    def burst_told(self, now_s: float) -> bool:
+        """Whether the broker has taken all that the connection began with, and stays."""
+        with self._lock:
+            self._look(now_s)
+            return not self._burst and not self._one_by_one
+
+    def burst_just_told(self, now_s: float) -> bool:
+        """Whether the broker may still hang up on the last one of it."""
+        return now_s - self._burst_told_s < PAUSE_S
+
+    def hung_up(self, now_s: float) -> str:
+        """The broker ended the connection in the middle of a burst.
 
         Returns:
-            Topics that are the cause: it has happened with each of them alone, and the broker takes others.
+            The topic that is the cause; empty mostly.
         """
         with self._lock:
-            suspects = {*self._flying, *([self._told] if self.just_told(now_s) else [])}
-            for topic in suspects:
-                self._ends[topic] = self._ends.get(topic, 0) + 1
-            return [one for one in suspects if self._ends[one] >= MAX_ENDS and self._told_here - {one}]
+            one = next(iter(self._flying), self._told if self._just_told(now_s) else "")
+            if not self._one_by_one or one not in self._states:
+                return ""
+            self._ends[one] = self._ends.get(one, 0) + 1
+            return one if self._ends[one] >= MAX_ENDS and self._told_here - {one} else ""
+
+    def took_any(self) -> bool:
+        """Whether the broker answered to any of them on this connection."""
+        return bool(self._told_here)
 
     def bar(self, topic: str) -> None:
         """Tell the broker nothing of a topic."""
         with self._lock:
             self._barred.add(topic)
             self._due.pop(topic, None)
+            self._burst.discard(topic)
             self._ends.pop(topic, None)
 
     def unbar(self, topic: str) -> None:
@@ -117,18 +153,9 @@ class RetainedStates:
             if topic in self._states:
                 self._is_due(topic)
 
-    def just_told(self, now_s: float) -> bool:
-        """Whether the broker may still hang up on the last one that it acknowledged."""
-        return now_s - self._told_s < PAUSE_S
-
-    @property
-    def suspects(self) -> bool:
-        """Whether one of them may be what the broker hung up on."""
-        return bool(self._ends)
-
     def __len__(self) -> int:
         """How many the broker has not answered yet."""
-        return len(self._due) + len(self._flying)
+        return 0 if self._held_back else len(self._due) + len(self._flying)
 
     def _is_due(self, topic: str) -> bool:
         if topic in self._barred:
@@ -136,12 +163,11 @@ class RetainedStates:
         self._due[topic] = None
         return True
 
-    def _next(self, now_s: float) -> str | None:
-        if not self.just_told(now_s):
+    def _just_told(self, now_s: float) -> bool:
+        return now_s - self._told_s < PAUSE_S
+
+    def _look(self, now_s: float) -> None:
+        """What was answered alone a moment ago is innocent; after the last of a burst they go together again."""
+        if self._one_by_one and not self._just_told(now_s):
             self._ends.pop(self._told, None)
-        if self._flying & self._ends.keys():
-            return None
-        topic = next((one for one in self._due if one not in self._flying and one not in self._ends), None)
-        if topic is None and self._ends and not self._flying and not self.just_told(now_s):
-            topic = min(self._due, key=self._ends.__getitem__, default=None)
-        return topic
+            self._one_by_one = bool(self._burst)

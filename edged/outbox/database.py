@@ -282,9 +282,11 @@ class Reader:
 
     def __init__(self, folder: Path, *, set_aside: str = "") -> None:
         self._connection = connect(folder / (set_aside or NAME), "rw")
-        self._connection.execute(f"PRAGMA cache_size = -{READ_KB}")
-        if set_aside:  # otherwise SQLite reads nothing of a file that is shorter than it should be
+        if (
+            set_aside
+        ):  # otherwise SQLite reads nothing of a file that is shorter than it should be; before all else
             self._connection.execute("PRAGMA writable_schema = ON")
+        self._connection.execute(f"PRAGMA cache_size = -{READ_KB}")
 
     def read(self, after: int, up_to: int, limit: int) -> list[Row]:
         """Messages with a key in ``(after, up_to]``, oldest first."""

@@ -1,6 +1,7 @@
 """The link against brokers that hang up on what their ACL denies: that topic is left out, everything else goes on."""
 
 import json
+import threading
 from collections.abc import Callable
 from itertools import count
 from typing import Any, Literal
@@ -147,3 +148,87 @@ def test_a_broker_that_is_killed_again_and_again_has_nothing_left_out(caplog):
             message.topic for message in broker.published if message.connection == last and message.retain
         ]
     assert {*STATES} <= {*told}
+
+
+def test_a_state_that_changes_all_the_time_does_not_keep_results_from_a_link_that_was_broken_twice():
+    box, ends = outbox(), [12, 30]
+    seen = count()
+
+    def ends_now(message: Published) -> bool:
+        return message.retain and next(seen) in ends
+
+    stop = threading.Event()
+    with ScriptedBroker(Script(ends=ends_now)) as broker, link_to(broker, box, "at once") as link:
+
+        def change() -> None:
+            for number in count():
+                if stop.wait(0.03):
+                    return
+                link.set_state(TOPICS.count("front", "car"), str(number).encode())
+
+        changing = threading.Thread(target=change)
+        changing.start()
+        try:
+            for number in range(20):
+                box.append(FRONT, result(number), qos=1)
+            assert until(lambda: {*numbers(broker)} == {*range(20)}, 15)
+        finally:
+            stop.set()
+            changing.join(5)
+
+
+@pytest.mark.parametrize("reason", [0x80, 0x83, 0x95, 0x99])
+def test_one_message_that_is_refused_for_itself_costs_no_other_of_its_topic(reason):
+    """Too large, say: the connection breaks by chance a moment later."""
+    box = outbox()
+
+    def puback(message: Published) -> int:
+        return reason if b'"m1"' in message.payload else 0
+
+    with (
+        ScriptedBroker(Script(puback=puback, ends=lambda message: b'"m1"' in message.payload)) as broker,
+        link_to(broker, box, "at once") as link,
+    ):
+        for number in range(300):
+            box.append(FRONT, result(number), qos=1)
+        assert link.drain(20)
+        assert link.set_aside == 1
+        assert {*numbers(broker)} == {*range(300)}
+
+
+def test_what_waits_for_no_answer_is_left_out_too():
+    denied = TOPICS.health
+    box = outbox()
+    with (
+        ScriptedBroker(Script(ends=lambda message: message.topic == denied)) as broker,
+        link_to(broker, box, "at once") as link,
+    ):
+        for _ in range(3):
+            assert until(lambda: link.connected, 10)
+            assert link.drain(10)
+            before = link.connections
+            link.publish(denied, b"{}")
+            assert until(lambda before=before: link.connections > before, 10)
+        assert link.drain(10)
+        connections = link.connections
+        link.publish(denied, b"{}")
+        box.append(FRONT, result(0), qos=1)
+        assert link.drain(10)
+        assert link.connections == connections
+        assert len(broker.payloads(denied)) == 3
+
+
+def test_a_broker_that_takes_no_state_at_all_gets_results(monkeypatch):
+    monkeypatch.setattr("edged.mqtt.blame.HOLD_AFTER", 3)
+
+    def puback(message: Published) -> int:
+        if message.retain:
+            raise ConnectionError
+        return 0
+
+    box = outbox()
+    with ScriptedBroker(Script(puback=puback)) as broker, link_to(broker, box, "at once") as link:
+        for number in range(20):
+            box.append(FRONT, result(number), qos=1)
+        assert link.drain(20)
+        assert {*numbers(broker)} == {*range(20)}

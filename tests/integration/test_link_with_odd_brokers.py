@@ -111,6 +111,21 @@ def test_a_broker_that_spoke_mqtt_5_before_is_asked_for_it_until_it_does_again(
     assert any("the greeting; look at the broker if it goes on" in why for why in states)
 
 
+def test_a_broker_that_was_replaced_by_one_without_mqtt_5_is_spoken_to_in_3_1_1_in_the_end(monkeypatch):
+    monkeypatch.setattr("edged.mqtt.connector.PATIENCE", 3)
+    script = Script()
+    with (
+        ScriptedBroker(script) as broker,
+        Link(options(broker.url), topics=TOPICS, outbox=outbox()) as link,
+    ):
+        assert until(lambda: link.state.protocol == "5", 5)
+        script.connack = lambda level: None if level == 5 else b"\x20\x02\x00\x00"
+        broker.hang_up()
+        assert until(lambda: link.state.protocol == "3.1.1", 10)
+        levels = [greeting.level for greeting in broker.greetings]
+        assert levels[1:5] == [5, 5, 5, 4]
+
+
 def test_a_broker_that_hangs_up_once_as_the_box_starts_is_spoken_to_in_mqtt_5():
     answers = iter([None])
     script = Script(connack=lambda level: next(answers, accepts(level)))

@@ -15,3 +15,11 @@ def test_a_topic_is_tried_again_and_waits_twice_as_long_each_time():
         assert not topics.holds("a")
     assert waits[:3] == [barred.FIRST_S, 2 * barred.FIRST_S, 4 * barred.FIRST_S]
     assert waits[-1] == barred.LONGEST_S
+
+
+def test_once_the_broker_took_a_message_there_the_next_time_is_a_first_one():
+    topics = BarredTopics()
+    topics.bar("a", 0.0)
+    topics.bar("a", 0.0)
+    topics.forget("a")
+    assert topics.bar("a", 0.0) == barred.FIRST_S

@@ -1,3 +1,5 @@
+import pytest
+
 from edged.mqtt.retained import PAUSE_S, RetainedStates
 
 
@@ -72,10 +74,6 @@ def test_an_answer_about_what_is_not_kept_here_changes_nothing():
     assert states.take(0.0) is None
 
 
-def settle(states: RetainedStates, topic: str, now_s: float) -> None:
-    states.settled(topic, b"1", again=False, now_s=now_s)
-
-
 def three(*topics: str) -> RetainedStates:
     states = RetainedStates()
     for topic in topics:
@@ -83,58 +81,90 @@ def three(*topics: str) -> RetainedStates:
     return states
 
 
-def test_what_was_in_flight_at_a_hang_up_goes_alone_and_last_until_it_is_cleared_or_the_cause():
+LATER_S = 2 * PAUSE_S
+
+
+def one_by_one(states: RetainedStates, *, until: str = "", acknowledged: bool = False) -> list[str]:
+    """Tell a burst with a pause after each, up to a topic on which the broker hangs up; returns what was taken."""
+    states.all_again(one_by_one=True)
+    taken, now_s = [], 10.0
+    while due := states.take(now_s):
+        taken.append(due[0])
+        if due[0] == until and not acknowledged:
+            break
+        states.settled(*due, again=False, now_s=now_s)
+        assert states.take(now_s) is None, "the broker may yet hang up on what it has just acknowledged"
+        if due[0] == until:
+            break
+        now_s += LATER_S
+    return taken
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_what_the_broker_hangs_up_on_is_found_one_by_one_and_goes_last_meanwhile(acknowledged):
     states = three("a", "b", "c")
-    assert [states.take(0.0), states.take(0.0)] == [("a", b"1"), ("b", b"1")]
-    settle(states, "a", 0.0)
-    assert states.hung_up(1.0) == []  # b, and not a any more
-    for end in (2, 3):
-        states.all_again()
-        assert [states.take(10.0), states.take(10.0), states.take(10.0)] == [("a", b"1"), ("c", b"1"), None]
-        settle(states, "a", 10.0)
-        settle(states, "c", 10.0)
-        assert states.take(10.0) is None  # the broker may yet hang up on what it has just acknowledged
-        assert states.take(10.0 + 2 * PAUSE_S) == ("b", b"1")
-        assert states.hung_up(11.0) == (["b"] if end == 3 else [])
+    found = []
+    for order in (["a", "b"], ["a", "c", "b"], ["a", "c", "b"]):
+        assert one_by_one(states, until="b", acknowledged=acknowledged) == order
+        found.append(states.hung_up(10.0 + (len(order) - 1) * LATER_S))
+    assert found == ["", "", "b"]
     states.bar("b")
-    states.all_again()
-    assert told(states) == [("a", b"1"), ("c", b"1")]
+    assert one_by_one(states) == ["a", "c"]
     assert not states.set("b", b"2")
-    assert len(states) == 0
     states.unbar("b")
-    assert told(states) == [("b", b"2")]
+    assert states.take(99.0) == ("b", b"2")
 
 
-def test_one_that_the_broker_took_alone_and_stayed_is_cleared():
+def test_one_that_the_broker_took_alone_and_stayed_is_innocent():
     states = three("a", "b")
-    states.take(0.0)
-    states.hung_up(0.0)
-    states.all_again()
-    assert states.take(1.0) == ("b", b"1")
-    settle(states, "b", 1.0)
-    assert states.take(2.0) == ("a", b"1")
-    settle(states, "a", 2.0)
-    assert states.suspects
-    assert states.take(2.0 + 2 * PAUSE_S) is None
-    assert not states.suspects
+    one_by_one(states, until="a")
+    assert states.hung_up(10.0) == ""
+    assert one_by_one(states) == ["b", "a"]
+    assert states.burst_told(99.0)
+    for _ in range(2):
+        one_by_one(states, until="a")
+        assert states.hung_up(10.0 + LATER_S) == ""
 
 
-def test_a_broker_that_hangs_up_on_an_acknowledged_state_is_seen_through():
+def test_what_changes_meanwhile_waits_and_neither_starves_the_burst_nor_is_starved():
+    states = three("a", "b", "c")
+    states.all_again(one_by_one=True)
+    now_s, taken = 10.0, []
+    for number in range(40):
+        states.set("a", str(number).encode())
+        if due := states.take(now_s):
+            taken.append(due[0])
+            states.settled(*due, again=False, now_s=now_s)
+        now_s += PAUSE_S / 2
+    assert taken[:3] == ["a", "b", "c"]
+    assert taken[3:] == ["a"] * len(taken[3:]) != []
+    assert states.burst_told(now_s)
+
+
+def test_one_that_was_cleared_is_never_waited_for():
     states = three("a", "b")
-    for end in (1, 2, 3):
-        states.all_again()
-        told_s = float(end)
-        while due := states.take(told_s):
-            settle(states, due[0], told_s)
-            if due[0] == "a":
-                break
-            told_s += 2 * PAUSE_S
-        assert states.hung_up(told_s) == (["a"] if end == 3 else [])
+    states.clear("b")
+    one_by_one(states, until="b", acknowledged=True)
+    assert states.hung_up(10.0 + LATER_S) == ""
+    assert one_by_one(states) == ["a"]
+    assert states.burst_told(99.0)
 
 
 def test_a_broker_that_takes_nothing_has_no_topic_to_blame():
     states = three("a", "b")
-    for end in range(6):
-        states.all_again()
-        states.take(float(end))
-        assert states.hung_up(float(end)) == []
+    for _ in range(6):
+        states.all_again(one_by_one=True)
+        states.take(1.0)
+        assert states.hung_up(1.0) == ""
+    assert not states.took_any()
+
+
+def test_what_is_held_back_is_neither_told_nor_waited_for():
+    states = three("a")
+    states.all_again(held_back=True)
+    states.set("b", b"1")
+    assert states.take(1.0) is None
+    assert states.burst_told(1.0)
+    assert len(states) == 0
+    states.all_again()
+    assert told(states) == [("a", b"1"), ("b", b"1")]

@@ -239,3 +239,16 @@ def test_memory_is_as_before_once_what_waited_is_gone(tmp_path: Path):
     assert sqlite_bytes() < before + 300_000
     reader.close()
     database.close()
+
+
+def test_a_file_that_was_cut_short_is_read_as_far_as_it_goes(tmp_path: Path):
+    filled(tmp_path, *(row(key, bytes(900)) for key in range(1, 2001))).close()
+    aside = tmp_path / "outbox.db.aside"
+    whole = (tmp_path / NAME).read_bytes()
+    aside.write_bytes(whole[: len(whole) // 2])
+    reader = Reader(tmp_path, set_aside=aside.name)
+    found, last = 0, 0
+    while rows := reader.try_read(last, 50):
+        found, last = found + len(rows), rows[-1].entry.key
+    reader.close()
+    assert found > 900
