@@ -272,7 +272,7 @@ class Camera:
 
     def _read_through(self) -> None:
         began_s, polled, self._polled = time.monotonic(), self._polled, None
-        with self._open() as source:
+        with self._open(measured=polled is None or polled.measured) as source:
             if source.traits == polled:
                 self._selection.go_on()
             else:
@@ -297,7 +297,7 @@ class Camera:
         self._heart.mark(early_s)
         return not self._switch.halt.wait(early_s)
 
-    def _open(self) -> Source:
+    def _open(self, *, measured: bool) -> Source:
         settings = self._settings
         return open_source(
             settings.url,
@@ -309,6 +309,7 @@ class Camera:
             rest_s=min(REST_S, settings.max_age * REST_PART),
             period_s=self._period_s,
             decoder=settings.decoder,
+            measured=measured,
         )
 
     def _begin(self, source: Source) -> None:

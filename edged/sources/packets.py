@@ -58,12 +58,14 @@ class StreamTraits:
         pixels: Of a frame.
         has_clock: Whether its packets carry time stamps.
         intra_only: Whether the codec knows no other frames than key frames.
+        measured: False for a picture of a server that does not say how many bytes it has.
     """
 
     codec: str
     pixels: int
     has_clock: bool
     intra_only: bool
+    measured: bool = True
 
 
 class Disposability:

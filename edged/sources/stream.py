@@ -28,6 +28,7 @@ def open_source(
     rest_s: float = 0.0,
     period_s: float = 1.0,
     decoder: str = "software",
+    measured: bool = True,
 ) -> Source:
     """Open what ``url`` names. The caller's thread owns it, and closes it by leaving its ``with``.
 
@@ -41,6 +42,7 @@ def open_source(
         rest_s: Packets of a live stream in which nothing moves may gather for so long.
         period_s: Between two pictures.
         decoder: As ``cameras.<name>.decoder``.
+        measured: As its `StreamTraits` said when it was opened last.
 
     Raises:
         EdgedError: It cannot be opened; see `edged.sources.faults`.
@@ -56,6 +58,7 @@ def open_source(
         stop=stop,
         statistics=statistics,
         choice=DecoderChoice(decoder, FFmpegHardware()),
+        measured=measured,
     )
 
 

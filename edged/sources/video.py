@@ -53,7 +53,9 @@ WAITED_S = 0.002
 
 _TIMED_FORMATS = frozenset({"matroska,webm", "flv", "mov,mp4,m4a,3gp,3g2,mj2"})
 """They declare how long they are; of others FFmpeg gives what it guesses from their size."""
-_PICTURE_FORMATS = frozenset({"image2", "image2pipe"})  # and those of one kind of picture, such as jpeg_pipe
+_FILE_OF_A_PICTURE, _FLOW_OF_PICTURES = "image2", "image2pipe"
+_PICTURE_FORMATS = frozenset({_FILE_OF_A_PICTURE, _FLOW_OF_PICTURES})
+"""And those of one kind of picture, such as jpeg_pipe."""
 _CLOCKLESS_FORMATS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe"})  # FFmpeg numbers their frames by 25 a second
 
 
@@ -72,6 +74,7 @@ class VideoSource:
         stop: threading.Event,
         statistics: SourceStatistics,
         choice: DecoderChoice,
+        measured: bool = True,
     ) -> None:
         """Connect, and look at the stream until its format is known.
 
@@ -84,6 +87,8 @@ class VideoSource:
             stop: Ends every wait and every iteration.
             statistics: Where unreadable packets and stalls are counted.
             choice: Of the decoder.
+            measured: False where the same server's last picture came without its length: the first request that only
+                finds this out is spared.
 
         Raises:
             EdgedError: It cannot be opened; the leaf says who can change that.
@@ -95,6 +100,7 @@ class VideoSource:
         self._statistics = statistics
         self._rest_s = 0.0 if address.kind is Kind.DEVICE or transport == "udp" else rest_s
         self._last: Packet | None = None  # of any stream: sound may go on after the last frame
+        self._measured = measured
         self._container = self._opened(transport, choice)
         if not self._container.streams.video:
             self._container.close()
@@ -123,6 +129,7 @@ class VideoSource:
             pixels=max(1, context.width * context.height),
             has_clock=self._has_clock,
             intra_only=context.codec.intra_only,
+            measured=self._measured,
         )
 
     @property
@@ -181,9 +188,24 @@ class VideoSource:
         return self._by("udp", choice)
 
     def _by(self, transport: str, choice: DecoderChoice) -> InputContainer:
+        """What answers to a name such as snap.jpg FFmpeg takes for a file, and cannot read it without its length."""
+        container = self._in_format(self._format(), transport, choice)
+        if container.format.name == _FILE_OF_A_PICTURE and container.size < 0:
+            container.close()
+            self._measured = False
+            return self._in_format(self._format(), transport, choice)
+        return container
+
+    def _format(self) -> str | None:
+        """For FFmpeg; None = it looks at what comes."""
+        if self._address.kind is Kind.DEVICE:
+            return "v4l2"
+        return None if self._measured else _FLOW_OF_PICTURES
+
+    def _in_format(self, form: str | None, transport: str, choice: DecoderChoice) -> InputContainer:
         return av.open(
             self._address.target,
-            format="v4l2" if self._address.kind is Kind.DEVICE else None,
+            format=form,
             options=_options(self._address, transport),
             # It counts twice, for connecting and for looking at the stream.
             timeout=(self._timeout_s, self._timeout_s),

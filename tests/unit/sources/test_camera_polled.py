@@ -40,6 +40,12 @@ def without_length(request: Request) -> None:
     request.wfile.write(picture())
 
 
+def in_chunks(request: Request) -> None:
+    request.protocol_version = "HTTP/1.1"
+    request.head(200, Content_Type="image/jpeg", Transfer_Encoding="chunked", Connection="close")
+    request.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(picture()), picture()))
+
+
 @pytest.mark.parametrize("path", ["/snap.jpg", "/cgi-bin/snapshot.cgi?channel=1", "/snap.png", "/plain"])
 def test_each_picture_is_asked_for_when_it_is_due_and_looked_at(server, recorder, path):
     if path == "/plain":
@@ -54,6 +60,29 @@ def test_each_picture_is_asked_for_when_it_is_due_and_looked_at(server, recorder
     assert [frame.sequence for frame in frames] == list(range(6))
     assert len(server.requests) == camera.statistics.captured == camera.statistics.chosen
     assert camera.statistics.reconnects == 0
+
+
+@pytest.mark.parametrize("answer", [without_length, in_chunks])
+@pytest.mark.parametrize("path", ["/snap.jpg", "/snap.jpeg", "/snap.png"])
+def test_a_picture_of_unknown_length_is_read_whatever_it_is_called(server, recorder, path, answer):
+    server.answers[path] = answer
+    with recorder.camera(server.url(path), fps=20) as camera:
+        for _ in range(4):
+            recorder.frame()
+    assert recorder.online()
+    assert recorder.states.empty()
+    assert camera.statistics.captured <= len(server.requests) <= camera.statistics.captured + 2
+
+
+def test_a_server_that_says_the_length_of_its_pictures_again_is_asked_as_before(server, recorder):
+    server.answers["/snap.jpg"] = without_length
+    with recorder.camera(server.url("/snap.jpg"), fps=20):
+        recorder.frame()
+        server.serve("/snap.jpg", picture())
+        for _ in range(4):
+            recorder.frame()
+    assert recorder.online()
+    assert recorder.states.empty()
 
 
 def test_where_all_are_wanted_they_are_a_second_apart(server, recorder):
