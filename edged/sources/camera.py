@@ -3,7 +3,8 @@
           ┌───────────── backoff ←──────────────┐
 offline ──┴→ open → first frame → online → lost ┘   a recording begins again at its end; ``once`` ends there
 
-A server that gives one picture is asked for the next one when that is due, and stays online between the two.
+A server that gives one picture is asked for the next one when that is due, and stays online between the two, and when
+an answer among good ones is bad.
 Switched off it closes its source wherever it is in that, is ``disabled``, and begins anew when it is switched on.
 """
 
@@ -30,8 +31,8 @@ from edged.sources.capture import Capture, Source, SourceStatistics
 from edged.sources.clock import Pace, StreamClock
 from edged.sources.motion.gate import Gate, Look
 from edged.sources.motion.watch import Timeline
-from edged.sources.packets import StreamTraits
 from edged.sources.pixels import Pixels
+from edged.sources.polling import Polling
 from edged.sources.selection import Selection
 from edged.sources.stream import framed, open_source
 from edged.sources.switch import CONNECTING, SWITCHED_OFF, SourceStatus, Switch
@@ -47,6 +48,8 @@ STUCK_S = 30.0
 """Of a thread in native code that has its own time-outs, and does not keep them: it hangs; opening takes longest."""
 LOST_S = 900.0
 """So long a hanging camera is only offline. Nothing but a new process frees its thread then; see docs/adr/0017."""
+MISSED_S = 0.5
+"""After a bad answer a server is asked for its picture again so soon, or when the next one is due."""
 DEFAULT_STEP_S = 0.04
 """Of a recording that says nothing about its rate."""
 
@@ -154,7 +157,7 @@ class Camera:
         self._scene = Timeline()
         self._still_s: float | None = None
         self._period_s = 1 / settings.fps if settings.fps else 1.0  # of pictures
-        self._polled: StreamTraits | None = None  # of the picture that came last, where each is asked for
+        self._polling = Polling(settings.read_timeout)
 
     @property
     def state(self) -> SourceState:
@@ -258,10 +261,13 @@ class Camera:
 
     def _attempt(self) -> EdgedError | None:
         """Read the source to its end, and say what ended it before its time."""
+        began_s, before = time.monotonic(), replace(self.statistics)
         try:
-            self._read_through()
+            self._read_through(began_s)
         except EdgedError as error:
-            return error
+            if not self._overlooks(error, began_s, before):
+                return error
+            self._wait_until(min(began_s + self._period_s, time.monotonic() + MISSED_S))
         except Exception as error:
             # A bug must show as a state and a log line, not as a thread that is silently gone.
             log.exception("camera failed", camera=self.name)
@@ -270,10 +276,22 @@ class Camera:
             self.statistics.settle()
         return None
 
-    def _read_through(self) -> None:
-        began_s, polled, self._polled = time.monotonic(), self._polled, None
-        with self._open(measured=polled is None or polled.measured) as source:
-            if source.traits == polled:
+    def _overlooks(self, fault: EdgedError, began_s: float, before: SourceStatistics) -> bool:
+        """Whether it is one bad answer of a server of pictures, and no loss; then it is counted."""
+        if self._switch.halt.is_set() or not isinstance(fault, SourceLost | BadInput):
+            return False
+        if self.statistics.captured > before.captured:  # a stream that broke off
+            return False
+        if not self._polling.overlooks(began_s, time.monotonic()):
+            return False
+        if self.statistics.unreadable == before.unreadable:
+            self.statistics.unreadable += 1
+        self._warn(str(fault))
+        return True
+
+    def _read_through(self, began_s: float) -> None:
+        with self._open() as source:
+            if source.traits == self._polling.traits:
                 self._selection.go_on()
             else:
                 self._begin(source)
@@ -285,10 +303,12 @@ class Camera:
                         return
             self._warn(source.warning)
             if source.polled:
-                self._polled = source.traits
-            elif source.live and not self._once and not self._switch.halt.is_set():
-                raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
-        if self._polled and not self._once:
+                self._polling.came(source.traits, time.monotonic())
+            else:
+                self._polling.ended()
+                if source.live and not self._once and not self._switch.halt.is_set():
+                    raise SourceLost(f"camera {self.name}", "the stream ended", "it is opened again")
+        if source.polled and not self._once:
             self._wait_until(began_s + self._period_s)
 
     def _wait_until(self, due_s: float) -> bool:
@@ -297,8 +317,8 @@ class Camera:
         self._heart.mark(early_s)
         return not self._switch.halt.wait(early_s)
 
-    def _open(self, *, measured: bool) -> Source:
-        settings = self._settings
+    def _open(self) -> Source:
+        settings, polled = self._settings, self._polling.traits
         return open_source(
             settings.url,
             name=self.name,
@@ -309,7 +329,7 @@ class Camera:
             rest_s=min(REST_S, settings.max_age * REST_PART),
             period_s=self._period_s,
             decoder=settings.decoder,
-            measured=measured,
+            measured=polled is None or polled.measured,
         )
 
     def _begin(self, source: Source) -> None:
@@ -441,6 +461,7 @@ class Camera:
             self._on_state(self._state)
 
     def _offline(self, error: EdgedError) -> None:
+        self._polling.ended()
         why = error.problem
         state = self._state
         if state.status is SourceStatus.OFFLINE and state.why == why:
@@ -451,7 +472,8 @@ class Camera:
     def _disabled(self) -> None:
         self._heart.rest()
         self.error = None
-        self._backoff, self._warned, self._polled = Backoff(), "", None
+        self._backoff, self._warned = Backoff(), ""
+        self._polling.ended()
         if self._state.status is not SourceStatus.DISABLED:
             log.info("camera disabled", camera=self.name)
             self._change(SourceStatus.DISABLED, SWITCHED_OFF)

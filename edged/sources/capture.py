@@ -23,7 +23,8 @@ class SourceStatistics:
         damaged: Captured frames whose pixels could not be made.
         ended: Frames that were not due yet when the camera was switched off or taken away.
         failed: Frames that were in hand when reading was broken off by an error.
-        unreadable: Packets and pictures that could not be decoded, captured ones among them.
+        unreadable: Packets and pictures that could not be decoded, captured ones among them, and answers without a
+            picture of a server that is asked for each.
         reconnects: Times it came back after it was away.
         stalls: Times it fell silent, or sent nothing that could be decoded.
     """

@@ -112,6 +112,59 @@ def test_a_picture_that_is_away_is_told_and_asked_for_again(server, recorder):
     assert camera.statistics.reconnects == 1
 
 
+def _cut(request: Request) -> None:
+    request.answer(200, picture()[:-800])
+
+
+def _not_as_long_as_it_says(request: Request) -> None:
+    request.head(200, Content_Type="image/jpeg", Content_Length="9999")
+    request.wfile.write(picture()[:200])
+
+
+BAD = {
+    "cut": _cut,
+    "shorter than it says": _not_as_long_as_it_says,
+    "empty": lambda request: request.answer(200),
+    "no content": lambda request: request.head(204),
+    "not modified": lambda request: request.head(304),
+    "busy": lambda request: request.answer(503, b"busy"),
+    "a page": lambda request: request.answer(200, b"<html>login</html>"),
+}
+"""Answers without a picture, as small cameras give them now and then."""
+
+
+@pytest.mark.parametrize("path", ["/snap.jpg", "/snapshot.cgi"])
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_answer_among_good_ones_is_counted_and_the_camera_stays_online(server, recorder, path, bad):
+    def now_and_then(request: Request) -> None:
+        if len(server.requests) % 3:
+            request.answer(200, picture())
+        else:
+            BAD[bad](request)
+
+    server.answers[path] = now_and_then
+    with recorder.camera(server.url(path), fps=50) as camera:
+        frames = [recorder.frame() for _ in range(8)]
+    assert recorder.online()
+    assert recorder.states.empty()
+    assert [frame.sequence for frame in frames] == list(range(8))
+    assert camera.statistics.unreadable >= 3
+    assert camera.statistics.reconnects == 0
+
+
+def test_a_server_that_gives_no_picture_any_more_is_away_after_the_time_out(server, recorder):
+    url = server.serve("/snap.jpg", picture())
+    with recorder.camera(url, fps=50, read_timeout=0.5) as camera:
+        recorder.frame()
+        recorder.online()
+        server.serve("/snap.jpg", b"", status=503)
+        assert "5xx" in recorder.offline().why
+        assert camera.statistics.unreadable >= 2
+        server.serve("/snap.jpg", picture())
+        recorder.online()
+    assert camera.statistics.reconnects == 1
+
+
 def test_a_server_that_does_not_answer_any_more_is_told(server, recorder):
     url = server.serve("/snap.jpg", picture())
     with recorder.camera(url, fps=20, read_timeout=0.5):
