@@ -328,7 +328,7 @@ class VideoSource:
         if self.warning:
             return
         declared, length_s = self._stream.frames, self._declared_s()
-        if self._captured < declared * WHOLE:
+        if self._captured < declared * WHOLE and self._is_short():
             self.warning = f"ends early, after {self._captured} of {declared} frames"
         elif not declared and self._reached_s() < length_s * WHOLE:
             self.warning = f"ends early, after {self._reached_s():.1f} of {length_s:.1f} s"
@@ -338,6 +338,13 @@ class VideoSource:
         if self._container.format.name not in _TIMED_FORMATS:
             return 0.0
         return (self._container.duration or 0) / av.time_base
+
+    def _is_short(self) -> bool:
+        """Whether time is missing, too: frames in front of an MP4's edit list are counted, and never shown."""
+        stream = self._stream
+        if "mp4" not in self._container.format.name or not stream.duration or not stream.time_base:
+            return True
+        return self._reached_s() < float(stream.duration * stream.time_base) * WHOLE
 
     def _reached_s(self) -> float:
         """The end of what was read of a recording."""

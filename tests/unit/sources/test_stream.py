@@ -182,3 +182,23 @@ def test_sound_that_goes_on_after_the_last_frame_is_no_early_end(tmp_path):
         container.mux(sound.encode(None))
     assert len(list(read_frames(str(path), name="x", on_warning=told.append))) == 5
     assert told == []
+
+
+def test_a_recording_whose_beginning_is_cut_by_its_edit_list_is_whole(tmp_path):
+    """As phones and ``ffmpeg -ss … -c copy`` trim: frames before the cut are there, and are not shown."""
+    whole = counting_clip(tmp_path / "whole.mp4", 100)
+    trimmed, told = tmp_path / "trimmed.mp4", []
+    with (
+        av.open(str(whole)) as before,
+        av.open(str(trimmed), "w", options={"avoid_negative_ts": "disabled"}) as after,
+    ):
+        stream = after.add_stream_from_template(before.streams.video[0])
+        for packet in before.demux(video=0):
+            if packet.dts is not None:
+                shift = round(2 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                after.mux(packet)
+    with av.open(str(trimmed)) as container:
+        assert container.streams.video[0].frames == 100
+    assert len(list(read_frames(str(trimmed), name="x", on_warning=told.append))) == 50
+    assert told == []
