@@ -170,11 +170,17 @@ def saving(target: Path | None, inputs: Sequence[str]) -> Savers:
     Args:
         target: See `edged.annotated.Saver`.
         inputs: All that this run reads.
+
+    Raises:
+        UsageError: The target is one of them.
     """
     if target is None:
         return lambda _name: nullcontext()
     from edged.annotated import FreeNames, Saver
 
+    for name in inputs:
+        if os.path.isdir(name) and Path(name).resolve() == target.resolve():  # noqa: PTH112  # as above
+            raise UsageError("--save", f"{target} is an input, too", "name another folder")
     names = FreeNames(inputs)
     return lambda name: Saver(target, name, names)
 

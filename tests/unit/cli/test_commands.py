@@ -525,7 +525,7 @@ def test_no_other_input_is_written_over(edged_in, tmp_path, model):
     assert drawn(opened(tmp_path / "a-2.png"))
     assert edged_in("detect", "in", "a.png", "-m", model, "--save", "in").returncode == 2
     assert (tmp_path / "in/a.png").read_bytes() == before
-    assert drawn(opened(tmp_path / "in/a-2.png"))
+    assert not (tmp_path / "in/a-2.png").exists()
 
 
 @pytest.mark.parametrize("target", ["seen.mp4", "out"])
@@ -771,3 +771,13 @@ def test_a_reader_that_goes_away_is_no_error(edged_in, tmp_path, model):
     )
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+def test_a_folder_that_is_read_is_not_written_to_whatever_stands_first(edged_in, tmp_path, model):
+    for folder in ("in", "b"):
+        (tmp_path / folder).mkdir()
+        write_picture(tmp_path / folder / "x.png")
+    assert "in is an input, too" in one_line(
+        edged_in("detect", "b/x.png", "in", "-m", model, "--save", "in"), 2
+    )
+    assert [one.name for one in (tmp_path / "in").iterdir()] == ["x.png"]
