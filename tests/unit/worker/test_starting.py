@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from mosquitto_broker import until
 
 from edged.worker import starting as module
 from edged.worker.request import LoadRequest
@@ -120,7 +121,11 @@ def test_a_model_is_not_told_what_is_not_its_own(made, monkeypatch):
     monkeypatch.setenv("EDGED_MQTT__URL", "mqtt://joe:secret@broker")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/edged")
     monkeypatch.setenv("CACHE_DIRECTORY", "/var/cache/edged")
-    told = Path(f"/proc/{start(ONE).process.pid}/environ").read_bytes()
+    environment = Path(f"/proc/{start(ONE).process.pid}/environ")
+    assert until(
+        lambda: bool(environment.read_bytes()), 10
+    )  # empty for a moment, while the program is loaded
+    told = environment.read_bytes()
     assert b"CACHE_DIRECTORY" in told
     assert b"secret" not in told
     assert b"credentials" not in told
