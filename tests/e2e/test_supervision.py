@@ -113,9 +113,9 @@ def test_threads_that_hang_are_named_with_their_stacks_and_the_watchdog_hears_no
         assert daemon.says("a thread hangs", 20, times=len(HANGING)), daemon.log
         code, answer = healthz(port)
         assert code == 503
-        for thread in HANGING:
-            line = next(line for line in daemon.log if f"a thread hangs thread={thread} " in line)
-            assert "edged/heartbeat.py" in line.partition("stack=")[2], line
+        for thread in HANGING:  # a busy machine may have had one wait longer than this second before
+            lines = [line for line in daemon.log if f"a thread hangs thread={thread} " in line]
+            assert any("edged/heartbeat.py" in line.partition("stack=")[2] for line in lines), lines
             assert any(thread in reason for reason in answer["reasons"]), (thread, answer)
         fed, since_s = len(manager.times(b"WATCHDOG=1")), time.monotonic()
         assert fed > 3
