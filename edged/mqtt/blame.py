@@ -97,8 +97,6 @@ class Blame:
     def sent_fleeting(self, topic: str, now_s: float) -> None:
         """A message went that has no answer."""
         first_s, _ = self._fleeting.get(topic, (now_s, now_s))
-        if now_s - first_s >= DENIED_S:
-            self._fleeting_ends.pop(topic, None)
         self._fleeting[topic] = first_s, now_s
 
     def bars(self, topic: str) -> bool:
@@ -156,5 +154,6 @@ class Blame:
             elif now_s - last_s < DENIED_S:
                 self._fleeting_ends[topic] = self._fleeting_ends.get(topic, 0) + 1
         self._fleeting.clear()
-        worst = max(self._fleeting_ends, key=self._fleeting_ends.__getitem__, default="")
-        return worst if self._fleeting_ends.get(worst, 0) >= MAX_ENDS else ""
+        found = next((topic for topic, ends in self._fleeting_ends.items() if ends >= MAX_ENDS), "")
+        self._fleeting_ends.pop(found, None)
+        return found
