@@ -8,7 +8,7 @@ LIMITS = ("ge", "gt", "le", "lt")
 """Names of limits, as pydantic and annotated-types have them."""
 _MAX_EXAMPLE = 40
 
-_KINDS = {
+KINDS = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
@@ -42,8 +42,8 @@ def allowed(detail: Mapping[str, Any], limits: Mapping[str, float] | None = None
         if kind.startswith("string"):
             return f"a text of {count} {'sign' if count == 1 else 'signs'} {bound}"
         return f"a list of {count} {bound}"
-    found = next((text for name, text in _KINDS.items() if kind.startswith(name)), "")
-    if limits and found in {_KINDS["int"], _KINDS["float"]}:
+    found = next((text for name, text in KINDS.items() if kind.startswith(name)), "")
+    if limits and found in {KINDS["int"], KINDS["float"]}:
         return f"{found}, {between(limits)}"
     return found or str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
 

@@ -10,7 +10,7 @@ import structlog
 from edged.errors import EdgedError, InputNotFound
 from edged.modelstore.digests import onnx_digest
 from edged.modelstore.home import Home
-from edged.modelstore.pins import pin_problem, read_pin, write_pin
+from edged.modelstore.pins import look_at_pin, write_pin
 from edged.modelstore.pruning import clear, prune
 from edged.modelstore.records import (
     Rejection,
@@ -108,7 +108,7 @@ class Ledger:
         return {number: one for number, one in arrived.items() if not self._is_rejected(one)}
 
     def _look_at_pin(self, folder: Path) -> None:
-        self.pinned, problem = read_pin(folder), pin_problem(folder)
+        self.pinned, problem = look_at_pin(folder)
         if problem:
             problem = f"the file pinned {problem}: correct it, or delete it"
         elif self.pinned is not None and self.pinned not in self.found:
@@ -126,7 +126,7 @@ class Ledger:
         if self.pin_problem and self.pin_problem != self._warned_of_pin:
             log.warning("the pin of a model leads nowhere", model=self._name, why=self.pin_problem)
         self._warned_of_pin = self.pin_problem
-        strays = self.home.strays()
+        strays = self.home.strays(self.found)
         self._strays = {path: self._strays.get(path, now_s) for path in strays}
         self._warned_of &= set(strays)
         for path, since_s in self._strays.items():

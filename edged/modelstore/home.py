@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from edged.errors import EdgedError, InputNotFound
@@ -95,9 +96,9 @@ class Home:
             return kept
         return kept | {number: Standing(number, one.path, one.marks)}
 
-    def strays(self) -> dict[Path, str]:
-        """Folders that look like versions of this model and are none, and why."""
-        return {} if self._single() else strays(self._path or self._store / self._name)
+    def strays(self, found: Collection[int]) -> dict[Path, str]:
+        """Folders that look like versions of this model and are none of those that were found, and why."""
+        return {} if self._single() else strays(self._path or self._store / self._name, found)
 
     def same_as_before(self, standing: Standing, content: str) -> bool:
         """Whether a single file that was touched is, once it has arrived, the newest kept version after all."""

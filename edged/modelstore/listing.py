@@ -124,7 +124,7 @@ def shelf_of(store: Path, name: str) -> Shelf:
         file_version=number,
         service=read_service(records),
         pinned=read_pin(records),
-        strays=home.strays(),
+        strays=home.strays(versions),
     )
 
 

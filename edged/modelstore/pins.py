@@ -16,20 +16,19 @@ MAX_BYTES = 65536
 
 def read_pin(folder: Path) -> int | None:
     """The version that is to be served whatever is newer, or None."""
-    with contextlib.suppress(OSError):
-        return _number(read_whole(folder / PINNED))
-    return None
+    return look_at_pin(folder)[0]
 
 
-def pin_problem(folder: Path) -> str:
-    """Why what stands in the file ``pinned`` pins nothing; empty where it pins a version, or there is no such file."""
+def look_at_pin(folder: Path) -> tuple[int | None, str]:
+    """The version that is pinned, or None; and why what stands in ``pinned`` pins nothing, empty where nothing does."""
     try:
         content = read_whole(folder / PINNED).strip()
     except OSError as error:
-        return f"cannot be read ({(error.strerror or str(error)).lower()})"
-    if not content or _number(content):
-        return ""
-    return f"says {content[:20].decode(errors='replace')!r}, which is not the number of a version"
+        return None, f"cannot be read ({(error.strerror or str(error)).lower()})"
+    number = _number(content)
+    if number or not content:
+        return number, ""
+    return None, f"says {content[:20].decode(errors='replace')!r}, which is not the number of a version"
 
 
 def write_pin(folder: Path, version: int | None) -> None:

@@ -14,7 +14,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,15 +81,20 @@ def stand(path: Path, version: int) -> Standing | None:
     return None
 
 
-def strays(folder: Path) -> dict[Path, str]:
-    """Folders in a folder of versions that look like versions and are none: why, and what would make them one."""
-    found = {}
+def strays(folder: Path, found: Collection[int]) -> dict[Path, str]:
+    """Folders in a folder of versions that look like versions and are none: why, and what would make them one.
+
+    Args:
+        folder: Where they stand.
+        found: Versions in it, which are not looked at again.
+    """
+    versions, strange = {str(number) for number in found}, {}
     with contextlib.suppress(OSError):
         for child in sorted(folder.iterdir()):
-            hidden = child.name.startswith(".")
-            if not hidden and os.path.isdir(child) and (why := _why_no_version(child)):  # noqa: PTH112
-                found[child] = why
-    return found
+            is_known = child.name.startswith(".") or child.name in versions
+            if not is_known and os.path.isdir(child) and (why := _why_no_version(child)):  # noqa: PTH112
+                strange[child] = why
+    return strange
 
 
 def _why_no_version(folder: Path) -> str:
@@ -98,7 +103,7 @@ def _why_no_version(folder: Path) -> str:
         return f"its name is not that of a version: call it {rule}" if _holds_model(folder) else ""
     if not _holds_model(folder):
         return "it holds no .onnx file: put the model there as model.onnx"
-    readable = stand(folder, int(folder.name)) is not None
+    readable = stand(folder, int(folder.name)) is not None  # it may have come a moment ago
     return "" if readable else "it holds no file: put the model there as the file model.onnx"
 
 

@@ -58,9 +58,8 @@ class Backoff:
             chance: Uniform, from 0 to 1.
         """
         refused = _refuses(error)
-        settled = (
-            isinstance(error, ConnectionEnded) and error.ending is Ending.REFUSED
-        )  # it goes on without that
+        # What it hung up on is left out from now on.
+        settled = isinstance(error, ConnectionEnded) and error.ending is Ending.REFUSED
         if refused != self._refused or lasted_s > LASTING_S or settled:
             self._attempt = -1
         self._attempt += 1

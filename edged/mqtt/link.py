@@ -33,8 +33,7 @@ from edged.mqtt.dial import Waker
 from edged.mqtt.hearing import Hearing
 from edged.mqtt.payloads import marked_replayed
 from edged.mqtt.records import LinkOptions, Message
-from edged.mqtt.retained import PAUSE_S as SUSPECT_S
-from edged.mqtt.retained import RetainedStates
+from edged.mqtt.retained import SUSPECT_S, RetainedStates
 from edged.mqtt.topics import JSON, OFFLINE, ONLINE, Topics
 from edged.mqtt.window import PAUSE_S, Outcome, Parcel, Window, refusal
 from edged.outbox import Entry, Outbox
@@ -58,8 +57,8 @@ READ_LATER_S = 0.1
 and a result wakes the thread once instead of twice. So may commands, while results are on their way."""
 
 HEARD_S = 1.0
-"""After two hang-ups in a row: how long states wait for the answer to the subscription, so that it is known which of
-the two the broker hangs up on."""
+"""After a connection that ended before its states were told: how long they wait for the answer to the subscription, so
+that it is known which of the two the broker hangs up on."""
 
 PROVEN_S = 30.0
 """After which results go, whatever has become of states."""
@@ -372,7 +371,8 @@ class Link:
     def _send(self, connection: Connection) -> None:
         if self._waits_to_be_heard:
             return
-        while self._window.room > 0 and (due := self._retained.take(time.monotonic())):
+        now_s = time.monotonic()
+        while self._window.room > 0 and (due := self._retained.take(now_s)):
             topic, payload = due
             meaning = self._topics.meaning(topic)
             state = Message(topic, payload, 1, True, meaning.content_type, meaning.schema)
@@ -382,14 +382,14 @@ class Link:
             self._send_answers(connection)
         # All else waits until the broker has taken the states, and any answer that may have been what it hung up on:
         # if it hangs up after that, one of them is the cause.
-        self._proven = self._proven or self._has_taken_all(time.monotonic())
+        self._proven = self._proven or self._has_taken_all(now_s)
         if not self._proven:
             return
         self._send_fleeting(connection)
         if said_goodbye:
             return
-        self._blame.proven(time.monotonic())
-        if (now_s := time.monotonic()) > self._gaps_at_s:
+        self._blame.proven(now_s)
+        if now_s > self._gaps_at_s:
             self._gaps_at_s = now_s + GAPS_EVERY_S
             self._outbox.report_gaps()
             self._blame.try_again(now_s)

@@ -14,7 +14,7 @@ import threading
 
 from edged.mqtt.window import MAX_ENDS
 
-PAUSE_S = 0.05
+SUSPECT_S = 0.05
 """After an answer: a broker that hangs up on what it acknowledged has done so by then."""
 
 
@@ -119,7 +119,7 @@ class RetainedStates:
 
     def burst_just_told(self, now_s: float) -> bool:
         """Whether the broker may still hang up on the last one of it."""
-        return now_s - self._burst_told_s < PAUSE_S
+        return now_s - self._burst_told_s < SUSPECT_S
 
     def hung_up(self, now_s: float) -> str:
         """The broker ended the connection in the middle of a burst.
@@ -164,7 +164,7 @@ class RetainedStates:
         return True
 
     def _just_told(self, now_s: float) -> bool:
-        return now_s - self._told_s < PAUSE_S
+        return now_s - self._told_s < SUSPECT_S
 
     def _look(self, now_s: float) -> None:
         """What was answered alone a moment ago is innocent; after the last of a burst they go together again."""

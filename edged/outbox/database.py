@@ -282,9 +282,8 @@ class Reader:
 
     def __init__(self, folder: Path, *, set_aside: str = "") -> None:
         self._connection = connect(folder / (set_aside or NAME), "rw")
-        if (
-            set_aside
-        ):  # otherwise SQLite reads nothing of a file that is shorter than it should be; before all else
+        if set_aside:
+            # Before all else: otherwise SQLite reads nothing of a file that is shorter than it should be.
             self._connection.execute("PRAGMA writable_schema = ON")
         self._connection.execute(f"PRAGMA cache_size = -{READ_KB}")
 

@@ -66,14 +66,12 @@ def _switch(value: object) -> object:
 
 def _message_rate(value: object) -> object:
     """Messages a second."""
-    if isinstance(value, str):
-        found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*/\s*(s|m|h)\s*", value)
-        if not found:
-            raise ValueError('a number a second, minute or hour, like "5/s", "60/m", "100/h"')
-        return float(found[1]) / UNITS_S[found[2]]
-    if isinstance(value, bool):
-        raise ValueError('a number a second, minute or hour, like "5/s", "60/m", "100/h"')  # noqa: TRY004  # likewise
-    return value
+    if not isinstance(value, str | bool):
+        return value
+    found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*/\s*(s|m|h)\s*", str(value))
+    if not found:
+        raise ValueError('a number a second, minute or hour, like "5/s", "60/m", "100/h"')
+    return float(found[1]) / UNITS_S[found[2]]
 
 
 MessageRate = Annotated[

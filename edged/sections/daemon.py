@@ -32,7 +32,7 @@ def _broker(url: str) -> str:
 
 
 def _topic(value: str) -> str:
-    if not re.fullmatch(r"[^#+\s/$][^#+\s]*", value) or not value.isprintable():
+    if not re.fullmatch(_TOPIC, value) or not value.isprintable():
         raise ValueError(
             'levels of a topic, like "edged" or "site/edged", without #, + and spaces; the first is not empty and '
             "does not begin with $, which is the broker's own"
@@ -70,16 +70,14 @@ def _window(value: str) -> str:
 
 
 def _rate(value: object) -> object:
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        size, slash, unit = value.partition("/")
-        if not slash or unit.strip() != "s":
-            raise ValueError('bytes a second, like "2MB/s" or "500KiB/s"; "" is as fast as it goes')
-        return size.strip()
-    if isinstance(value, bool):
-        raise ValueError('bytes a second, like "2MB/s" or "500KiB/s"; "" is as fast as it goes')  # noqa: TRY004  # pydantic's way
-    return value
+    if not isinstance(value, str | bool):
+        return value
+    if value == "" or str(value).isspace():
+        return None
+    size, slash, unit = str(value).partition("/")
+    if not slash or unit.strip() != "s":
+        raise ValueError('bytes a second, like "2MB/s" or "500KiB/s"; "" is as fast as it goes')
+    return size.strip()
 
 
 def _listen(value: str) -> str:
@@ -96,6 +94,7 @@ Rate = Annotated[
     ),
 ]
 Provider = Annotated[str, AfterValidator(provider_name)]
+_TOPIC = r"^[^#+\s/$][^#+\s]*$"
 _CHANNEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
 Channel = Annotated[str, AfterValidator(_channel), WithJsonSchema({"type": "string", "pattern": _CHANNEL})]
 
@@ -110,7 +109,7 @@ class MqttSettings(Section):
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     base_topic: Annotated[
         str,
-        Field(max_length=128, json_schema_extra={"pattern": r"^[^#+\s/$][^#+\s]*$"}),
+        Field(max_length=128, json_schema_extra={"pattern": _TOPIC}),
         AfterValidator(_topic),
     ] = "edged"
     client_id: str = Field("", description="Default: edged-<device>.", max_length=128)

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from edged.allowed import LIMITS, between
+from edged.allowed import KINDS, LIMITS, between
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -31,14 +31,12 @@ def duration(value: object) -> object:
     Raises:
         ValueError: It is no such text.
     """
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*", value)
-        if not match:
-            raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')
-        return float(match[1]) * UNITS_S[match[2]]
-    if isinstance(value, bool):
-        raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')  # noqa: TRY004  # pydantic's way
-    return value
+    if not isinstance(value, str | bool):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*", str(value))
+    if not match:
+        raise ValueError('a number with a unit, like "500ms", "1s", "15m", "7d"')
+    return float(match[1]) * UNITS_S[match[2]]
 
 
 def count_or_time(value: object, unit: str, *, most: int, most_s: float = math.inf) -> int | float:
@@ -100,10 +98,10 @@ class Section(BaseModel):
 
 
 _PLAIN: dict[object, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    ByteSize: 'a size, like "256MiB" or "1GB", or bytes',
+    bool: KINDS["bool"],
+    int: KINDS["int"],
+    float: KINDS["float"],
+    ByteSize: KINDS["byte_size"],
 }
 
 

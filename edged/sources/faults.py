@@ -78,7 +78,7 @@ def stalled(address: Address, limit_s: float, what: str = "packet") -> SourceLos
 def ended_before_a_picture(address: Address) -> SourceLost:
     """A live source that gave nothing that can be shown."""
     problem = "the stream ended before a picture that can be decoded"
-    return SourceLost(address.shown, problem, "it is opened again")
+    return SourceLost(address.shown, problem, OPENED_AGAIN)
 
 
 def nothing_decodable(address: Address, why: str = "broken, or not a video") -> BadInput:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-SETTLED_S, SETTLED_ROUNDS = 900.0, 2
-"""When every kind of fault came twice, and not before: heaps are as large then as their worst mix wants."""
-JUDGED_S = 1500.0  # a slope over less is noise
+SETTLED_S = 900.0  # by then heaps are as large as the usual mix of faults wants
+JUDGED_S = 1800.0  # a slope over less is noise
 SLOPE_MB_PER_H = 1.0
 CHANCE = 2.0  # standard errors: the longer a run, the less it forgives
 MORE_THREADS, MORE_DESCRIPTORS = 2, 4
@@ -106,17 +105,12 @@ def slope(samples: Sequence[Sample]) -> Slope:
     return Slope(rises * 3600, (left / (count - 2) / spread) ** 0.5 * 3600)
 
 
-def settled_s(faults: int, every_s: float) -> float:
-    """From when on memory is judged, where so many kinds of fault come in turn, one in so many seconds."""
-    return max(SETTLED_S, SETTLED_ROUNDS * faults * every_s)
-
-
-def after_settling(samples: Sequence[Sample], from_s: float) -> list[Sample]:
+def after_settling(samples: Sequence[Sample]) -> list[Sample]:
     """Those by which memory is judged."""
-    return [one for one in samples if one.at_s >= from_s]
+    return [one for one in samples if one.at_s >= SETTLED_S]
 
 
-def leaks(samples: Sequence[Sample], from_s: float = SETTLED_S) -> list[str]:
+def leaks(samples: Sequence[Sample]) -> list[str]:
     """What grew from the first moment to the last; memory only where the run was long enough to say so."""
     first, last = samples[0], samples[-1]
     found = []
@@ -124,7 +118,7 @@ def leaks(samples: Sequence[Sample], from_s: float = SETTLED_S) -> list[str]:
         found.append(f"threads grew from {first.threads} to {last.threads}")
     if last.descriptors > first.descriptors + MORE_DESCRIPTORS:
         found.append(f"descriptors grew from {first.descriptors} to {last.descriptors}")
-    settled = after_settling(samples, from_s)
+    settled = after_settling(samples)
     if settled and settled[-1].at_s - settled[0].at_s >= JUDGED_S:
         grows = slope(settled)
         if grows.mb_per_h - CHANCE * grows.error > SLOPE_MB_PER_H:

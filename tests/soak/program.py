@@ -111,9 +111,8 @@ def _soak(box: Box, rolls: random.Random, options: argparse.Namespace) -> list[s
         wrong.append(f"more processes than models: {box.daemon.workers()}")
     samples.append(box.sample(time.monotonic() - begin_s))
     wrong += _books(box)
-    settled_s = account.settled_s(len(names), options.every)
-    wrong += account.leaks(samples, settled_s)
-    _show(slowest, samples, settled_s)
+    wrong += account.leaks(samples)
+    _show(slowest, samples)
     if (code := box.daemon.end(10)) != 0:
         wrong.append(f"it ended with {code}")
     return wrong
@@ -155,14 +154,14 @@ def _arrivals(box: Box, source: str, topic: str, published: float) -> list[str]:
     return account.ids_astray(source, published, ids, told) + account.disorder(source, results)
 
 
-def _show(slowest: dict[str, list[float]], samples: list[Sample], settled_s: float) -> None:
+def _show(slowest: dict[str, list[float]], samples: list[Sample]) -> None:
     print("fault, times, seconds until all serves again: the slowest")
     for name, times in sorted(slowest.items()):
         print(f"  {name:24} {len(times):4}  {max(times):5.1f}")
     first, last = samples[0], samples[-1]
     print(
         f"resident {first.resident_mb:.1f} MB at first, {last.resident_mb:.1f} MB at the end; once settled, after "
-        f"{settled_s:.0f} s, {account.slope(account.after_settling(samples, settled_s))}; "
+        f"{account.SETTLED_S:.0f} s, {account.slope(account.after_settling(samples))}; "
         f"threads {first.threads}, {last.threads}; descriptors {first.descriptors}, {last.descriptors}"
     )
 

@@ -1,6 +1,6 @@
 import pytest
 
-from edged.mqtt.retained import PAUSE_S, RetainedStates
+from edged.mqtt.retained import SUSPECT_S, RetainedStates
 
 
 def told(states: RetainedStates) -> list[tuple[str, bytes]]:
@@ -81,7 +81,7 @@ def three(*topics: str) -> RetainedStates:
     return states
 
 
-LATER_S = 2 * PAUSE_S
+LATER_S = 2 * SUSPECT_S
 
 
 def one_by_one(states: RetainedStates, *, until: str = "", acknowledged: bool = False) -> list[str]:
@@ -135,7 +135,7 @@ def test_what_changes_meanwhile_waits_and_neither_starves_the_burst_nor_is_starv
         if due := states.take(now_s):
             taken.append(due[0])
             states.settled(*due, again=False, now_s=now_s)
-        now_s += PAUSE_S / 2
+        now_s += SUSPECT_S / 2
     assert taken[:3] == ["a", "b", "c"]
     assert taken[3:] == ["a"] * len(taken[3:]) != []
     assert states.burst_told(now_s)
