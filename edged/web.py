@@ -249,7 +249,7 @@ def _handler(pages: dict[str, Page], post: Post | None) -> type[BaseHTTPRequestH
 
         def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
             """What the base class refuses, in JSON, as all errors are; its number for who speaks no HTTP."""
-            self._refuse(code, f"{int(code)}: {message or self.responses[HTTPStatus(code)][0]}")
+            self._refuse(code, f"error {int(code)} ({message or HTTPStatus(code).phrase})")
 
         def _is_meant_for_us(self) -> bool:
             """Whether the asker knows this machine by a name that is its own; answers them if not."""

@@ -114,7 +114,7 @@ def test_an_appended_result_is_on_its_way_at_once(mosquitto):
             box.append(FRONT, result(number), qos=1)
             assert link.drain(5)
             taken_ms.append((time.perf_counter() - began) * 1000)
-    assert sorted(taken_ms)[12] < 5.0  # others may have the processor half of the time
+    assert sorted(taken_ms)[25] < 5.0
 
 
 def test_results_wait_for_one_another_where_nobody_waits_for_them_and_all_come_in_order(mosquitto):

@@ -244,4 +244,4 @@ def test_a_method_that_is_none_is_answered_like_all_errors(endpoint):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b" 501 " in head
     assert b"application/json" in head
-    assert json.loads(body) == {"ok": False, "error": "501: Unsupported method ('PUT')"}
+    assert json.loads(body) == {"ok": False, "error": "error 501 (Unsupported method ('PUT'))"}

@@ -116,7 +116,7 @@ def test_a_supervisor_that_says_no_host_is_answered(endpoint):
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", b" 414 "),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", b" 431 "),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", b" 431 "),
-        (b"GET / HTTP/9.9\r\n\r\n", b"505"),
+        (b"GET / HTTP/9.9\r\n\r\n", b" 505 "),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
     ],
     ids=["long path", "long header", "many headers", "version", "TLS"],
